@@ -1,0 +1,75 @@
+package cloud
+
+import (
+	"encoding/hex"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Trace is the position of a piece of work in the tree of what caused it, in X-Ray's terms (X-Ray Developer Guide, "Tracing
+// header"). Root is "1-" 8 hex "-" 24 hex; Parent is the 16 hex digits of the span under which new work hangs, or "". The zero
+// Trace belongs to no tree.
+type Trace struct {
+	Root    string `json:"root,omitempty"`
+	Parent  string `json:"parent,omitempty"`
+	Sampled bool   `json:"sampled,omitempty"`
+}
+
+// ParseTrace reads an X-Amzn-Trace-Id header. Unknown fields are passed over; a header without a valid Root gives false.
+func ParseTrace(header string) (Trace, bool) {
+	t := Trace{Sampled: true}
+	for part := range strings.SplitSeq(header, ";") {
+		k, v, _ := strings.Cut(strings.TrimSpace(part), "=")
+		switch k {
+		case "Root":
+			t.Root = v
+		case "Parent":
+			t.Parent = v
+		case "Sampled":
+			t.Sampled = v != "0"
+		}
+	}
+	return t, validRoot(t.Root) && (t.Parent == "" || len(t.Parent) == 16 && isHex(t.Parent))
+}
+
+func validRoot(s string) bool {
+	return len(s) == 35 && s[:2] == "1-" && s[10] == '-' && isHex(s[2:10]) && isHex(s[11:])
+}
+
+func isHex(s string) bool {
+	_, err := hex.DecodeString(s)
+	return err == nil
+}
+
+// NewTrace starts a tree at a time with 12 random bytes from ids.
+func NewTrace(at time.Time, ids IDs) Trace {
+	return Trace{Root: fmt.Sprintf("1-%08x-%s", uint32(at.Unix()), ids.Hex(12)), Sampled: true}
+}
+
+// NewSpanID gives the id of a span: 16 hex digits.
+func NewSpanID(ids IDs) string { return ids.Hex(8) }
+
+// Under gives the trace for work that hangs under span.
+func (t Trace) Under(span string) Trace {
+	t.Parent = span
+	return t
+}
+
+// IsZero tells whether t belongs to no tree.
+func (t Trace) IsZero() bool { return t.Root == "" }
+
+// String gives the header's text.
+func (t Trace) String() string {
+	if t.Root == "" {
+		return ""
+	}
+	s := "Root=" + t.Root
+	if t.Parent != "" {
+		s += ";Parent=" + t.Parent
+	}
+	if t.Sampled {
+		return s + ";Sampled=1"
+	}
+	return s + ";Sampled=0"
+}

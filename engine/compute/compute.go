@@ -1,0 +1,112 @@
+// Package compute is the contract for running code: a pool of execution environments per version of a function. The lambda room stands on
+// it; drivers live below (process), with the runtimes that they embed.
+package compute
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"sundog/cloud"
+)
+
+// Version is code that can run: one immutable version of a function, or a code mount of `dev`.
+type Version struct {
+	ID              string // unique for code and configuration; a changed configuration is a new ID
+	Function        string // the function's name, AWS_LAMBDA_FUNCTION_NAME
+	Qualifier       string // AWS_LAMBDA_FUNCTION_VERSION
+	ARN             cloud.ARN
+	Runtime         string // "nodejs20.x", "python3.12", "provided.al2023"
+	Handler         string
+	CodeDir         string   // what is /var/task in the cloud; read-only
+	Layers          []string // folders, in order; what is /opt in the cloud
+	Env             map[string]string
+	MemoryMB        int
+	EphemeralMB     int // size of /tmp; 0: 512
+	MaxEnvironments int // 0: bounded by the machine only
+	Timeout         time.Duration
+	InitTimeout     time.Duration // 0: 10 s
+	Role            cloud.ARN
+	LogGroup        string
+	Endpoint        string // the platform's endpoint as functions reach it: AWS_ENDPOINT_URL
+}
+
+// LogLine is one line that a function wrote, or the whole text of one framed write.
+type LogLine struct {
+	Time  time.Time
+	Text  string
+	Level string // "" for plain text
+}
+
+// Invocation is one call of a function.
+type Invocation struct {
+	RequestID     string
+	Payload       []byte
+	ClientContext []byte
+	Identity      []byte
+	Deadline      time.Time // zero: now + Timeout; on the wall clock
+	Trace         cloud.Trace
+	Log           func(LogLine) // called in order, from one goroutine at a time
+	Out           io.Writer     // streamed response; nil: buffered
+	Tenant        string
+}
+
+// Failure says how an invocation failed.
+type Failure uint8
+
+// The ways in which an invocation fails.
+const (
+	None        Failure = iota
+	Handled             // the handler returned or threw an error
+	Unhandled           // the runtime reported an error outside the handler
+	Timeout             // killed at the deadline
+	OutOfMemory         // killed for its memory
+	Exit                // the process ended during the invocation
+	Init                // the environment did not come up
+)
+
+// Result is what an invocation gave. Payload is the response, or the error's JSON when Kind is not None.
+type Result struct {
+	Payload     []byte
+	Kind        Failure
+	Error       string        // one line, for logs; "" when all is well
+	Init        time.Duration // 0 when the environment was warm
+	Duration    time.Duration
+	MaxMemoryMB int
+	Environment string
+	LogStream   string // the environment's log stream name: YYYY/MM/DD/[version]hex32
+	Cold        bool
+	Streamed    bool
+}
+
+// Throttled is what Invoke returns when no environment came free before the deadline.
+var Throttled = cloud.Errorf(cloud.Throttled, "TooManyRequestsException", "Rate Exceeded.").WithStatus(429)
+
+// Compute runs versions. All methods are safe for concurrent use.
+type Compute interface {
+	// Ensure starts n environments beforehand (0: only makes the version known) and returns when they are ready.
+	Ensure(ctx context.Context, v Version, n int) error
+	// Invoke takes the most recently used idle environment, or starts one. A full pool waits until the deadline, then Throttled. The
+	// error is the platform's; the function's failures are in the Result.
+	Invoke(ctx context.Context, v Version, i Invocation) (Result, error)
+	// Drop ends a version's idle environments at once and the busy ones after their call.
+	Drop(versionID string)
+	// Runtimes tells which runtimes can run here, and by what interpreter.
+	Runtimes(ctx context.Context) []Runtime
+	// Stats tells how many environments there are.
+	Stats() Stats
+	// Close ends every environment and waits.
+	Close(ctx context.Context) error
+}
+
+// Runtime tells whether a runtime can run here.
+type Runtime struct {
+	Name        string // "nodejs20.x"
+	Interpreter string // absolute path; "" for provided.*
+	Version     string // "v20.20.2"
+	Note        string // such as: "runs on Node v20.20.2"; "" when it is the version asked for
+	Missing     string // why it cannot run; "" when it can
+}
+
+// Stats counts environments by state.
+type Stats struct{ Idle, Busy, Starting int }
