@@ -3,8 +3,9 @@ package sigv4
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"sync"
 	"time"
+
+	"sundog/internal/recent"
 )
 
 // Algorithm is the name of the signing algorithm in headers and strings to sign.
@@ -74,11 +75,7 @@ func mac(key, message []byte) [sha256.Size]byte {
 }
 
 // Keys remembers derived keys: deriving one costs four HMACs, and a client uses the same one all day. Safe for concurrent use.
-type Keys struct {
-	half        int
-	mu          sync.RWMutex
-	young, aged map[keyID]*Key
-}
+type Keys struct{ known *recent.Map[keyID, *Key] }
 
 type keyID struct {
 	secret string
@@ -86,44 +83,15 @@ type keyID struct {
 }
 
 // NewKeys makes a memory for at most limit derived keys (at least 2).
-func NewKeys(limit int) *Keys {
-	return &Keys{half: (max(limit, 2) + 1) / 2, young: map[keyID]*Key{}}
-}
+func NewKeys(limit int) *Keys { return &Keys{known: recent.New[keyID, *Key](limit)} }
 
 // Get gives the derived key of a scope. The key is shared: do not change it.
 func (k *Keys) Get(secret string, s Scope) *Key {
 	id := keyID{secret, s}
-	k.mu.RLock()
-	key, young := k.young[id]
-	if !young {
-		key = k.aged[id]
-	}
-	k.mu.RUnlock()
-	if young {
+	if key, ok := k.known.Get(id); ok {
 		return key
 	}
-	if key == nil {
-		d := DeriveKey(secret, s)
-		key = &d
-	}
-	k.keep(id, key)
-	return key
-}
-
-// keep puts a key into the young half. A full young half becomes the aged one, and what was aged and not asked for since is
-// forgotten: a cheap stand-in for least-recently-used that needs no lock on a hit.
-func (k *Keys) keep(id keyID, key *Key) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if len(k.young) >= k.half {
-		k.aged, k.young = k.young, make(map[keyID]*Key, k.half)
-	}
-	k.young[id] = key
-}
-
-// Len gives the number of keys that are remembered, counting those that are in both halves twice.
-func (k *Keys) Len() int {
-	k.mu.RLock()
-	defer k.mu.RUnlock()
-	return len(k.young) + len(k.aged)
+	key := DeriveKey(secret, s)
+	k.known.Put(id, &key)
+	return &key
 }

@@ -30,6 +30,11 @@ func (s *Signer) Signature(r *http.Request, c Canonical, secret, stamp string, s
 	return s.keys.Get(secret, scope).Sign(whole[len(canonical):])
 }
 
+// Text gives the hex signature of a text that is itself the string to sign, as the policy of a browser's upload is.
+func (s *Signer) Text(text, secret string, scope Scope) string {
+	return s.keys.Get(secret, scope).Sign([]byte(text))
+}
+
 // Chunks gives the chain of chunk signatures that starts with a request's signature.
 func (s *Signer) Chunks(secret, stamp string, scope Scope, seed string) *Chunks {
 	return &Chunks{key: s.keys.Get(secret, scope), stamp: stamp, scope: scope, previous: seed}

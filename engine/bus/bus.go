@@ -91,6 +91,7 @@ type Message struct {
 	Attributes             map[string]string // system attributes: ApproximateReceiveCount, SentTimestamp, AWSTraceHeader, ...
 	MessageAttributes      map[string]Attribute
 	GroupID                string
+	Trace                  cloud.Trace // what sent it; zero when unknown
 }
 
 // Source is the queue side of a room, for pollers.

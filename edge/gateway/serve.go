@@ -1,0 +1,300 @@
+package gateway
+
+import (
+	"bytes"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+
+	"sundog/cloud"
+	"sundog/cloud/schema"
+	"sundog/edge/wire"
+	protocols "sundog/edge/wire/all"
+	"sundog/edge/wire/sigv4"
+)
+
+// ServeHTTP serves one request of the AWS endpoint.
+func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if strings.HasPrefix(r.URL.Path, "/_sundog/") {
+		g.serveAdmin(w, r)
+		return
+	}
+	for _, f := range g.fronts {
+		if f.Claims(r) {
+			g.serveFront(w, r, f)
+			return
+		}
+	}
+	c, err := sigv4.Parse(r)
+	if err == nil {
+		if e := g.guard(r); e != nil {
+			err = e
+		}
+	}
+	q, qerr := g.classify(r, c)
+	id := g.o.IDs.UUID()
+	if err == nil {
+		err = qerr
+	}
+	if err == nil {
+		err = g.serveOperation(w, r, c, q, id)
+	}
+	if err != nil {
+		g.fail(w, q, err, id)
+	}
+}
+
+// fail answers an error in the protocol's shape. Internal causes go to the log under the request's id.
+func (g *Gateway) fail(w http.ResponseWriter, q question, err error, id string) {
+	e := cloud.AsError(err)
+	if e.Kind == cloud.Internal || e.Cause != nil {
+		g.o.Log.Error("request failed", "operation", q.name, "request", id, "error", e)
+	}
+	if q.service == nil {
+		q.service, q.protocol = &schema.Service{ID: "s3", Protocols: []string{wire.RestXML}}, wire.RestXML
+	}
+	if e.Code == "AccessDenied" && (q.protocol == wire.JSON || q.protocol == wire.RestJSON || q.protocol == wire.CBOR) {
+		copied := *e
+		copied.Code = "AccessDeniedException"
+		e = &copied
+	}
+	protocols.Protocol(q.protocol).EncodeError(w, q.service, q.schema, e, id)
+}
+
+// serveOperation authenticates, decodes, authorises, calls, encodes and records. An error has not been answered yet.
+func (g *Gateway) serveOperation(w http.ResponseWriter, r *http.Request, c *sigv4.Credential, q question, id string) error {
+	op := g.operation(q.service.ID, q.name)
+	start := g.o.Clock.Now()
+	streams := op != nil && op.Schema.Model().StreamIn
+	who, body, err := g.authenticate(r, c, q, op, streams)
+	if err != nil {
+		return err
+	}
+	under, entry := g.trace(r, who.Parent)
+	call := g.call(r, who.Principal, c, id)
+	call.Trace = under.Under(cloud.NewSpanID(g.o.IDs))
+	err = g.answer(w, r, call, q, op, body)
+	var e *cloud.Error
+	if err != nil {
+		e = cloud.AsError(err)
+	}
+	g.span(call, under, entry, q.service.ID+":"+q.name, "", start, e)
+	return err
+}
+
+// answer is the part after authentication.
+func (g *Gateway) answer(w http.ResponseWriter, r *http.Request, call cloud.Call, q question, op *cloud.Operation, body []byte) error {
+	if op == nil {
+		return notServed(q.service.ID, q.name)
+	}
+	srv := protocols.Protocol(q.protocol)
+	in := op.New()
+	if err := srv.Decode(op.Schema, r, body, in); err != nil {
+		return err
+	}
+	if q.service.Validation == "generic" {
+		if err := wire.Validate(op.Schema, in); err != nil {
+			return err
+		}
+	}
+	ctx := cloud.WithCall(r.Context(), call)
+	if err := g.authorise(ctx, call, op, in); err != nil {
+		return err
+	}
+	out, err := op.Call(ctx, in)
+	if err != nil {
+		return err
+	}
+	if err := srv.Encode(w, r, op.Schema, out, call.RequestID); err != nil {
+		g.o.Log.Debug("answer could not be written", "operation", op.Name, "error", err)
+	}
+	return nil
+}
+
+// authenticate verifies the signature and reads the body, unless the operation takes it as a stream. An unsigned request is anonymous.
+func (g *Gateway) authenticate(r *http.Request, c *sigv4.Credential, q question, op *cloud.Operation, streams bool) (sigv4.Identity, []byte, error) {
+	if streams {
+		return g.authenticateStream(r, c)
+	}
+	body := q.body
+	if body == nil {
+		var err error
+		if body, err = readBody(r, limitOf(op)); err != nil {
+			return sigv4.Identity{}, nil, err
+		}
+	}
+	if c == nil {
+		return sigv4.Identity{Principal: cloud.Principal{Kind: cloud.Anonymous}}, body, nil
+	}
+	if strings.HasPrefix(c.Payload, "STREAMING-") { // chunked, for an operation that takes no stream
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		who, decoded, err := g.authenticateStream(r, c)
+		if err != nil {
+			return who, decoded, err
+		}
+		body, err = readBody(r, limitOf(op))
+		return who, body, err
+	}
+	who, err := g.verifier.Verify(r, c, body)
+	return who, body, err
+}
+
+func (g *Gateway) authenticateStream(r *http.Request, c *sigv4.Credential) (sigv4.Identity, []byte, error) {
+	if c == nil {
+		body, err := sigv4.Anonymous(r)
+		if err == nil {
+			r.Body = body
+		}
+		return sigv4.Identity{Principal: cloud.Principal{Kind: cloud.Anonymous}}, nil, err
+	}
+	who, body, err := g.verifier.VerifyStream(r, c)
+	if err == nil {
+		r.Body = body
+	}
+	return who, nil, err
+}
+
+func limitOf(op *cloud.Operation) int64 {
+	if op != nil && op.BodyLimit > 0 {
+		return op.BodyLimit
+	}
+	return defaultBodyLimit
+}
+
+// readBody reads a whole body, in one piece when its length is known.
+func readBody(r *http.Request, limit int64) ([]byte, error) {
+	if r.ContentLength > limit {
+		return nil, tooLarge(&http.MaxBytesError{Limit: limit})
+	}
+	if n := r.ContentLength; n >= 0 {
+		body := make([]byte, n)
+		if _, err := io.ReadFull(r.Body, body); err != nil {
+			return nil, tooLarge(err)
+		}
+		return body, nil
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, limit))
+	if err != nil {
+		return nil, tooLarge(err)
+	}
+	return body, nil
+}
+
+// call describes the request to the operation.
+func (g *Gateway) call(r *http.Request, p cloud.Principal, c *sigv4.Credential, id string) cloud.Call {
+	call := cloud.Call{Principal: p, RequestID: id, UserAgent: r.UserAgent(), Secure: true, Endpoint: endpoint(r)}
+	call.Scope = cloud.Scope{Account: p.Account, Region: g.o.Region}
+	if c != nil {
+		call.Scope.Region = c.Scope.Region
+	}
+	if call.Scope.Account == "" {
+		call.Scope.Account = g.o.Account
+	}
+	if host, _, err := net.SplitHostPort(r.RemoteAddr); err == nil {
+		call.SourceIP = host
+		ip := net.ParseIP(host)
+		call.Secure = r.TLS != nil || ip != nil && ip.IsLoopback()
+	}
+	return call
+}
+
+// endpoint is how the client reached us, so that URLs in answers lead back to here.
+func endpoint(r *http.Request) string {
+	scheme := "http"
+	if r.TLS != nil {
+		scheme = "https"
+	}
+	return scheme + "://" + r.Host
+}
+
+// serveFront serves a request of an HTTP data plane: a signed one is authenticated first.
+func (g *Gateway) serveFront(w http.ResponseWriter, r *http.Request, f interface {
+	ServeHTTP(http.ResponseWriter, *http.Request)
+}) {
+	id := g.o.IDs.UUID()
+	c, err := sigv4.Parse(r)
+	if err == nil && c != nil && c.Scope.Service == "" {
+		c = nil
+	}
+	who := sigv4.Identity{Principal: cloud.Principal{Kind: cloud.Anonymous}}
+	if err == nil && c != nil {
+		var body []byte
+		if body, err = readBody(r, defaultBodyLimit); err == nil {
+			r.Body = io.NopCloser(bytes.NewReader(body))
+			who, err = g.verifier.Verify(r, c, body)
+		}
+	}
+	if err != nil {
+		g.fail(w, question{service: &schema.Service{ID: "execute-api", Protocols: []string{wire.RestJSON}}, protocol: wire.RestJSON}, err, id)
+		return
+	}
+	g.ServeApplication(w, r, f, who.Principal, who.Parent, id)
+}
+
+// ServeApplication serves a request of the application's own front with the span that everything hangs under.
+func (g *Gateway) ServeApplication(w http.ResponseWriter, r *http.Request, f interface {
+	ServeHTTP(http.ResponseWriter, *http.Request)
+}, p cloud.Principal, parent *cloud.Trace, id string) {
+	if id == "" {
+		id = g.o.IDs.UUID()
+	}
+	start := g.o.Clock.Now()
+	under, entry := g.trace(r, parent)
+	call := g.call(r, p, nil, id)
+	call.Trace = under.Under(cloud.NewSpanID(g.o.IDs))
+	rec := &recorder{ResponseWriter: w, status: http.StatusOK}
+	r = r.WithContext(cloud.WithCall(r.Context(), call))
+	if err := g.permitFront(r, f, call); err != nil {
+		rec.Header().Set("Content-Type", "application/json")
+		rec.WriteHeader(http.StatusForbidden)
+		_, _ = rec.Write([]byte(`{"message":"Forbidden"}`))
+	} else {
+		f.ServeHTTP(rec, r)
+	}
+	g.spanHTTP(call, under, entry, r.Method+" "+r.URL.Path, start, rec.status)
+}
+
+// permitFront decides on what a front says that a request needs, if it says so.
+func (g *Gateway) permitFront(r *http.Request, f any, call cloud.Call) error {
+	front, ok := f.(interface {
+		Access(*http.Request) ([]cloud.Access, error)
+	})
+	if !ok {
+		return nil
+	}
+	needs, err := front.Access(r)
+	for _, a := range needs {
+		if err == nil {
+			err = g.Permit(r.Context(), call, a)
+		}
+	}
+	return err
+}
+
+// serveAdmin serves /_sundog/*, never to sandboxes or web pages of others.
+func (g *Gateway) serveAdmin(w http.ResponseWriter, r *http.Request) {
+	if e := g.guard(r); e != nil {
+		http.Error(w, e.Message, e.Status)
+		return
+	}
+	if g.o.Admin == nil {
+		http.NotFound(w, r)
+		return
+	}
+	g.o.Admin.ServeHTTP(w, r)
+}
+
+// recorder remembers the status of an answer.
+type recorder struct {
+	http.ResponseWriter
+	status int
+}
+
+func (r *recorder) WriteHeader(status int) {
+	r.status = status
+	r.ResponseWriter.WriteHeader(status)
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }

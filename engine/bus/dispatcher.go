@@ -1,0 +1,346 @@
+package bus
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"sundog/cloud"
+	"sundog/engine/store"
+	"sundog/engine/telemetry"
+)
+
+const (
+	maxKnown = 8192     // deliveries in memory; the others wait in the store
+	maxBytes = 64 << 20 // of their payloads
+)
+
+// Options are what a Dispatcher stands on. Telemetry may be nil.
+type Options struct {
+	Store     store.Store
+	Clock     cloud.Clock
+	IDs       cloud.IDs
+	Log       *slog.Logger
+	Telemetry telemetry.Recorder
+	// Authorise judges a delivery that needs the action; see Policies. A refusal is an *Error of kind Denied; other errors of kinds that
+	// never change by themselves end the delivery too, and any other error is infrastructure's.
+	Authorise func(ctx context.Context, d Delivery, action string) error
+	PerTarget int // deliveries to one target at once; 0: 64
+	Total     int // deliveries at once; 0: 1024
+}
+
+// Binding finds the rooms by an ARN's service; each func gives nil when there is none.
+type Binding struct {
+	Target func(service string) Target
+	Source func(service string) Source
+	Stream func(service string) Stream
+}
+
+// Dispatcher implements Bus. Memory holds a bounded window over the outboxes.
+//
+// Lock order: scanning, then mu.
+type Dispatcher struct {
+	o    Options
+	bind Binding
+
+	ctx    context.Context // ends at Close
+	cancel context.CancelFunc
+	work   sync.WaitGroup
+
+	scanning sync.Mutex // one scan at a time
+
+	mu       sync.Mutex
+	started  bool
+	closed   bool
+	known    map[string]*entry // unordered deliveries in memory, by name
+	removed  map[string]bool   // names that left known during the running scan; nil: none runs
+	bytes    int
+	groups   map[string]*group // groups in memory, by key
+	targets  map[cloud.ARN]*target
+	runnable []*target
+	workers  int
+	next     [256]int64 // earliest due moment in the store that is not in memory, by shard; 0: none
+	spilt    [256]bool  // due deliveries wait in the store for room in memory
+	spiltG   [256]bool  // groups wait in the store for room in memory
+	rescan   bool       // a scan for what was spilt is on its way
+	alarm    int64
+	stop     func()
+	held     int // what the clock must wait for
+	idle     func()
+
+	settling []*settlement
+	flushing bool
+}
+
+var _ Bus = (*Dispatcher)(nil)
+
+// New makes a bus over a store. Emit works at once; deliveries begin after Start.
+func New(o Options) *Dispatcher {
+	if o.PerTarget == 0 {
+		o.PerTarget = 64
+	}
+	if o.Total == 0 {
+		o.Total = 1024
+	}
+	b := &Dispatcher{o: o, known: map[string]*entry{}, groups: map[string]*group{}, targets: map[cloud.ARN]*target{}}
+	b.ctx, b.cancel = context.WithCancel(context.Background())
+	return b
+}
+
+// Bind tells where the rooms are. Call it before Start, and before Source and Stream.
+func (b *Dispatcher) Bind(r Binding) { b.bind = r }
+
+// Source implements Bus.
+func (b *Dispatcher) Source(a cloud.ARN) (Source, error) {
+	if b.bind.Source != nil {
+		if s := b.bind.Source(a.Service); s != nil {
+			return s, nil
+		}
+	}
+	return nil, cloud.NotImplementedf("%s is not a source of messages on this platform.", a)
+}
+
+// Stream implements Bus.
+func (b *Dispatcher) Stream(a cloud.ARN) (Stream, error) {
+	if b.bind.Stream != nil {
+		if s := b.bind.Stream(a.Service); s != nil {
+			return s, nil
+		}
+	}
+	return nil, cloud.NotImplementedf("%s has no change stream on this platform.", a)
+}
+
+// Start begins to deliver, also what was left by an earlier run.
+func (b *Dispatcher) Start(context.Context) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.started = true
+	var all []store.Shard
+	for s := range b.next {
+		all = append(all, store.Shard(s))
+	}
+	b.goScan(all, all)
+	return nil
+}
+
+// Close ends the deliveries that run, and waits for them; what is not settled is tried again at the next start.
+func (b *Dispatcher) Close() error {
+	b.mu.Lock()
+	b.closed = true
+	if b.stop != nil {
+		b.stop()
+	}
+	b.mu.Unlock()
+	b.cancel()
+	b.work.Wait()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.held > 0 {
+		b.held = 0
+		b.idle()
+	}
+	return nil
+}
+
+// entry is a delivery in memory.
+type entry struct {
+	stored
+	shard  store.Shard
+	at     int64     // under which it waits; 0 in a group
+	index  store.Key // its row in the due or group table
+	group  *group
+	gone   bool // cancelled, or its body is not there
+	parked bool // waited as its group's head: it may have been cancelled since
+}
+
+func name(s store.Shard, id string) string { return string(rune(s)) + id }
+
+// accept takes deliveries that have just been committed.
+func (b *Dispatcher) accept(entries []*entry) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.started || b.closed {
+		return // Start finds them in the store
+	}
+	for _, e := range entries {
+		b.arrive(e)
+	}
+}
+
+// arrive takes one delivery that has been committed; the caller holds mu.
+func (b *Dispatcher) arrive(e *entry) {
+	switch {
+	case e.OrderKey != "":
+		b.noticeGroup(e.shard, groupKey(e.shard, e.Target, e.OrderKey), e.Target)
+	case e.at > b.o.Clock.Now().UnixNano():
+		b.notice(e.shard, e.at)
+	case b.room():
+		b.load(e)
+	default:
+		b.spilt[e.shard] = true
+		b.refill()
+	}
+}
+
+func (b *Dispatcher) room() bool { return len(b.known) < maxKnown && b.bytes < maxBytes }
+
+// load brings a due delivery into memory and makes it ready; one that is there already is left. The caller holds mu.
+func (b *Dispatcher) load(e *entry) {
+	n := name(e.shard, e.ID)
+	if b.known[n] != nil {
+		return
+	}
+	b.known[n] = e
+	b.bytes += len(e.Payload)
+	b.hold()
+	b.ready(e.Target, task{entry: e})
+}
+
+func (b *Dispatcher) cancelled(s store.Shard, id string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if e := b.known[name(s, id)]; e != nil {
+		e.gone = true
+	}
+}
+
+// hold keeps the clock from moving on; release ends it. The caller holds mu.
+func (b *Dispatcher) hold() {
+	if b.held++; b.held == 1 {
+		b.idle = b.o.Clock.Busy("bus")
+	}
+}
+
+func (b *Dispatcher) release() {
+	if b.held--; b.held == 0 {
+		b.idle()
+	}
+}
+
+// notice remembers that a shard has something due at a moment; the caller holds mu.
+func (b *Dispatcher) notice(s store.Shard, at int64) {
+	if b.next[s] == 0 || at < b.next[s] {
+		b.next[s] = at
+		b.arm()
+	}
+}
+
+// arm sets the alarm to the earliest due moment; the caller holds mu.
+func (b *Dispatcher) arm() {
+	first := int64(0)
+	for _, at := range b.next {
+		if at != 0 && (first == 0 || at < first) {
+			first = at
+		}
+	}
+	if first == b.alarm || b.closed {
+		return
+	}
+	if b.stop != nil {
+		b.stop()
+		b.stop = nil
+	}
+	if b.alarm = first; first != 0 {
+		b.stop = b.o.Clock.AfterNow(time.Unix(0, first), b.ring)
+	}
+}
+
+// ring looks at the shards in which something is due.
+func (b *Dispatcher) ring() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.alarm, b.stop = 0, nil
+	now := b.o.Clock.Now().UnixNano()
+	var shards []store.Shard
+	for s, at := range b.next {
+		if at != 0 && at <= now {
+			b.next[s] = 0
+			shards = append(shards, store.Shard(s))
+		}
+	}
+	b.goScan(shards, nil)
+	b.arm()
+}
+
+// target is what waits for one target.
+type target struct {
+	arn     cloud.ARN
+	tasks   []task
+	running int
+	queued  bool // in runnable
+}
+
+// task is one delivery, or a turn of a group.
+type task struct {
+	entry *entry
+	group *group
+}
+
+// ready queues a task for its target and sees that there is a worker; the caller holds mu.
+func (b *Dispatcher) ready(arn cloud.ARN, t task) {
+	q := b.targets[arn]
+	if q == nil {
+		q = &target{arn: arn}
+		b.targets[arn] = q
+	}
+	q.tasks = append(q.tasks, t)
+	b.offer(q)
+	if len(b.runnable) > 0 && b.workers < b.o.Total && !b.closed {
+		b.workers++
+		b.work.Add(1)
+		go b.worker()
+	}
+}
+
+// offer puts a target among the runnable ones when it may run one more task; the caller holds mu.
+func (b *Dispatcher) offer(q *target) {
+	if !q.queued && len(q.tasks) > 0 && q.running < b.o.PerTarget {
+		q.queued = true
+		b.runnable = append(b.runnable, q)
+	}
+}
+
+// worker runs tasks, one target after another, until there are none.
+func (b *Dispatcher) worker() {
+	defer b.work.Done()
+	var q *target
+	for {
+		var t task
+		if q, t = b.take(q); q == nil {
+			return
+		}
+		if t.group != nil {
+			b.turn(t.group)
+		} else {
+			b.settle(t.entry, b.attempt(t.entry))
+		}
+	}
+}
+
+// take gives back the target that the worker was at and takes the next task; nil ends the worker.
+func (b *Dispatcher) take(last *target) (*target, task) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if last != nil {
+		last.running--
+		b.offer(last)
+		if last.running == 0 && len(last.tasks) == 0 {
+			delete(b.targets, last.arn)
+		}
+	}
+	if len(b.runnable) == 0 || b.closed {
+		b.workers--
+		return nil, task{}
+	}
+	q := b.runnable[0]
+	b.runnable[0] = nil
+	b.runnable = b.runnable[1:]
+	q.queued = false
+	t := q.tasks[0]
+	q.tasks[0] = task{}
+	q.tasks = q.tasks[1:]
+	q.running++
+	b.offer(q)
+	return q, t
+}

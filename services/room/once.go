@@ -1,0 +1,61 @@
+package room
+
+import (
+	"encoding/binary"
+	"slices"
+
+	"sundog/engine/store"
+)
+
+// Once remembers ids for a time, in rows of its own: Rows holds what is known of an id, Due the same by expiry. Both are key prefixes in one
+// shard; times are unix milliseconds.
+type Once struct{ Rows, Due store.Key }
+
+// Remember keeps value under id for interval, and gives nil when it is new, else the value that is known. Up to 4 expired ids go with each call.
+func (o Once) Remember(tx store.Tx, id string, value []byte, now, interval int64) (earlier []byte, err error) {
+	if err := o.sweep(tx, now); err != nil {
+		return nil, err
+	}
+	k := o.Rows.Clone().Str(id)
+	b, err := tx.Get(k)
+	if err != nil {
+		return nil, err
+	}
+	if len(b) >= 8 && int64(binary.BigEndian.Uint64(b)) > now {
+		return b[8:], nil
+	}
+	due := uint64(now + interval)
+	if err := tx.Put(k, append(binary.BigEndian.AppendUint64(nil, due), value...)); err != nil {
+		return nil, err
+	}
+	return nil, tx.Put(o.Due.Clone().U64(due).Str(id), nil)
+}
+
+func (o Once) sweep(tx store.Tx, now int64) error {
+	it := tx.Scan(store.ScanOptions{Lo: o.Due, Hi: o.Due.Clone().U64(uint64(now)), KeysOnly: true})
+	defer func() { _ = it.Close() }()
+	for n := 0; n < 4 && it.Next(); n++ {
+		due, rest, err := store.CutU64(it.Key()[len(o.Due):])
+		if err != nil {
+			return err
+		}
+		id, _, err := store.CutStr(rest)
+		if err != nil {
+			return err
+		}
+		k := o.Rows.Clone().Str(id)
+		b, err := tx.Get(k)
+		if err != nil {
+			return err
+		}
+		if len(b) >= 8 && binary.BigEndian.Uint64(b) == due { // not remembered anew since
+			if err := tx.Delete(k); err != nil {
+				return err
+			}
+		}
+		if err := tx.Delete(slices.Clone(it.Key())); err != nil {
+			return err
+		}
+	}
+	return it.Err()
+}

@@ -1,0 +1,64 @@
+package sns
+
+import (
+	"context"
+
+	"sundog/cloud"
+	"sundog/engine/bus"
+	"sundog/engine/store"
+)
+
+// target takes deliveries in: what buckets, rules and alarms publish to topics.
+type target struct{ *snsRoom }
+
+// Action is the permission that a delivery to a topic needs.
+func (target) Action(cloud.ARN) string { return "sns:Publish" }
+
+// Deliver publishes the payload, once by the delivery's id. Parameters: Subject, MessageGroupId, MessageDeduplicationId.
+func (t target) Deliver(ctx context.Context, d bus.Delivery) (bus.Outcome, error) {
+	n := name{d.Target.Scope(), d.Target.Resource}
+	top, err := t.compile(ctx, n)
+	if err != nil {
+		return rejected(err)
+	}
+	m := &message{id: t.d.IDs.UUID(), body: string(d.Payload), attrs: d.Attributes, time: t.d.Clock.Now().UnixMilli()}
+	if s := d.Parameters["Subject"]; s != "" {
+		m.subject = &s
+	}
+	if err := top.order(m, optional(d.Parameters["MessageGroupId"]), optional(d.Parameters["MessageDeduplicationId"])); err != nil {
+		return rejected(err)
+	}
+	return bus.Outcome{}, t.d.Lanes.Do(ctx, n.shard(), func(tx store.Tx) error {
+		seen, err := n.once("given").Remember(tx, d.ID, []byte{1}, m.time, givenFor)
+		if err != nil || seen != nil {
+			return err
+		}
+		if top.record.fifo() {
+			if fresh, err := t.sequence(tx, top, m); err != nil || !fresh {
+				return err
+			}
+		}
+		out, err := t.deliveries(ctx, cloud.CallFrom(ctx), top, m)
+		if err != nil {
+			return err
+		}
+		return t.d.Bus.Emit(tx, n.shard(), out...)
+	})
+}
+
+const givenFor = 25 * 3_600_000 // ms: a delivery's life and an hour
+
+func rejected(err error) (bus.Outcome, error) {
+	e := cloud.AsError(err)
+	if e.Kind == cloud.Internal || e.Kind == cloud.Unavailable {
+		return bus.Outcome{}, err
+	}
+	return bus.Outcome{Kind: bus.Permanent, Code: e.Code, Reason: e.Message}, nil
+}
+
+func optional(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}

@@ -1,0 +1,311 @@
+package sns
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"maps"
+	"regexp"
+
+	api "sundog/api/sns"
+	"sundog/cloud"
+	"sundog/engine/store"
+	"sundog/lang/eventpattern"
+)
+
+// subscription is a subscription's row.
+type subscription struct {
+	ID         string            `json:"id"`
+	Protocol   string            `json:"protocol"` // lambda, sqs
+	Endpoint   string            `json:"endpoint"` // ARN
+	Owner      string            `json:"owner"`
+	Attributes map[string]string `json:"attributes,omitempty"` // as set
+	Host       string            `json:"host,omitempty"`       // the platform's endpoint as the subscriber used it, for links in messages
+}
+
+func (n name) subscriptionARN(id string) string { return n.arn().String() + ":" + id }
+
+func (s *subscription) raw() bool { return s.Attributes["RawMessageDelivery"] == "true" }
+
+// subscriptionAttributes are the attributes that can be set.
+func checkSubscriptionAttribute(protocol, n, v string) error {
+	switch n {
+	case "FilterPolicy":
+		return nil // checked together with its scope
+	case "FilterPolicyScope":
+		if v != "MessageAttributes" && v != "MessageBody" {
+			return errInvalid("FilterPolicyScope: Invalid value [%s]. Please use either MessageBody or MessageAttributes", v)
+		}
+	case "RawMessageDelivery":
+		if v != "true" && v != "false" && v != "True" && v != "False" {
+			return errInvalid("Attributes Reason: RawMessageDelivery: Invalid value [%s]. Must be true or false.", v)
+		}
+		if v == "true" && protocol != "sqs" {
+			return errInvalid("Attributes Reason: RawMessageDelivery: Delivery protocol [%s] does not support raw message delivery.", protocol)
+		}
+	case "RedrivePolicy":
+		_, err := deadLetter(v)
+		return err
+	case "DeliveryPolicy", "SubscriptionRoleArn", "ReplayPolicy":
+		return cloud.NotImplementedf("The subscription attribute %s is not served by this platform.", n)
+	default:
+		return errInvalid("AttributeName")
+	}
+	return nil
+}
+
+// deadLetter reads a RedrivePolicy; zero for "".
+func deadLetter(v string) (cloud.ARN, error) {
+	if v == "" {
+		return cloud.ARN{}, nil
+	}
+	var doc struct {
+		Target *string `json:"deadLetterTargetArn"`
+	}
+	if err := json.Unmarshal([]byte(v), &doc); err != nil {
+		return cloud.ARN{}, errInvalid("RedrivePolicy: failed to parse JSON.")
+	}
+	if doc.Target == nil {
+		return cloud.ARN{}, errInvalid("RedrivePolicy: must contain a 'deadLetterTargetArn'.")
+	}
+	a, err := cloud.ParseARN(*doc.Target)
+	if err != nil || a.Service != "sqs" {
+		return a, errInvalid("RedrivePolicy: deadLetterTargetArn is an invalid arn")
+	}
+	return a, nil
+}
+
+// filter compiles the filter policy; nil when there is none. prefix is how the operation begins the message of a refusal.
+func (s *subscription) filter(prefix string) (*eventpattern.Pattern, error) {
+	doc := s.Attributes["FilterPolicy"]
+	if doc == "" {
+		return nil, nil
+	}
+	dialect := eventpattern.SNSAttributes
+	if s.Attributes["FilterPolicyScope"] == "MessageBody" {
+		dialect = eventpattern.SNSBody
+	}
+	p, err := eventpattern.Compile([]byte(doc), dialect)
+	var e *eventpattern.Error
+	if errors.As(err, &e) {
+		if e.Scope {
+			return nil, errInvalid("%s%s", prefix, e.Text())
+		}
+		return nil, errInvalid("%sFilterPolicy: %s", prefix, e.Text())
+	}
+	return p, err
+}
+
+var accountNumber = regexp.MustCompile(`^\d{12}$`)
+
+// checkEndpoint checks protocol and endpoint.
+func checkEndpoint(protocol, endpoint string) error {
+	a, err := cloud.ParseARN(endpoint)
+	switch protocol {
+	case "sqs":
+		if err != nil || a.Service != "sqs" || !accountNumber.MatchString(a.Account) {
+			return errInvalid("SQS endpoint ARN")
+		}
+	case "lambda":
+		if err != nil || a.Service != "lambda" {
+			return errInvalid("Lambda endpoint ARN")
+		}
+	case "http", "https", "email", "email-json", "sms", "application", "firehose":
+		return cloud.NotImplementedf("Subscriptions with the protocol %q are not served by this platform.", protocol)
+	default:
+		return errInvalid("Amazon SNS does not support this protocol string: %s", protocol)
+	}
+	return nil
+}
+
+func (r *snsRoom) subscribe(ctx context.Context, in *api.SubscribeInput) (*api.SubscribeOutput, error) {
+	n, err := topicOf(ctx, in.TopicArn)
+	if err != nil {
+		return nil, err
+	}
+	c := cloud.CallFrom(ctx)
+	s := subscription{ID: r.d.IDs.UUID(), Protocol: text(in.Protocol), Endpoint: text(in.Endpoint), Owner: c.Principal.Account, Attributes: map[string]string{}, Host: c.Endpoint}
+	rec, err := r.record(ctx, n)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkEndpoint(s.Protocol, s.Endpoint); err != nil {
+		return nil, err
+	}
+	if a, _ := cloud.ParseARN(s.Endpoint); !rec.fifo() && s.Protocol == "sqs" && len(a.Resource) > 5 && a.Resource[len(a.Resource)-5:] == ".fifo" {
+		return nil, errInvalid("Endpoint Reason: FIFO SQS Queues can not be subscribed to standard SNS topics")
+	}
+	for a, v := range in.Attributes {
+		if err := checkSubscriptionAttribute(s.Protocol, a, v); err != nil {
+			return nil, err
+		}
+		s.set(a, v)
+	}
+	if _, err := s.filter("Attributes Reason: "); err != nil {
+		return nil, err
+	}
+	err = r.d.Store.Update(ctx, func(tx store.Tx) error {
+		have, err := subscriptions(tx, n)
+		if err != nil {
+			return err
+		}
+		for _, o := range have {
+			if o.Protocol == s.Protocol && o.Endpoint == s.Endpoint {
+				if !maps.Equal(o.Attributes, s.Attributes) && len(in.Attributes) > 0 {
+					return errInvalid("Attributes Reason: Subscription already exists with different attributes")
+				}
+				s = o
+				return nil
+			}
+		}
+		return r.writeSubscription(tx, n, s)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &api.SubscribeOutput{SubscriptionArn: new(n.subscriptionARN(s.ID))}, nil
+}
+
+// set applies an attribute; an empty filter takes the filter away.
+func (s *subscription) set(a, v string) {
+	if s.Attributes == nil {
+		s.Attributes = map[string]string{}
+	}
+	switch {
+	case v == "" || a == "FilterPolicy" && v == "{}":
+		delete(s.Attributes, a)
+		if a == "FilterPolicy" {
+			delete(s.Attributes, "FilterPolicyScope")
+		}
+	case a == "RawMessageDelivery":
+		s.Attributes[a] = map[bool]string{true: "true", false: "false"}[v == "true" || v == "True"]
+	default:
+		s.Attributes[a] = v
+	}
+}
+
+func (r *snsRoom) writeSubscription(tx store.Tx, n name, s subscription) error {
+	b, err := json.Marshal(s)
+	if err != nil {
+		return err
+	}
+	if err := tx.Put(listKey(n.Scope, "sublist").Str(n.Topic).Str(s.ID), nil); err != nil {
+		return err
+	}
+	tx.AfterCommit(func(store.Stamp) { r.forget(n) })
+	return tx.Put(n.subKey(s.ID), b)
+}
+
+// subscriptions reads a topic's subscriptions.
+func subscriptions(rd store.Reader, n name) (out []subscription, err error) {
+	it := rd.Scan(store.Prefix(n.key("sub")))
+	defer func() { _ = it.Close() }()
+	for it.Next() {
+		var s subscription
+		if err := json.Unmarshal(it.Value(), &s); err != nil {
+			return nil, err
+		}
+		out = append(out, s)
+	}
+	return out, it.Err()
+}
+
+func (r *snsRoom) subscriptions(ctx context.Context, n name) (out []subscription, err error) {
+	err = r.d.Store.View(ctx, func(rd store.Reader) error {
+		out, err = subscriptions(rd, n)
+		return err
+	})
+	return out, err
+}
+
+func readSubscription(rd store.Reader, n name, id string) (*subscription, error) {
+	b, err := rd.Get(n.subKey(id))
+	if err != nil || b == nil {
+		return nil, err
+	}
+	s := &subscription{}
+	return s, json.Unmarshal(b, s)
+}
+
+// subscription reads one; nil when there is none.
+func (r *snsRoom) subscription(ctx context.Context, n name, id string) (s *subscription, err error) {
+	err = r.d.Store.View(ctx, func(rd store.Reader) error {
+		s, err = readSubscription(rd, n, id)
+		return err
+	})
+	return s, err
+}
+
+// confirmSubscription refuses every token: the protocols that are served need no confirmation.
+func (r *snsRoom) confirmSubscription(ctx context.Context, in *api.ConfirmSubscriptionInput) (*api.ConfirmSubscriptionOutput, error) {
+	n, err := topicOf(ctx, in.TopicArn)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := r.record(ctx, n); err != nil {
+		return nil, err
+	}
+	return nil, errInvalid("Token")
+}
+
+func (r *snsRoom) unsubscribe(ctx context.Context, in *api.UnsubscribeInput) (*api.UnsubscribeOutput, error) {
+	n, id, err := subscriptionOf(ctx, in.SubscriptionArn)
+	if err != nil {
+		return nil, err
+	}
+	return &api.UnsubscribeOutput{}, r.d.Store.Update(ctx, func(tx store.Tx) error {
+		if err := tx.Delete(listKey(n.Scope, "sublist").Str(n.Topic).Str(id)); err != nil {
+			return err
+		}
+		tx.AfterCommit(func(store.Stamp) { r.forget(n) })
+		return tx.Delete(n.subKey(id))
+	})
+}
+
+func (r *snsRoom) setSubscriptionAttributes(ctx context.Context, in *api.SetSubscriptionAttributesInput) (*api.SetSubscriptionAttributesOutput, error) {
+	n, id, err := subscriptionOf(ctx, in.SubscriptionArn)
+	if err != nil {
+		return nil, err
+	}
+	return &api.SetSubscriptionAttributesOutput{}, r.d.Store.Update(ctx, func(tx store.Tx) error {
+		s, err := readSubscription(tx, n, id)
+		if err != nil {
+			return err
+		}
+		if s == nil {
+			return errNoSubscription()
+		}
+		if err := checkSubscriptionAttribute(s.Protocol, text(in.AttributeName), text(in.AttributeValue)); err != nil {
+			return err
+		}
+		s.set(text(in.AttributeName), text(in.AttributeValue))
+		if _, err := s.filter(""); err != nil {
+			return err
+		}
+		return r.writeSubscription(tx, n, *s)
+	})
+}
+
+func (r *snsRoom) getSubscriptionAttributes(ctx context.Context, in *api.GetSubscriptionAttributesInput) (*api.GetSubscriptionAttributesOutput, error) {
+	n, id, err := subscriptionOf(ctx, in.SubscriptionArn)
+	if err != nil {
+		return nil, err
+	}
+	s, err := r.subscription(ctx, n, id)
+	if err != nil {
+		return nil, err
+	}
+	if s == nil {
+		return nil, errNoSubscription()
+	}
+	out := map[string]string{
+		"SubscriptionArn": n.subscriptionARN(id), "TopicArn": n.arn().String(), "Owner": s.Owner, "Protocol": s.Protocol, "Endpoint": s.Endpoint,
+		"PendingConfirmation": "false", "ConfirmationWasAuthenticated": "true", "RawMessageDelivery": "false",
+		"SubscriptionPrincipal": "arn:aws:iam::" + s.Owner + ":root",
+	}
+	if s.Attributes["FilterPolicy"] != "" {
+		out["FilterPolicyScope"] = "MessageAttributes"
+	}
+	maps.Copy(out, s.Attributes)
+	return &api.GetSubscriptionAttributesOutput{Attributes: out}, nil
+}

@@ -1,0 +1,314 @@
+package sns
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"regexp"
+	"strings"
+
+	api "sundog/api/sns"
+	"sundog/cloud"
+	"sundog/engine/store"
+	"sundog/lang/policydoc"
+)
+
+// record is a topic's row.
+type record struct {
+	Attributes map[string]string `json:"attributes"`
+	Tags       map[string]string `json:"tags,omitempty"`
+}
+
+func (r *record) fifo() bool { return r.Attributes["FifoTopic"] == "true" }
+
+var topicName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,256}$`)
+
+// topicAttributes are the attributes that can be set, with the values that they take; nil: checked apart, or any.
+var topicAttributes = map[string][]string{
+	"Policy": nil, "DisplayName": nil, "KmsMasterKeyId": nil,
+	"ContentBasedDeduplication": {"true", "false"}, "SignatureVersion": {"1", "2"}, "TracingConfig": {"PassThrough", "Active"},
+	"FifoThroughputScope": {"Topic", "MessageGroup"},
+}
+
+// refusedAttributes are AWS's that this platform does not apply.
+var refusedAttributes = []string{
+	"DeliveryPolicy", "ArchivePolicy", "DataProtectionPolicy", "HTTPSuccessFeedbackRoleArn", "HTTPSuccessFeedbackSampleRate", "HTTPFailureFeedbackRoleArn",
+	"FirehoseSuccessFeedbackRoleArn", "FirehoseSuccessFeedbackSampleRate", "FirehoseFailureFeedbackRoleArn", "LambdaSuccessFeedbackRoleArn",
+	"LambdaSuccessFeedbackSampleRate", "LambdaFailureFeedbackRoleArn", "SQSSuccessFeedbackRoleArn", "SQSSuccessFeedbackSampleRate",
+	"SQSFailureFeedbackRoleArn", "ApplicationSuccessFeedbackRoleArn", "ApplicationSuccessFeedbackSampleRate", "ApplicationFailureFeedbackRoleArn",
+}
+
+func checkTopicAttribute(n, v string, fifo, creating bool) error {
+	for _, refused := range refusedAttributes {
+		if n == refused {
+			return cloud.NotImplementedf("The topic attribute %s is not served by this platform.", n)
+		}
+	}
+	if n == "FifoTopic" && creating && (v == "true" || v == "false") {
+		return nil
+	}
+	values, ok := topicAttributes[n]
+	if !ok || !fifo && (n == "ContentBasedDeduplication" || n == "FifoThroughputScope") {
+		return errInvalid("AttributeName")
+	}
+	if n == "Policy" && v != "" {
+		if _, err := policydoc.Parse(v, policydoc.Resource); err != nil {
+			return errInvalid("Policy Error: null")
+		}
+	}
+	if n == "DisplayName" && len(v) > 100 {
+		return errInvalid("DisplayName")
+	}
+	if values != nil && !strings.Contains(","+strings.Join(values, ",")+",", ","+v+",") {
+		return errInvalid("%s", n)
+	}
+	return nil
+}
+
+func (r *snsRoom) createTopic(ctx context.Context, in *api.CreateTopicInput) (*api.CreateTopicOutput, error) {
+	n := name{cloud.CallFrom(ctx).Scope, text(in.Name)}
+	base, suffix := strings.CutSuffix(n.Topic, ".fifo")
+	fifo := in.Attributes["FifoTopic"] == "true"
+	if !topicName.MatchString(base) || len(n.Topic) > 256 || suffix && !fifo {
+		return nil, errInvalid("Topic Name")
+	}
+	if fifo && !suffix {
+		return nil, errInvalid("Fifo Topic names must end with .fifo and must be made up of only uppercase and lowercase ASCII letters, numbers, underscores, and hyphens, and must be between 1 and 256 characters long.")
+	}
+	if in.DataProtectionPolicy != nil {
+		return nil, cloud.NotImplementedf("Data protection policies are not served by this platform.")
+	}
+	rec := record{Attributes: map[string]string{}, Tags: map[string]string{}}
+	for a, v := range in.Attributes {
+		if err := checkTopicAttribute(a, v, fifo, true); err != nil {
+			return nil, err
+		}
+		rec.Attributes[a] = v
+	}
+	if !fifo {
+		delete(rec.Attributes, "FifoTopic")
+	}
+	for _, t := range in.Tags {
+		rec.Tags[text(t.Key)] = text(t.Value)
+	}
+	err := r.d.Store.Update(ctx, func(tx store.Tx) error {
+		old, err := readRecord(tx, n)
+		if err != nil {
+			return err
+		}
+		if old != nil {
+			return sameTopic(old, rec)
+		}
+		if err := tx.Put(listKey(n.Scope, "list").Str(n.Topic), nil); err != nil {
+			return err
+		}
+		return r.writeRecord(tx, n, rec)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &api.CreateTopicOutput{TopicArn: new(n.arn().String())}, nil
+}
+
+func sameTopic(old *record, rec record) error {
+	for a, v := range rec.Attributes {
+		if old.Attributes[a] != v {
+			return errInvalid("Attributes Reason: Topic already exists with different attributes")
+		}
+	}
+	if len(rec.Tags) > 0 && !maps.Equal(old.Tags, rec.Tags) {
+		return errInvalid("Tags Reason: Topic already exists with different tags")
+	}
+	return nil
+}
+
+func readRecord(rd store.Reader, n name) (*record, error) {
+	b, err := rd.Get(n.key("topic"))
+	if err != nil || b == nil {
+		return nil, err
+	}
+	rec := &record{}
+	return rec, json.Unmarshal(b, rec)
+}
+
+func (r *snsRoom) writeRecord(tx store.Tx, n name, rec record) error {
+	b, err := json.Marshal(rec)
+	if err != nil {
+		return err
+	}
+	tx.AfterCommit(func(store.Stamp) { r.forget(n) })
+	return tx.Put(n.key("topic"), b)
+}
+
+func (r *snsRoom) forget(n name) {
+	r.topics.forget(n)
+	r.policies.Forget(n.arn())
+}
+
+// record reads a topic's row; errNoTopic when there is none.
+func (r *snsRoom) record(ctx context.Context, n name) (rec *record, err error) {
+	err = r.d.Store.View(ctx, func(rd store.Reader) error {
+		rec, err = readRecord(rd, n)
+		return err
+	})
+	if err == nil && rec == nil {
+		err = errNoTopic()
+	}
+	return rec, err
+}
+
+// change rewrites a topic's row.
+func (r *snsRoom) change(ctx context.Context, arn *string, fn func(name, *record) error) error {
+	n, err := topicOf(ctx, arn)
+	if err != nil {
+		return err
+	}
+	return r.d.Store.Update(ctx, func(tx store.Tx) error {
+		rec, err := readRecord(tx, n)
+		if err != nil {
+			return err
+		}
+		if rec == nil {
+			return errNoTopic()
+		}
+		if err := fn(n, rec); err != nil {
+			return err
+		}
+		return r.writeRecord(tx, n, *rec)
+	})
+}
+
+func (r *snsRoom) deleteTopic(ctx context.Context, in *api.DeleteTopicInput) (*api.DeleteTopicOutput, error) {
+	n, err := topicOf(ctx, in.TopicArn)
+	if err != nil {
+		return nil, err
+	}
+	return &api.DeleteTopicOutput{}, r.d.Store.Update(ctx, func(tx store.Tx) error {
+		for _, k := range []store.Key{n.key("sub"), n.key("seq"), n.key("dedup"), n.key("dedupdue"), n.key("given"), n.key("givendue"), listKey(n.Scope, "sublist").Str(n.Topic)} {
+			if err := tx.DeleteRange(k, k.End()); err != nil {
+				return err
+			}
+		}
+		if err := tx.Delete(listKey(n.Scope, "list").Str(n.Topic)); err != nil {
+			return err
+		}
+		tx.AfterCommit(func(store.Stamp) { r.forget(n) })
+		return tx.Delete(n.key("topic"))
+	})
+}
+
+func (r *snsRoom) setTopicAttributes(ctx context.Context, in *api.SetTopicAttributesInput) (*api.SetTopicAttributesOutput, error) {
+	return &api.SetTopicAttributesOutput{}, r.change(ctx, in.TopicArn, func(_ name, rec *record) error {
+		a, v := text(in.AttributeName), text(in.AttributeValue)
+		if err := checkTopicAttribute(a, v, rec.fifo(), false); err != nil {
+			return err
+		}
+		if v == "" {
+			delete(rec.Attributes, a)
+		} else {
+			rec.Attributes[a] = v
+		}
+		return nil
+	})
+}
+
+// effectivePolicy is the delivery policy of topics that have none of their own (Developer Guide, "Amazon SNS message delivery retries").
+const effectivePolicy = `{"http":{"defaultHealthyRetryPolicy":{"minDelayTarget":20,"maxDelayTarget":20,"numRetries":3,"numMaxDelayRetries":0,"numNoDelayRetries":0,"numMinDelayRetries":0,"backoffFunction":"linear"},"disableSubscriptionOverrides":false,"defaultRequestPolicy":{"headerContentType":"text/plain; charset=UTF-8"}}}`
+
+func (r *snsRoom) getTopicAttributes(ctx context.Context, in *api.GetTopicAttributesInput) (*api.GetTopicAttributesOutput, error) {
+	n, err := topicOf(ctx, in.TopicArn)
+	if err != nil {
+		return nil, err
+	}
+	rec, err := r.record(ctx, n)
+	if err != nil {
+		return nil, err
+	}
+	subs, err := r.subscriptions(ctx, n)
+	if err != nil {
+		return nil, err
+	}
+	out := maps.Clone(rec.Attributes)
+	out["TopicArn"], out["Owner"], out["EffectiveDeliveryPolicy"] = n.arn().String(), n.Account, effectivePolicy
+	out["SubscriptionsConfirmed"], out["SubscriptionsPending"], out["SubscriptionsDeleted"] = fmt.Sprint(len(subs)), "0", "0"
+	if out["Policy"] == "" {
+		out["Policy"] = defaultPolicy(n)
+	}
+	if _, ok := out["DisplayName"]; !ok {
+		out["DisplayName"] = ""
+	}
+	if rec.fifo() && out["ContentBasedDeduplication"] == "" {
+		out["ContentBasedDeduplication"] = "false"
+	}
+	return &api.GetTopicAttributesOutput{Attributes: out}, nil
+}
+
+// defaultPolicy is the policy of a topic that has none of its own: the owner's.
+func defaultPolicy(n name) string {
+	return fmt.Sprintf(`{"Version":"2008-10-17","Id":"__default_policy_ID","Statement":[{"Sid":"__default_statement_ID","Effect":"Allow","Principal":{"AWS":"*"},"Action":["SNS:GetTopicAttributes","SNS:SetTopicAttributes","SNS:AddPermission","SNS:RemovePermission","SNS:DeleteTopic","SNS:Subscribe","SNS:ListSubscriptionsByTopic","SNS:Publish"],"Resource":"%s","Condition":{"StringEquals":{"AWS:SourceOwner":"%s"}}}]}`, n.arn(), n.Account)
+}
+
+// readPolicy parses a topic's policy.
+func (r *snsRoom) readPolicy(ctx context.Context, a cloud.ARN) (*cloud.Policy, error) {
+	topic, _, _ := strings.Cut(a.Resource, ":")
+	n := name{a.Scope(), topic}
+	rec, err := r.record(ctx, n)
+	if err != nil {
+		return nil, err
+	}
+	doc := rec.Attributes["Policy"]
+	if doc == "" {
+		return nil, nil
+	}
+	return policydoc.Parse(doc, policydoc.Resource)
+}
+
+func (r *snsRoom) tagResource(ctx context.Context, in *api.TagResourceInput) (*api.TagResourceOutput, error) {
+	return &api.TagResourceOutput{}, r.change(ctx, in.ResourceArn, func(_ name, rec *record) error {
+		if rec.Tags == nil {
+			rec.Tags = map[string]string{}
+		}
+		for _, t := range in.Tags {
+			rec.Tags[text(t.Key)] = text(t.Value)
+		}
+		if len(rec.Tags) > 50 {
+			return cloud.Errorf(cloud.Invalid, "TagLimitExceeded", "Could not complete request: tag quota of per resource exceeded").WithStatus(400)
+		}
+		return nil
+	})
+}
+
+func (r *snsRoom) untagResource(ctx context.Context, in *api.UntagResourceInput) (*api.UntagResourceOutput, error) {
+	return &api.UntagResourceOutput{}, r.change(ctx, in.ResourceArn, func(_ name, rec *record) error {
+		for _, k := range in.TagKeys {
+			delete(rec.Tags, k)
+		}
+		return nil
+	})
+}
+
+func (r *snsRoom) listTags(ctx context.Context, in *api.ListTagsForResourceInput) (*api.ListTagsForResourceOutput, error) {
+	n, err := topicOf(ctx, in.ResourceArn)
+	if err != nil {
+		return nil, err
+	}
+	rec, err := r.record(ctx, n)
+	if err != nil {
+		return nil, err
+	}
+	out := &api.ListTagsForResourceOutput{Tags: []api.Tag{}}
+	for k, v := range rec.Tags {
+		out.Tags = append(out.Tags, api.Tag{Key: new(k), Value: new(v)})
+	}
+	return out, nil
+}
+
+// describe answers other rooms.
+func (r *snsRoom) describe(ctx context.Context, a cloud.ARN) (cloud.Description, error) {
+	rec, err := r.record(ctx, name{a.Scope(), a.Resource})
+	if err != nil {
+		return cloud.Description{}, err
+	}
+	return cloud.Description{Type: "AWS::SNS::Topic", Name: a.Resource, Attributes: rec.Attributes, Tags: rec.Tags}, nil
+}

@@ -1,0 +1,48 @@
+package sqs
+
+import (
+	"regexp"
+
+	api "sundog/api/sqs"
+	"sundog/cloud"
+)
+
+var batchID = regexp.MustCompile(`^[A-Za-z0-9_-]{1,80}$`)
+
+// checkBatch checks the ids of a batch's entries.
+func checkBatch(ids []*string, kind string) error {
+	if len(ids) == 0 {
+		return cloud.Errorf(cloud.Invalid, "EmptyBatchRequest", "There should be at least one %s in the request.", kind)
+	}
+	if len(ids) > 10 {
+		return cloud.Errorf(cloud.Invalid, "TooManyEntriesInBatchRequest", "Maximum number of entries per request are 10. You have sent %d.", len(ids))
+	}
+	seen := map[string]bool{}
+	for _, id := range ids {
+		if !batchID.MatchString(text(id)) {
+			return cloud.Errorf(cloud.Invalid, "InvalidBatchEntryId", "A batch entry id can only contain alphanumeric characters, hyphens and underscores. It can be at most 80 letters long.")
+		}
+		if seen[*id] {
+			return cloud.Errorf(cloud.Invalid, "BatchEntryIdsNotDistinct", "Id %s repeated.", *id)
+		}
+		seen[*id] = true
+	}
+	return nil
+}
+
+// failure is the entry of a batch's answer for one that failed.
+func failure(id string, err error) api.BatchResultErrorEntry {
+	e := cloud.AsError(err)
+	return api.BatchResultErrorEntry{Id: new(id), SenderFault: new(e.Kind != cloud.Internal && e.Kind != cloud.Unavailable), Code: new(queryCode(e.Code)), Message: new(e.Message)}
+}
+
+// queryCode is the code that a batch's entry shows: that of the query protocol, in both protocols.
+func queryCode(code string) string {
+	switch code {
+	case "InvalidParameterValueException":
+		return "InvalidParameterValue"
+	case "MissingRequiredParameterException":
+		return "MissingParameter"
+	}
+	return code
+}

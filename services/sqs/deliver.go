@@ -1,0 +1,95 @@
+package sqs
+
+import (
+	"context"
+	"strconv"
+
+	"sundog/cloud"
+	"sundog/engine/bus"
+	"sundog/engine/store"
+)
+
+// target takes deliveries in: what topics, rules and dead letters send to queues.
+type target struct{ *sqsRoom }
+
+// Action is the permission that a delivery to a queue needs.
+func (target) Action(cloud.ARN) string { return "sqs:SendMessage" }
+
+// Deliver puts a delivery into its queue, once by its id. Parameters: MessageGroupId, MessageDeduplicationId, MessageId, SentTimestamp... of the
+// API's names; "transfer" says that the payload is a whole message of this room.
+func (t target) Deliver(ctx context.Context, d bus.Delivery) (bus.Outcome, error) {
+	n := nameOf(d.Target)
+	dr, err := t.delivered(d)
+	if err != nil {
+		return rejected(err), nil
+	}
+	err = t.lane(ctx, n, func(tx store.Tx, q *queue) error {
+		now := t.now()
+		seen, err := q.once("given").Remember(tx, d.ID, []byte{1}, now, given(d, now))
+		if err != nil || seen != nil {
+			return err
+		}
+		if d.Parameters["transfer"] != "" {
+			m := dr.message
+			return t.insert(tx, q, &m, 0)
+		}
+		if err := q.check(&dr); err != nil {
+			return err
+		}
+		_, err = t.enqueue(tx, q, dr)
+		return err
+	})
+	if err == nil {
+		return bus.Outcome{}, nil
+	}
+	if e := cloud.AsError(err); e.Kind != cloud.Internal && e.Kind != cloud.Unavailable {
+		return rejected(e), nil
+	}
+	return bus.Outcome{}, err
+}
+
+func rejected(err error) bus.Outcome {
+	e := cloud.AsError(err)
+	return bus.Outcome{Kind: bus.Permanent, Code: e.Code, Reason: e.Message}
+}
+
+// given says how long a delivery's id is remembered: until it expires, and an hour.
+func given(d bus.Delivery, now int64) int64 {
+	const hour = 3_600_000
+	if d.Expires.IsZero() {
+		return 25 * hour
+	}
+	return max(0, d.Expires.UnixMilli()-now) + hour
+}
+
+// delivered makes a draft of a delivery.
+func (t target) delivered(d bus.Delivery) (draft, error) {
+	if d.Parameters["transfer"] != "" {
+		m, err := decodeMessage(d.Payload)
+		if err != nil {
+			return draft{}, err
+		}
+		return draft{message: *m}, nil
+	}
+	dr := draft{message: message{
+		ID: t.d.IDs.UUID(), Body: string(d.Payload), Sender: d.As.ID, Attrs: d.Attributes,
+	}}
+	if dr.message.Sender == "" {
+		dr.message.Sender = d.As.Service
+	}
+	if d.Trace.Sampled {
+		dr.message.Cause = d.Trace.String()
+	}
+	if dr.message.Body == "" {
+		return dr, errMissing("MessageBody")
+	}
+	dr.group, dr.dedup = optional(d.Parameters["MessageGroupId"]), optional(d.Parameters["MessageDeduplicationId"])
+	if v := d.Parameters["DelaySeconds"]; v != "" {
+		n, err := strconv.ParseInt(v, 10, 32)
+		if err != nil {
+			return dr, errValue(v, "DelaySeconds", "Must be a number.")
+		}
+		dr.delay = new(int32(n))
+	}
+	return dr, nil
+}

@@ -1,0 +1,20 @@
+// Package sqs is the room of Amazon SQS: standard and FIFO queues, by the SQS API reference and developer guide.
+//
+// # How it keeps messages
+//
+// A queue lives in one shard, and everything that touches its messages runs in that shard's lane, one after another. The store has the
+// truth; memory has a bounded window of it (state.go), rebuilt whenever a lane is opened. Keys, all in the queue's shard:
+//
+//	queue   account region name            the queue's record: attributes, tags, generation (JSON)
+//	msg     generation seq                 a message (binary, see codec.go)
+//	flight  generation seq                 due, receive count, first receive: delayed, in flight, or once received
+//	count   generation                     number of messages (a counter)
+//	high    generation                     a bound above every sequence number given out
+//	dedup   generation scope+id            a deduplication id until it expires (FIFO)
+//	dedupdue generation expiry scope+id    the same by expiry
+//	given   account region name delivery   ids of deliveries that were taken in
+//	move    task                           a message move task
+//
+// A ready message is a msg row without a flight row, or with one that is due. Generation is new for each creation of a queue, so that a
+// queue made again under the same name is empty.
+package sqs

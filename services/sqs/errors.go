@@ -1,0 +1,66 @@
+package sqs
+
+import "sundog/cloud"
+
+// The errors that the SQS API reference documents, worded as the service words them.
+
+func errNoQueue() *cloud.Error {
+	return cloud.Errorf(cloud.NotFound, "QueueDoesNotExist", "The specified queue does not exist.").WithStatus(400)
+}
+
+func errExists(attribute string) *cloud.Error {
+	return cloud.Errorf(cloud.Conflict, "QueueNameExists", "A queue already exists with the same name and a different value for attribute %s", attribute)
+}
+
+func errParameter(format string, args ...any) *cloud.Error {
+	return cloud.Errorf(cloud.Invalid, "InvalidParameterValueException", format, args...)
+}
+
+// errValue words a bad parameter: "Value V for parameter P is invalid. Reason: R".
+func errValue(value any, parameter, reason string) *cloud.Error {
+	return errParameter("Value %v for parameter %s is invalid. Reason: %s", value, parameter, reason)
+}
+
+func errMissing(parameter string) *cloud.Error {
+	return cloud.Errorf(cloud.Invalid, "MissingRequiredParameterException", "The request must contain the parameter %s.", parameter)
+}
+
+func errAttributeName(format string, args ...any) *cloud.Error {
+	return cloud.Errorf(cloud.Invalid, "InvalidAttributeName", format, args...)
+}
+
+func errAttributeValue(attribute, reason string) *cloud.Error {
+	text := "Invalid value for the parameter " + attribute + "."
+	if reason != "" {
+		text += " Reason: " + reason
+	}
+	return cloud.Errorf(cloud.Invalid, "InvalidAttributeValue", "%s", text)
+}
+
+func errReceipt(handle string) *cloud.Error {
+	return cloud.Errorf(cloud.Invalid, "ReceiptHandleIsInvalid", "The input receipt handle %q is not a valid receipt handle.", handle)
+}
+
+func errReceiptExpired(handle string) *cloud.Error {
+	return errValue(handle, "ReceiptHandle", "The receipt handle has expired.")
+}
+
+func errNotInflight() *cloud.Error {
+	return cloud.Errorf(cloud.Conflict, "MessageNotInflight", "The message referred to isn't in flight.")
+}
+
+func errOverLimit(limit int) *cloud.Error {
+	return cloud.Errorf(cloud.Throttled, "OverLimit", "Too many messages in flight: the limit of this queue is %d.", limit).WithStatus(403)
+}
+
+func errContents() *cloud.Error {
+	return cloud.Errorf(cloud.Invalid, "InvalidMessageContents", "Invalid characters found. Valid unicode characters are #x9 | #xA | #xD | #x20 to #xD7FF | #xE000 to #xFFFD | #x10000 to #x10FFFF")
+}
+
+func errPurging(queue string) *cloud.Error {
+	return cloud.Errorf(cloud.Conflict, "PurgeQueueInProgress", "Only one PurgeQueue operation on %s is allowed every 60 seconds.", queue).WithStatus(403)
+}
+
+func errResource(format string, args ...any) *cloud.Error {
+	return cloud.Errorf(cloud.NotFound, "ResourceNotFoundException", format, args...).WithStatus(404)
+}

@@ -1,0 +1,366 @@
+package sqs
+
+import (
+	"container/heap"
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"regexp"
+	"strings"
+	"unicode/utf8"
+
+	api "sundog/api/sqs"
+	"sundog/cloud"
+	"sundog/engine/bus"
+	"sundog/engine/store"
+)
+
+// draft is a message to be sent, from whichever operation.
+type draft struct {
+	id           string // of the batch entry
+	message      message
+	delay        *int32
+	dedup, group *string
+	system       map[string]bus.Attribute
+}
+
+// sent is what a send answers.
+type sent struct {
+	id, messageID, sequence   string
+	bodyMD5, attrMD5, sysAttr string
+}
+
+const dedupInterval = 5 * 60 * 1000 // ms (SQS Developer Guide, "Exactly-once processing")
+
+var (
+	dedupID       = regexp.MustCompile(`^[A-Za-z0-9!"#$%&'()*+,\-./:;<=>?@\[\\\]^_` + "`" + `{|}~]{1,128}$`)
+	attributeName = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,256}$`)
+)
+
+func (r *sqsRoom) sendMessage(ctx context.Context, in *api.SendMessageInput) (*api.SendMessageOutput, error) {
+	n, err := byURL(ctx, in.QueueUrl)
+	if err != nil {
+		return nil, err
+	}
+	d := draft{delay: in.DelaySeconds, dedup: in.MessageDeduplicationId, group: in.MessageGroupId}
+	if err := d.fill(ctx, in.MessageBody, in.MessageAttributes, in.MessageSystemAttributes); err != nil {
+		return nil, err
+	}
+	d.message.ID = r.d.IDs.UUID()
+	var s sent
+	err = r.lane(ctx, n, func(tx store.Tx, q *queue) error {
+		if err := q.check(&d); err != nil {
+			return err
+		}
+		s, err = r.enqueue(tx, q, d)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &api.SendMessageOutput{
+		MessageId: new(s.messageID), MD5OfMessageBody: new(s.bodyMD5), SequenceNumber: optional(s.sequence),
+		MD5OfMessageAttributes: optional(s.attrMD5), MD5OfMessageSystemAttributes: optional(s.sysAttr),
+	}, nil
+}
+
+func (r *sqsRoom) sendMessageBatch(ctx context.Context, in *api.SendMessageBatchInput) (*api.SendMessageBatchOutput, error) {
+	n, err := byURL(ctx, in.QueueUrl)
+	if err != nil {
+		return nil, err
+	}
+	ids := make([]*string, len(in.Entries))
+	for i := range in.Entries {
+		ids[i] = in.Entries[i].Id
+	}
+	if err := checkBatch(ids, "SendMessageBatchRequestEntry"); err != nil {
+		return nil, err
+	}
+	drafts, failed, err := r.drafts(ctx, in.Entries)
+	if err != nil {
+		return nil, err
+	}
+	out := &api.SendMessageBatchOutput{Successful: []api.SendMessageBatchResultEntry{}}
+	err = r.lane(ctx, n, func(tx store.Tx, q *queue) error {
+		out.Successful, out.Failed = []api.SendMessageBatchResultEntry{}, append([]api.BatchResultErrorEntry{}, failed...)
+		for i := range drafts {
+			if err := q.checkFIFO(&drafts[i]); err != nil {
+				return err
+			}
+		}
+		for i := range drafts {
+			if err := q.check(&drafts[i]); err != nil {
+				out.Failed = append(out.Failed, failure(drafts[i].id, err))
+				continue
+			}
+			s, err := r.enqueue(tx, q, drafts[i])
+			if err != nil {
+				return err
+			}
+			out.Successful = append(out.Successful, api.SendMessageBatchResultEntry{
+				Id: new(s.id), MessageId: new(s.messageID), MD5OfMessageBody: new(s.bodyMD5), SequenceNumber: optional(s.sequence),
+				MD5OfMessageAttributes: optional(s.attrMD5), MD5OfMessageSystemAttributes: optional(s.sysAttr),
+			})
+		}
+		return nil
+	})
+	return out, err
+}
+
+// drafts reads a batch's entries; those that are wrong by themselves become failures.
+func (r *sqsRoom) drafts(ctx context.Context, entries []api.SendMessageBatchRequestEntry) (out []draft, failed []api.BatchResultErrorEntry, err error) {
+	total := 0
+	for i := range entries {
+		e := &entries[i]
+		d := draft{id: *e.Id, delay: e.DelaySeconds, dedup: e.MessageDeduplicationId, group: e.MessageGroupId}
+		if err := d.fill(ctx, e.MessageBody, e.MessageAttributes, e.MessageSystemAttributes); err != nil {
+			failed = append(failed, failure(d.id, err))
+			continue
+		}
+		d.message.ID = r.d.IDs.UUID()
+		total += d.message.size()
+		out = append(out, d)
+	}
+	if total > maxMessage {
+		return nil, nil, cloud.Errorf(cloud.TooLarge, "BatchRequestTooLong", "Batch requests cannot be longer than %d bytes. You have sent %d bytes.", maxMessage, total).WithStatus(400)
+	}
+	return out, failed, nil
+}
+
+const maxMessage = 1 << 20
+
+func optional(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+// fill checks what does not depend on the queue.
+func (d *draft) fill(ctx context.Context, body *string, attrs map[string]api.MessageAttributeValue, system map[string]api.MessageSystemAttributeValue) error {
+	if text(body) == "" {
+		return errMissing("MessageBody")
+	}
+	if !validText(*body) {
+		return errContents()
+	}
+	c := cloud.CallFrom(ctx)
+	d.message.Body, d.message.Sender, d.message.Trace = *body, c.Principal.ID, ""
+	var err error
+	if d.message.Attrs, err = attributesOf(attrs); err != nil {
+		return err
+	}
+	for n, v := range system {
+		if n != "AWSTraceHeader" {
+			return errParameter("Message system attribute name '%s' is invalid.", n)
+		}
+		a := bus.Attribute{Type: text(v.DataType), Value: text(v.StringValue)}
+		if a.Type != "String" || a.Value == "" {
+			return errParameter("The message system attribute 'AWSTraceHeader' must be a non-empty String.")
+		}
+		d.message.Trace, d.system = a.Value, map[string]bus.Attribute{n: a}
+	}
+	if c.Trace.Sampled {
+		d.message.Cause = c.Trace.String()
+	}
+	return nil
+}
+
+// attributesOf checks and converts message attributes.
+func attributesOf(in map[string]api.MessageAttributeValue) (map[string]bus.Attribute, error) {
+	if len(in) == 0 {
+		return nil, nil
+	}
+	if len(in) > 10 {
+		return nil, errParameter("Number of message attributes [%d] exceeds the allowed maximum [10].", len(in))
+	}
+	out := make(map[string]bus.Attribute, len(in))
+	for n, v := range in {
+		lower := strings.ToLower(n)
+		if !attributeName.MatchString(n) || strings.HasPrefix(lower, "aws.") || strings.HasPrefix(lower, "amazon.") || strings.HasPrefix(n, ".") || strings.HasSuffix(n, ".") || strings.Contains(n, "..") {
+			return nil, errParameter("Message (user) attribute name '%s' is invalid.", n)
+		}
+		a, err := attributeOf(n, v)
+		if err != nil {
+			return nil, err
+		}
+		out[n] = a
+	}
+	return out, nil
+}
+
+func attributeOf(n string, v api.MessageAttributeValue) (bus.Attribute, error) {
+	a := bus.Attribute{Type: text(v.DataType), Value: text(v.StringValue), Binary: v.BinaryValue}
+	kind, _, _ := strings.Cut(a.Type, ".")
+	switch {
+	case v.StringListValues != nil || v.BinaryListValues != nil:
+		return a, cloud.Errorf(cloud.Invalid, "UnsupportedOperation", "Message attribute list values in SendMessage operation are not supported.")
+	case a.Type == "":
+		return a, errParameter("The message attribute '%s' must contain non-empty message attribute type.", n)
+	case kind != "String" && kind != "Number" && kind != "Binary" || len(a.Type) > 256:
+		return a, errParameter("The message attribute '%s' has an invalid message attribute type, the set of supported type prefixes is Binary, Number, and String.", n)
+	case kind == "Binary" && len(a.Binary) == 0, kind != "Binary" && a.Value == "":
+		return a, errParameter("Message (user) attribute '%s' must contain a non-empty value of type '%s'.", n, kind)
+	case kind == "Number" && !isNumber(a.Value):
+		return a, errParameter("Could not cast message (user) attribute '%s' value to number.", n)
+	case kind != "Binary" && !validText(a.Value):
+		return a, errContents()
+	}
+	return a, nil
+}
+
+var numberText = regexp.MustCompile(`^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?$`)
+
+func isNumber(s string) bool { return numberText.MatchString(s) }
+
+// validText tells whether a text has only the characters that XML 1.0 allows.
+func validText(s string) bool {
+	for i, c := range s {
+		switch {
+		case c == utf8.RuneError:
+			if _, n := utf8.DecodeRuneInString(s[i:]); n == 1 {
+				return false
+			}
+		case c < 0x20 && c != '\t' && c != '\n' && c != '\r', c == 0xFFFE, c == 0xFFFF:
+			return false
+		}
+	}
+	return true
+}
+
+// size is what counts against the size limits: the body, and names, types and values of attributes.
+func (m *message) size() int {
+	n := len(m.Body)
+	for name, a := range m.Attrs {
+		n += len(name) + len(a.Type) + len(a.Value) + len(a.Binary)
+	}
+	return n
+}
+
+// check checks what depends on the queue, and fills in group and deduplication id.
+func (q *queue) check(d *draft) error {
+	if n := d.message.size(); n > q.cfg.maxSize {
+		return errParameter("One or more parameters are invalid. Reason: Message must be shorter than %d bytes.", q.cfg.maxSize)
+	}
+	if d.delay != nil && (*d.delay < 0 || *d.delay > 900) {
+		return errValue(*d.delay, "DelaySeconds", "DelaySeconds must be >= 0 and <= 900.")
+	}
+	if d.group != nil && !dedupID.MatchString(*d.group) {
+		return errValue(*d.group, "MessageGroupId", "MessageGroupId can only include alphanumeric and punctuation characters. 1 to 128 in length.")
+	}
+	if d.dedup != nil && !dedupID.MatchString(*d.dedup) {
+		return errValue(*d.dedup, "MessageDeduplicationId", "MessageDeduplicationId can only include alphanumeric and punctuation characters. 1 to 128 in length.")
+	}
+	d.message.Group, d.message.Dedup = text(d.group), text(d.dedup)
+	if !q.fifo() {
+		if d.dedup != nil {
+			return errValue(*d.dedup, "MessageDeduplicationId", "The request include parameter that is not valid for this queue type.")
+		}
+		return nil
+	}
+	if d.delay != nil && *d.delay != 0 {
+		return errValue(*d.delay, "DelaySeconds", "The request include parameter that is not valid for this queue type.")
+	}
+	if d.dedup == nil {
+		sum := sha256.Sum256([]byte(d.message.Body))
+		d.message.Dedup = hex.EncodeToString(sum[:])
+	}
+	return q.checkFIFO(d)
+}
+
+// checkFIFO checks what a FIFO queue needs of every message; in a batch one lacking fails the whole request.
+func (q *queue) checkFIFO(d *draft) error {
+	switch {
+	case !q.fifo():
+	case d.group == nil:
+		return errMissing("MessageGroupId")
+	case d.dedup == nil && !q.cfg.contentDedup:
+		return errParameter("The queue should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided explicitly")
+	}
+	return nil
+}
+
+// enqueue puts a checked draft into the queue, unless it repeats one inside the deduplication interval.
+func (r *sqsRoom) enqueue(tx store.Tx, q *queue, d draft) (sent, error) {
+	now := r.now()
+	m := d.message
+	s := sent{id: d.id, messageID: m.ID, bodyMD5: md5Text(m.Body), attrMD5: md5Attributes(m.Attrs), sysAttr: md5Attributes(d.system)}
+	seq := q.next
+	if q.fifo() {
+		scope := m.Dedup
+		if q.cfg.groupScope {
+			scope = m.Group + "\x00" + m.Dedup
+		}
+		earlier, err := q.once("dedup").Remember(tx, scope, fmt.Appendf(nil, "%d %s", seq, m.ID), now, dedupInterval)
+		if err != nil {
+			return s, err
+		}
+		if earlier != nil {
+			if _, err := fmt.Sscanf(string(earlier), "%d %s", &seq, &s.messageID); err != nil {
+				return s, err
+			}
+			s.sequence = sequenceNumber(seq)
+			return s, nil
+		}
+		s.sequence = sequenceNumber(seq)
+	}
+	m.Sent = now
+	delay := q.cfg.delay
+	if d.delay != nil {
+		delay = int64(*d.delay)
+	}
+	return s, r.insert(tx, q, &m, delay*1000)
+}
+
+func sequenceNumber(seq uint64) string { return fmt.Sprintf("%020d", 18_000_000_000_000_000_000+seq) }
+
+// insert writes a message at the end of the queue and into memory, and wakes who waits for it.
+func (r *sqsRoom) insert(tx store.Tx, q *queue, m *message, delay int64) error {
+	seq, high := q.next, q.high
+	if seq > high {
+		high = seq + seqBlock
+		if err := tx.Put(q.highKey(), binary.BigEndian.AppendUint64(nil, high)); err != nil {
+			return err
+		}
+	}
+	if err := tx.Put(q.msgKey(seq), m.encode()); err != nil {
+		return err
+	}
+	if err := tx.Add(q.countKey(), 1); err != nil {
+		return err
+	}
+	due := r.now() + delay
+	if delay > 0 {
+		if err := tx.Put(q.flightKey(seq), flight{Due: due}.encode()); err != nil {
+			return err
+		}
+		q.delayed[seq] = due
+		heap.Push(&q.due, dueItem{due, seq})
+	}
+	q.high, q.next, q.count = high, seq+1, q.count+1
+	q.append(seq, m.Group, delay > 0)
+	n := q.name
+	tx.AfterCommit(func(store.Stamp) { r.polls.wake(n, 1) })
+	return nil
+}
+
+// append shows the newest message to the window, if the window reaches to the end of the queue.
+func (q *queue) append(seq uint64, group string, delayed bool) {
+	room := len(q.window) < windowSize
+	if q.fifo() {
+		room = q.waiting < fifoWindow
+	}
+	if !q.whole || !room {
+		q.whole = false
+		return
+	}
+	q.cursor = seq
+	switch {
+	case q.fifo():
+		q.line(group, seq)
+	case !delayed:
+		q.window = append(q.window, seq)
+	}
+}

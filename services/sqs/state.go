@@ -1,0 +1,326 @@
+package sqs
+
+import (
+	"container/heap"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"sundog/engine/store"
+)
+
+// The bounds of a queue's memory.
+const (
+	windowSize = 4096    // ready messages known of a standard queue
+	fifoWindow = 20_000  // waiting messages known of a FIFO queue, over all groups
+	maxFlying  = 120_000 // in flight (SQS Developer Guide, "Amazon SQS message quotas")
+	seqBlock   = 10_000  // sequence numbers reserved by one write of the "high" row
+)
+
+// queue is the memory of one queue: a window over its rows. Only the lane of its shard touches it; every change is made after all
+// that can fail, for a failed commit drops the whole memory of the shard.
+type queue struct {
+	name   name
+	shard  store.Shard
+	rec    record
+	cfg    config
+	next   uint64 // the next sequence number
+	high   uint64 // reserved up to here
+	count  int64  // messages in the queue, in all states
+	cursor uint64 // rows up to here are known to window, groups, returned, flying or delayed
+	whole  bool   // there are no rows after cursor
+
+	window   []uint64          // standard: ready and never received, ascending
+	returned seqHeap           // standard: ready again, or ready after a delay
+	groups   map[string]*group // FIFO: the groups that have something waiting or in flight
+	turns    groupHeap         // FIFO: groups that can give a message, by their first
+	waiting  int               // FIFO: sequence numbers in groups
+
+	flying  map[uint64]flying
+	delayed map[uint64]int64 // due, unix ms
+	due     dueHeap          // flying and delayed by time; may hold entries that no longer count
+	turn    bool             // standard: take the next from returned before window
+
+	attempts map[string]attempt // FIFO: ReceiveRequestAttemptId
+}
+
+type flying struct {
+	flight
+	group string
+}
+
+// attempt is the answer to a receive that can be repeated.
+type attempt struct {
+	seqs  []uint64
+	nonce []uint32
+	until int64
+}
+
+func (q *queue) fifo() bool { return q.cfg.fifo }
+
+// load gives the memory of a queue, building it from the store when it is not there. errNoQueue when there is no such queue.
+func (r *sqsRoom) load(tx store.Tx, n name) (*queue, error) {
+	s := n.shard()
+	if q := r.shards[s][n]; q != nil {
+		return q, nil
+	}
+	rec, err := readRecord(tx, n)
+	if err != nil {
+		return nil, err
+	}
+	if rec == nil {
+		return nil, errNoQueue()
+	}
+	q := &queue{
+		name: n, shard: s, rec: *rec, cfg: rec.config(), groups: map[string]*group{},
+		flying: map[uint64]flying{}, delayed: map[uint64]int64{}, attempts: map[string]attempt{},
+	}
+	if err := q.open(tx, r.d.Clock.Now().UnixMilli()); err != nil {
+		return nil, err
+	}
+	if r.shards[s] == nil {
+		r.shards[s] = map[name]*queue{}
+	}
+	r.shards[s][n] = q
+	return q, nil
+}
+
+func readRecord(rd store.Reader, n name) (*record, error) {
+	text, err := rd.Get(n.recordKey())
+	if err != nil || text == nil {
+		return nil, err
+	}
+	rec := &record{}
+	return rec, json.Unmarshal(text, rec)
+}
+
+// open reads the counters and flights.
+func (q *queue) open(tx store.Tx, now int64) error {
+	var err error
+	if q.count, err = counter(tx, q.countKey()); err != nil {
+		return err
+	}
+	high, err := counter(tx, q.highKey())
+	if err != nil {
+		return err
+	}
+	q.high = uint64(high)
+	q.next = q.high + 1
+	prefix := genKey(q.shard, "flight", q.rec.Gen)
+	it := tx.Scan(store.Prefix(prefix))
+	defer func() { _ = it.Close() }()
+	for it.Next() {
+		seq, _, err := store.CutU64(it.Key()[len(prefix):])
+		if err != nil {
+			return err
+		}
+		f, err := decodeFlight(it.Value())
+		if err != nil {
+			return err
+		}
+		group, err := q.groupOf(tx, seq)
+		if err != nil {
+			return err
+		}
+		q.reopen(seq, f, group, now)
+	}
+	return it.Err()
+}
+
+// reopen puts one message with a flight row where it belongs.
+func (q *queue) reopen(seq uint64, f flight, group string, now int64) {
+	switch {
+	case f.Due <= now:
+		q.ready(seq, group)
+		return
+	case f.Count == 0:
+		q.delayed[seq] = f.Due
+	default:
+		q.flying[seq] = flying{flight: f, group: group}
+		q.lock(group)
+	}
+	heap.Push(&q.due, dueItem{f.Due, seq})
+}
+
+// groupOf reads the group of a message of a FIFO queue.
+func (q *queue) groupOf(tx store.Tx, seq uint64) (string, error) {
+	if !q.fifo() {
+		return "", nil
+	}
+	m, err := q.message(tx, seq)
+	if err != nil || m == nil {
+		return "", err
+	}
+	return m.Group, nil
+}
+
+// message reads one; nil when it was deleted.
+func (q *queue) message(tx store.Reader, seq uint64) (*message, error) {
+	b, err := tx.Get(q.msgKey(seq))
+	if err != nil || b == nil {
+		return nil, err
+	}
+	m, err := decodeMessage(b)
+	if err != nil {
+		return nil, fmt.Errorf("message %d of %s: %w", seq, q.name.Queue, err)
+	}
+	m.Sequence = seq
+	return m, nil
+}
+
+// counter reads an Add counter.
+func counter(rd store.Reader, k []byte) (int64, error) {
+	b, err := rd.Get(k)
+	if err != nil || len(b) != 8 {
+		return 0, err
+	}
+	return int64(binary.BigEndian.Uint64(b)), nil
+}
+
+// mature moves what became due to the ready ones.
+func (q *queue) mature(now int64) {
+	for len(q.due) > 0 && q.due[0].at <= now {
+		item := heap.Pop(&q.due).(dueItem)
+		if f, ok := q.flying[item.seq]; ok && f.Due == item.at {
+			delete(q.flying, item.seq)
+			q.unlock(f.group)
+			q.ready(item.seq, f.group)
+		} else if at, ok := q.delayed[item.seq]; ok && at == item.at {
+			delete(q.delayed, item.seq)
+			q.ready(item.seq, "")
+		}
+	}
+}
+
+// ready makes a message receivable (again). A FIFO queue's delayed message stands in its group already.
+func (q *queue) ready(seq uint64, group string) {
+	switch {
+	case !q.fifo():
+		heap.Push(&q.returned, seq)
+	case group != "":
+		q.line(group, seq)
+	}
+}
+
+// nextDue is when something matures next; zero when nothing will.
+func (q *queue) nextDue() time.Time {
+	for len(q.due) > 0 {
+		item := q.due[0]
+		if f, ok := q.flying[item.seq]; ok && f.Due == item.at {
+			return time.UnixMilli(item.at)
+		}
+		if at, ok := q.delayed[item.seq]; ok && at == item.at {
+			return time.UnixMilli(item.at)
+		}
+		heap.Pop(&q.due)
+	}
+	return time.Time{}
+}
+
+// pop takes the sequence number of the next ready message; false when none is ready.
+func (q *queue) pop(tx store.Tx, now int64) (uint64, bool, error) {
+	if q.fifo() {
+		return q.popGroup(tx, now)
+	}
+	for {
+		if len(q.window) == 0 && !q.whole {
+			if err := q.refill(tx, windowSize); err != nil {
+				return 0, false, err
+			}
+		}
+		var seq uint64
+		switch {
+		case len(q.returned) > 0 && (q.turn || len(q.window) == 0):
+			seq, q.turn = heap.Pop(&q.returned).(uint64), false
+		case len(q.window) > 0:
+			seq, q.turn = q.window[0], true
+			q.window = q.window[1:]
+		default:
+			return 0, false, nil
+		}
+		if _, flies := q.flying[seq]; !flies {
+			return seq, true, nil
+		}
+	}
+}
+
+// refill reads rows after the cursor, up to n, passing over those with a flight row: they are known.
+func (q *queue) refill(tx store.Tx, n int) error {
+	msgs, flights := genKey(q.shard, "msg", q.rec.Gen), genKey(q.shard, "flight", q.rec.Gen)
+	from := q.cursor + 1
+	it := tx.Scan(store.ScanOptions{Lo: msgs.Clone().U64(from), Hi: msgs.End(), KeysOnly: !q.fifo()})
+	defer func() { _ = it.Close() }()
+	fl := tx.Scan(store.ScanOptions{Lo: flights.Clone().U64(from), Hi: flights.End(), KeysOnly: true})
+	defer func() { _ = fl.Close() }()
+	flightSeq, haveFlight := nextSeq(fl, len(flights))
+	for n > 0 {
+		seq, ok := nextSeq(it, len(msgs))
+		if !ok {
+			q.whole = true
+			break
+		}
+		for haveFlight && flightSeq < seq {
+			flightSeq, haveFlight = nextSeq(fl, len(flights))
+		}
+		q.cursor = seq
+		_, isDelayed := q.delayed[seq]
+		if haveFlight && flightSeq == seq && (!q.fifo() || !isDelayed) {
+			continue
+		}
+		if err := q.admit(seq, it.Value()); err != nil {
+			return err
+		}
+		n--
+	}
+	if err := it.Err(); err != nil {
+		return err
+	}
+	return fl.Err()
+}
+
+// admit takes a row that was read into the window.
+func (q *queue) admit(seq uint64, value []byte) error {
+	if !q.fifo() {
+		q.window = append(q.window, seq)
+		return nil
+	}
+	m, err := decodeMessage(value)
+	if err != nil {
+		return err
+	}
+	q.line(m.Group, seq)
+	return nil
+}
+
+func nextSeq(it store.Iterator, prefix int) (uint64, bool) {
+	if !it.Next() {
+		return 0, false
+	}
+	seq, _, err := store.CutU64(it.Key()[prefix:])
+	return seq, err == nil
+}
+
+// dueItem is one wake-up.
+type dueItem struct {
+	at  int64
+	seq uint64
+}
+
+type dueHeap []dueItem
+
+func (h dueHeap) Len() int { return len(h) }
+func (h dueHeap) Less(i, j int) bool {
+	return h[i].at < h[j].at || h[i].at == h[j].at && h[i].seq < h[j].seq
+}
+func (h dueHeap) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
+func (h *dueHeap) Push(x any)   { *h = append(*h, x.(dueItem)) }
+func (h *dueHeap) Pop() any     { o := *h; x := o[len(o)-1]; *h = o[:len(o)-1]; return x }
+
+type seqHeap []uint64
+
+func (h seqHeap) Len() int           { return len(h) }
+func (h seqHeap) Less(i, j int) bool { return h[i] < h[j] }
+func (h seqHeap) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
+func (h *seqHeap) Push(x any)        { *h = append(*h, x.(uint64)) }
+func (h *seqHeap) Pop() any          { o := *h; x := o[len(o)-1]; *h = o[:len(o)-1]; return x }
