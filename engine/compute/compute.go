@@ -46,9 +46,18 @@ type Invocation struct {
 	Identity      []byte
 	Deadline      time.Time // zero: now + Timeout; on the wall clock
 	Trace         cloud.Trace
+	Started       func(Start)   // called once, before Log, when an environment has the invocation, or failed to come up for it; nil: nobody
 	Log           func(LogLine) // called in order, from one goroutine at a time
 	Out           io.Writer     // streamed response; nil: buffered
 	Tenant        string
+}
+
+// Start tells in which environment an invocation runs.
+type Start struct {
+	Environment string
+	LogStream   string
+	Cold        bool
+	Init        time.Duration // of a cold start
 }
 
 // Failure says how an invocation failed.
@@ -77,6 +86,7 @@ type Result struct {
 	LogStream   string // the environment's log stream name: YYYY/MM/DD/[version]hex32
 	Cold        bool
 	Streamed    bool
+	ContentType string // of a streamed response, as the function set it; ""
 }
 
 // Throttled is what Invoke returns when no environment came free before the deadline.

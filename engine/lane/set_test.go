@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -88,6 +89,9 @@ func TestOrderAndGroupCommit(t *testing.T) {
 			}
 		})
 	}
+	for waiting(l, 3) < len(got) {
+		runtime.Gosched()
+	}
 	close(c.gate)
 	wg.Wait()
 	seen := map[int64]bool{}
@@ -97,9 +101,21 @@ func TestOrderAndGroupCommit(t *testing.T) {
 	if len(seen) != len(got) || !seen[1] || !seen[int64(len(got))] {
 		t.Fatalf("%d distinct counts", len(seen))
 	}
-	if n := c.commits.Load(); n > int32(len(got)) {
+	if n := c.commits.Load(); n > maxFlight+3 { // what did not fly when the disk stood still shares two or three commits
 		t.Fatalf("%d commits", n)
 	}
+}
+
+// waiting counts the calls that a shard has in its queue or in flight.
+func waiting(l *Set, s store.Shard) int {
+	sh := &l.shards[s]
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	n := len(sh.queue)
+	for _, f := range sh.flights {
+		n += len(f.calls)
+	}
+	return n
 }
 
 // TestCommitsOverlap checks that functions see writes whose commit is under way, and that they wait in few commits meanwhile.
@@ -128,9 +144,6 @@ func TestCommitsOverlap(t *testing.T) {
 	}
 	close(c.gate)
 	wg.Wait()
-	if n := c.commits.Load(); n > calls/2 {
-		t.Logf("%d commits for %d calls", n, calls)
-	}
 }
 
 func TestFailureDropsOnlyItsOwnWrites(t *testing.T) {

@@ -82,17 +82,28 @@ func (s *Store) View(ctx context.Context, fn func(store.Reader) error) error {
 	// A commit that is not durable may be in the snapshot: what fn reads must be known.
 	upto := s.begun.Load()
 	if s.durable.n.Load() >= upto {
-		return errors.Join(fn(snap), snap.Close())
+		_, err := run(snap, func() error { return fn(snap) })
+		return err
 	}
 	r := &recorder{base: snap}
-	failed := fn(r)
-	if err := snap.Close(); err != nil {
-		return errors.Join(failed, err)
+	closed, failed := run(snap, func() error { return fn(r) })
+	if !closed {
+		return failed
 	}
 	if err := s.durable.wait(ctx, s.seen(r, upto)); err != nil {
 		return err
 	}
 	return failed
+}
+
+// run runs a function and closes its snapshot, also when it panics. closed is false when closing failed; the error then says so.
+func run(snap Snapshot, fn func() error) (closed bool, err error) {
+	defer func() {
+		if e := snap.Close(); e != nil {
+			closed, err = false, errors.Join(err, e)
+		}
+	}()
+	return true, fn()
 }
 
 // seen gives the newest commit up to upto that wrote something r read and is not durable; 0 when there is none.
@@ -120,11 +131,17 @@ func (s *Store) Submit(ctx context.Context, fn func(store.Tx) error) (wait func(
 	if err := s.enter(ctx); err != nil {
 		return nil, err
 	}
+	left := false
+	defer func() {
+		if !left {
+			s.leave() // failed, or fn panicked
+		}
+	}()
 	p, err := s.try(ctx, fn)
 	if err != nil {
-		s.leave()
 		return nil, err
 	}
+	left = true
 	return func() error {
 		defer s.leave()
 		return s.finish(p)
@@ -165,8 +182,7 @@ func (s *Store) try(ctx context.Context, fn func(store.Tx) error) (pending, erro
 	var held hold
 	var limit *time.Timer
 	for {
-		p, err := s.attempt(ctx, fn, &held)
-		s.queues.release(&held)
+		p, err := s.turn(ctx, fn, &held)
 		var c conflict
 		if !errors.As(err, &c) {
 			if limit != nil {
@@ -201,6 +217,12 @@ type conflict struct{ key uint64 }
 
 func (conflict) Error() string { return "occ: conflict" }
 
+// turn is an attempt with the turns in the queues that held has, which end with it.
+func (s *Store) turn(ctx context.Context, fn func(store.Tx) error, held *hold) (pending, error) {
+	defer s.queues.release(held)
+	return s.attempt(ctx, fn, held)
+}
+
 // attempt runs fn once against a fresh snapshot.
 func (s *Store) attempt(ctx context.Context, fn func(store.Tx) error, held *hold) (pending, error) {
 	a := s.begin()
@@ -211,11 +233,11 @@ func (s *Store) attempt(ctx context.Context, fn func(store.Tx) error, held *hold
 	}
 	r := &recorder{base: snap, queues: &s.queues, held: held}
 	b := overlay.New(r)
-	failed := fn(b)
-	upto := s.begun.Load()
-	if err := snap.Close(); err != nil {
-		return pending{}, errors.Join(failed, err)
+	closed, failed := run(snap, func() error { return fn(b) })
+	if !closed {
+		return pending{}, failed
 	}
+	upto := s.begun.Load()
 	if r.queue != 0 {
 		return pending{}, conflict{r.queue}
 	}

@@ -80,6 +80,43 @@ func testFailures(t *testing.T, open Open) {
 	}
 }
 
+// testPanics checks that a panic of the caller's leaves the store as it was: nothing written, nothing held.
+func testPanics(t *testing.T, open Open) {
+	s := opened(t, open)
+	try := func(fn func()) {
+		defer func() {
+			if recover() == nil {
+				t.Error("the panic did not come through")
+			}
+		}()
+		fn()
+	}
+	runs := 0
+	try(func() {
+		_ = s.Update(context.Background(), func(tx store.Tx) error {
+			_, err := tx.Get(key("a"))
+			if runs++; runs == 1 {
+				put(t, s, key("a"), "conflict")
+				return errors.Join(err, tx.Put(key("b"), nil))
+			}
+			panic("boom") // while it has its turn in a queue
+		})
+	})
+	try(func() {
+		_ = s.View(context.Background(), func(r store.Reader) error {
+			_, _ = r.Get(key("a"))
+			panic("boom")
+		})
+	})
+	update(t, s, func(tx store.Tx) error {
+		v, err := tx.Get(key("a"))
+		return errors.Join(err, tx.Put(key("c"), v))
+	})
+	if got := get(t, s, key("b")) + get(t, s, key("c")); got != "-conflict" {
+		t.Fatalf("after panics: %q", got)
+	}
+}
+
 func testOwnWrites(t *testing.T, open Open) {
 	s := opened(t, open)
 	put(t, s, key("b"), "base")

@@ -19,6 +19,7 @@ func Run(t *testing.T, open Open) {
 	}{
 		{"Values", testValues},
 		{"Failures", testFailures},
+		{"Panics", testPanics},
 		{"OwnWrites", testOwnWrites},
 		{"ScanWhileWriting", testScanWhileWriting},
 		{"Model", testModel},

@@ -1,0 +1,2 @@
+console.log('before it breaks');
+require('./missing');

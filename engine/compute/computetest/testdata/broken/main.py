@@ -1,0 +1,2 @@
+print("before it breaks")
+import missing_module

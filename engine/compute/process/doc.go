@@ -1,0 +1,12 @@
+// Package process runs functions in processes of this machine: a pool of execution environments for every version, each with one process tree
+// of its own. Node and Python functions run in the embedded runtimes, which take their work over a socket and are started beforehand, without a
+// function, so that a cold start costs little; runtimes of the user (provided.*) get a Lambda Runtime API each.
+//
+// An invocation takes the most recently used idle environment. When all are busy it waits a moment for one of them (Options.Patience), since a
+// short handler is back sooner than a new process is up, then starts another, up to the version's and the machine's caps; beyond that it waits until
+// its deadline. Idle environments end after Options.IdleTimeout.
+//
+// With Options.Reexec (the program calls MaybeInit first thing in main) every environment runs below a small init in a PID namespace, or, where
+// that is not allowed, below a subreaper: when the platform is killed, the kernel ends them all. The isolation of a sandbox (files, network,
+// system calls) is not this package's.
+package process

@@ -1,0 +1,152 @@
+package process
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"sundog/engine/compute"
+	"sundog/engine/compute/runtimes"
+)
+
+// interpreter is a program that runs a family of runtimes.
+type interpreter struct {
+	path    string // the real binary, not a version manager's shim
+	version string // "v20.20.2", "3.11.7"
+}
+
+// interpreters finds programs once: asking one for its version starts it.
+type interpreters struct {
+	mu    sync.Mutex
+	asked map[string]*interpreter // by the path that was tried; nil: it does not run
+	found map[string]*interpreter // by runtime
+}
+
+// resolve finds the interpreter of a runtime: the version asked for, else the newest that is there. nil: there is none.
+func (in *interpreters) resolve(n runtimes.Name) *interpreter {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.found == nil {
+		in.found, in.asked = map[string]*interpreter{}, map[string]*interpreter{}
+	}
+	if got, ok := in.found[n.ID]; ok {
+		return got
+	}
+	var fallback *interpreter
+	for _, path := range candidates(n) {
+		it := in.ask(n.Family, path)
+		if it == nil {
+			continue
+		}
+		if matches(it.version, n.Version) {
+			in.found[n.ID] = it
+			return it
+		}
+		if fallback == nil {
+			fallback = it
+		}
+	}
+	in.found[n.ID] = fallback
+	return fallback
+}
+
+func matches(version, want string) bool {
+	v := strings.TrimPrefix(version, "v")
+	return v == want || strings.HasPrefix(v, want+".")
+}
+
+// candidates lists where an interpreter may be, the version asked for first.
+func candidates(n runtimes.Name) []string {
+	home, _ := os.UserHomeDir()
+	var globs, names []string
+	switch n.Family {
+	case runtimes.Node:
+		names = []string{"node" + n.Version, "node", "nodejs"}
+		globs = []string{
+			filepath.Join(home, ".nvm/versions/node/v"+n.Version+".*/bin/node"), filepath.Join(home, ".volta/tools/image/node/"+n.Version+".*/bin/node"),
+			filepath.Join(home, ".fnm/node-versions/v"+n.Version+".*/installation/bin/node"), "/opt/homebrew/opt/node@" + n.Version + "/bin/node",
+		}
+	case runtimes.Python:
+		names = []string{"python" + n.Version, "python3", "python"}
+		globs = []string{
+			filepath.Join(home, ".pyenv/versions/"+n.Version+".*/bin/python"+n.Version), filepath.Join(home, ".local/share/uv/python/cpython-"+n.Version+".*/bin/python"+n.Version),
+			"/usr/bin/python" + n.Version, "/usr/local/bin/python" + n.Version,
+		}
+	}
+	var all []string
+	for _, g := range globs {
+		if hits, err := filepath.Glob(g); err == nil {
+			all = append(all, hits...)
+		}
+	}
+	for _, name := range names {
+		for _, dir := range filepath.SplitList(os.Getenv("PATH")) {
+			if f := filepath.Join(dir, name); executable(f) {
+				all = append(all, f)
+			}
+		}
+	}
+	return all
+}
+
+func executable(path string) bool {
+	st, err := os.Stat(path)
+	return err == nil && st.Mode().IsRegular() && st.Mode()&0o111 != 0
+}
+
+// ask runs a program to learn its real path and version; nil when it does not run (a shim without its version).
+func (in *interpreters) ask(f runtimes.Family, path string) *interpreter {
+	if it, ok := in.asked[path]; ok {
+		return it
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	args := []string{"-p", "process.execPath + '\\n' + process.version"}
+	if f == runtimes.Python {
+		args = []string{"-E", "-s", "-c", "import sys, platform; print(sys.executable); print(platform.python_version())"}
+	}
+	cmd := exec.CommandContext(ctx, path, args...)
+	cmd.Dir = "/"
+	out, err := cmd.Output()
+	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
+	if err != nil || len(lines) != 2 || !executable(lines[0]) {
+		in.asked[path] = nil
+		return nil
+	}
+	it := &interpreter{path: lines[0], version: lines[1]}
+	if f == runtimes.Python && strings.HasPrefix(it.version, "2.") {
+		it = nil
+	}
+	in.asked[path] = it
+	return it
+}
+
+// describe tells of a runtime what Compute.Runtimes shows.
+func (in *interpreters) describe(n runtimes.Name) compute.Runtime {
+	r := compute.Runtime{Name: n.ID}
+	if n.Family == runtimes.Custom {
+		return r
+	}
+	it := in.resolve(n)
+	if it == nil {
+		r.Missing = fmt.Sprintf("no %s was found in PATH or the usual version managers", n.Family)
+		return r
+	}
+	r.Interpreter, r.Version = it.path, it.version
+	if !matches(it.version, n.Version) {
+		r.Note = fmt.Sprintf("runs on %s %s", title(n.Family), it.version)
+	}
+	return r
+}
+
+func title(f runtimes.Family) string {
+	if f == runtimes.Node {
+		return "Node"
+	}
+	return "Python"
+}

@@ -1,0 +1,236 @@
+package process
+
+import (
+	"encoding/json"
+	"errors"
+	"net"
+	"os"
+	"time"
+
+	"sundog/cloud"
+	"sundog/engine/compute"
+	"sundog/engine/compute/runtimeapi"
+	"sundog/engine/compute/runtimes"
+)
+
+// link is how an environment's program is spoken to. The methods are for one call at a time. An answer with fatal set, or !ok from load, leaves
+// the environment unusable; errEnded as the text of an empty answer says that the program has ended, whose status tells the rest.
+type link interface {
+	// load hands over the function and waits until its init is over; ok when it succeeded.
+	load(cfg runtimes.InitConfig, limit time.Duration) (a answer, ok bool, err error)
+	// invoke waits for the answer for at most wait.
+	invoke(i *compute.Invocation, arn, trace string, deadline time.Time, wait time.Duration) (answer, error)
+	close()
+}
+
+// Errors of a link: why there is no answer.
+var (
+	errDeadline = errors.New("deadline")
+	errEnded    = errors.New("ended")
+)
+
+// frames speaks to an embedded runtime over its socket.
+type frames struct {
+	conn  net.Conn
+	r     *runtimes.Reader
+	out   *output
+	clock cloud.Clock
+	sdk   func(runtimes.SDKRequest)
+	buf   []byte
+}
+
+func newFrames(conn net.Conn, out *output, clock cloud.Clock, sdk func(runtimes.SDKRequest)) *frames {
+	return &frames{conn: conn, r: runtimes.NewReader(conn, runtimes.MaxFrame), out: out, clock: clock, sdk: sdk}
+}
+
+func (f *frames) close() {} // the process closes the socket
+
+func (f *frames) load(cfg runtimes.InitConfig, limit time.Duration) (answer, bool, error) {
+	body, err := json.Marshal(cfg)
+	if err != nil {
+		return answer{}, false, err
+	}
+	f.until(limit)
+	if _, err := f.conn.Write(runtimes.AppendFrame(nil, runtimes.KindInit, body)); err != nil {
+		return answer{}, false, f.reason(err)
+	}
+	for {
+		kind, body, err := f.next(limit)
+		if err != nil {
+			return answer{}, false, f.reason(err)
+		}
+		switch kind {
+		case runtimes.KindReady:
+			return answer{}, true, nil
+		case runtimes.KindInitError, runtimes.KindFatal:
+			return reported(compute.Init, body, true), false, nil
+		}
+	}
+}
+
+// until sets the deadline of the socket.
+func (f *frames) until(wait time.Duration) {
+	_ = f.conn.SetDeadline(f.clock.Wall().Add(wait)) // a closed socket shows at the next read
+}
+
+// reason says which of the two ends a failed read or write was.
+func (f *frames) reason(err error) error {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return errDeadline
+	}
+	return errEnded
+}
+
+// next gives the next frame that is no log or output, which it passes on; it sees to SDK requests, whose time does not count.
+func (f *frames) next(wait time.Duration) (kind byte, body []byte, err error) {
+	for {
+		kind, body, err = f.r.Next()
+		if err != nil {
+			return 0, nil, err
+		}
+		switch kind {
+		case runtimes.KindLog:
+			if len(body) > 0 {
+				f.out.framed(runtimes.Level(body[0]), body[1:])
+			}
+		case runtimes.KindOutput:
+			f.out.write(body)
+		case runtimes.KindSDK:
+			var req runtimes.SDKRequest
+			if json.Unmarshal(body, &req) == nil {
+				f.sdk(req)
+				f.until(wait)
+			}
+		case runtimes.KindHello, runtimes.KindPong:
+		default:
+			return kind, body, nil
+		}
+	}
+}
+
+// small is what the socket's buffer takes whatever the runtime does; more is written beside the reading.
+const small = 32 << 10
+
+func (f *frames) send(i *compute.Invocation, arn, trace string, deadline time.Time) error {
+	f.buf = runtimes.AppendInvoke(f.buf[:0], *i, arn, trace, deadline.UnixMilli())
+	if len(f.buf) <= small {
+		_, err := f.conn.Write(f.buf)
+		return err
+	}
+	big := f.buf
+	f.buf = nil
+	go func() { _, _ = f.conn.Write(big) }() // a failure shows at the reading end
+	return nil
+}
+
+func (f *frames) invoke(i *compute.Invocation, arn, trace string, deadline time.Time, wait time.Duration) (answer, error) {
+	f.until(wait)
+	if err := f.send(i, arn, trace, deadline); err != nil {
+		return answer{}, f.reason(err)
+	}
+	var stream streamed
+	for {
+		kind, body, err := f.next(wait)
+		if err != nil {
+			return answer{}, f.reason(err)
+		}
+		switch kind {
+		case runtimes.KindResult:
+			if len(body) > runtimeapi.MaxResponse {
+				return tooLarge(), nil
+			}
+			return answer{payload: body}, nil
+		case runtimes.KindError:
+			return reported(compute.Handled, body, false), nil
+		case runtimes.KindFatal, runtimes.KindInitError:
+			return reported(compute.Unhandled, body, true), nil
+		case runtimes.KindStream:
+			stream.begin(i, string(body))
+		case runtimes.KindChunk:
+			stream.chunk(body)
+		case runtimes.KindEnd:
+			return stream.end(body), nil
+		}
+	}
+}
+
+// streamed takes a streamed response: on to the invocation's Out, or into one payload when it has none.
+type streamed struct {
+	inv         *compute.Invocation
+	contentType string
+	buffer      []byte
+	over        bool
+}
+
+func (s *streamed) begin(i *compute.Invocation, contentType string) {
+	s.inv, s.contentType = i, contentType
+}
+
+func (s *streamed) chunk(b []byte) {
+	switch {
+	case s.inv == nil || s.over:
+	case s.inv.Out != nil:
+		_, err := s.inv.Out.Write(b)
+		s.over = err != nil // nobody listens any more; the function runs on, as on Lambda
+	case len(s.buffer)+len(b) > runtimeapi.MaxResponse:
+		s.over = true
+	default:
+		s.buffer = append(s.buffer, b...)
+	}
+}
+
+func (s *streamed) end(failure []byte) answer {
+	buffered := s.inv == nil || s.inv.Out == nil
+	if len(failure) > 0 {
+		a := reported(compute.Handled, failure, false)
+		a.streamed, a.contentType = !buffered, s.contentType
+		return a
+	}
+	if buffered && s.over {
+		return tooLarge()
+	}
+	return answer{payload: s.buffer, streamed: !buffered, contentType: s.contentType}
+}
+
+// api speaks to a custom runtime over the Lambda Runtime API.
+type api struct {
+	server *runtimeapi.Server
+	proc   *proc
+}
+
+func (l *api) close() { _ = l.server.Close() }
+
+func (l *api) load(_ runtimes.InitConfig, limit time.Duration) (answer, bool, error) {
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	select {
+	case <-l.server.Ready():
+		return answer{}, true, nil
+	case body := <-l.server.InitError():
+		return reported(compute.Init, body, true), false, nil
+	case <-l.proc.exited:
+		select {
+		case body := <-l.server.InitError():
+			return reported(compute.Init, body, true), false, nil
+		default:
+			return answer{}, false, errEnded
+		}
+	case <-timer.C:
+		return answer{}, false, errDeadline
+	}
+}
+
+func (l *api) invoke(i *compute.Invocation, arn, trace string, deadline time.Time, wait time.Duration) (answer, error) {
+	r, err := l.server.Invoke(*i, arn, trace, deadline, wait, l.proc.exited)
+	switch {
+	case errors.Is(err, runtimeapi.ErrDeadline):
+		return answer{}, errDeadline
+	case err != nil:
+		return answer{}, errEnded
+	case r.Failed:
+		a := reported(compute.Handled, r.Body, false)
+		a.streamed, a.contentType = r.Streamed, r.ContentType
+		return a, nil
+	}
+	return answer{payload: r.Body, streamed: r.Streamed, contentType: r.ContentType}, nil
+}

@@ -1,0 +1,59 @@
+package process
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"sundog/cloud"
+)
+
+// Options configure a Driver. Dir, Clock and IDs are required.
+type Options struct {
+	Dir    string // the driver's own folder: embedded runtimes, environments' folders, byte code caches
+	SDKDir string // cache of the SDKs that managed runtimes bring along; "": none is offered
+	Clock  cloud.Clock
+	IDs    cloud.IDs
+	Log    *slog.Logger // nil: discarded
+	// Reexec says that this program calls MaybeInit first thing in main, so that environments can run below it.
+	Reexec bool
+	// Credentials gives an environment its role's credentials, valid for at least ttl; nil: environments get none.
+	Credentials func(ctx context.Context, role cloud.ARN, environment string, ttl time.Duration) (cloud.Credentials, error)
+	// Running is told when an invocation begins in an environment (its trace) and ends (nil). It must be quick; nil: nobody.
+	Running func(environment string, t *cloud.Trace)
+	// XRayDaemon is host:port of the X-Ray daemon; "" leaves the variable out.
+	XRayDaemon string
+	// Progress is told in short lines about slow work, such as installing an SDK; nil: nobody.
+	Progress func(string)
+
+	IdleTimeout     time.Duration // 0: 5 minutes
+	MaxAge          time.Duration // an environment is not used again after it; 0: 6 hours
+	Patience        time.Duration // how long an invocation waits for a busy environment before it starts another; 0: 20 ms
+	MaxEnvironments int           // of all versions; 0: by the machine's memory
+	Spares          int           // pre-started processes of each interpreter in use; 0: 1, negative: none
+}
+
+func (o Options) withDefaults() Options {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.IdleTimeout <= 0 {
+		o.IdleTimeout = 5 * time.Minute
+	}
+	if o.MaxAge <= 0 {
+		o.MaxAge = 6 * time.Hour
+	}
+	if o.Patience <= 0 {
+		o.Patience = 20 * time.Millisecond
+	}
+	if o.MaxEnvironments <= 0 {
+		o.MaxEnvironments = environmentsByMemory()
+	}
+	if o.Spares == 0 {
+		o.Spares = 1
+	}
+	if o.Progress == nil {
+		o.Progress = func(string) {}
+	}
+	return o
+}

@@ -1,0 +1,295 @@
+package process
+
+import (
+	"context"
+	"runtime"
+	"sync"
+	"time"
+
+	"sundog/cloud"
+	"sundog/engine/compute"
+)
+
+// pool is the environments of one version.
+type pool struct {
+	d *Driver
+	v compute.Version
+
+	mu       sync.Mutex
+	idle     []*environment // the most recently used is the last
+	waiters  []*waiter      // first come, first served
+	live     int            // idle, busy and starting
+	starting int
+	dropped  bool
+	nextUp   time.Time // starts are paced: see pace
+}
+
+// waiter is an invocation that waits for an environment.
+type waiter struct{ ch chan grant }
+
+// grant is what a waiter gets: an environment, or why none came up.
+type grant struct {
+	e *environment
+	u *unbooted
+}
+
+// acquire gives an environment: an idle one at once, else the first that comes free or up. err is compute.Throttled when none did within wait.
+func (p *pool) acquire(ctx context.Context, wait time.Duration) (grant, error) {
+	p.mu.Lock()
+	if e := p.popIdle(); e != nil {
+		p.mu.Unlock()
+		return grant{e: e}, nil
+	}
+	if p.dropped {
+		p.mu.Unlock()
+		return grant{}, errDropped
+	}
+	w := &waiter{ch: make(chan grant, 1)}
+	p.waiters = append(p.waiters, w)
+	start := p.live == 0 && p.reserve()
+	p.mu.Unlock()
+	if start {
+		p.launch()
+	}
+	return p.await(ctx, w, wait)
+}
+
+func (p *pool) await(ctx context.Context, w *waiter, wait time.Duration) (grant, error) {
+	deadline := time.NewTimer(wait)
+	defer deadline.Stop()
+	patience := time.NewTimer(p.d.o.Patience)
+	defer patience.Stop()
+	for {
+		select {
+		case g := <-w.ch:
+			return g, nil
+		case <-patience.C:
+			p.grow()
+			patience.Reset(p.d.o.Patience)
+		case <-deadline.C:
+			return p.giveUp(w, compute.Throttled)
+		case <-ctx.Done():
+			return p.giveUp(w, ctx.Err())
+		case <-p.d.ctx.Done():
+			return p.giveUp(w, errClosed)
+		}
+	}
+}
+
+// giveUp takes a waiter out of the line; what it was granted at the last moment counts.
+func (p *pool) giveUp(w *waiter, err error) (grant, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i, x := range p.waiters {
+		if x == w {
+			p.waiters = append(p.waiters[:i], p.waiters[i+1:]...)
+			return grant{}, err
+		}
+	}
+	return <-w.ch, nil
+}
+
+// popIdle takes the most recently used environment that lives; the lock is held.
+func (p *pool) popIdle() *environment {
+	for n := len(p.idle); n > 0; n = len(p.idle) {
+		e := p.idle[n-1]
+		p.idle = p.idle[:n-1]
+		if !e.dead() {
+			return e
+		}
+		p.discard(e)
+	}
+	return nil
+}
+
+// discard counts an environment out and ends it in the background; the lock is held.
+func (p *pool) discard(e *environment) {
+	p.live--
+	p.d.live.Add(-1)
+	p.d.work.Go(e.close)
+}
+
+// pace bounds how fast a pool grows, to one start for each core in this time: a burst of short calls needs few environments, and many that start at
+// once only slow each other down.
+const pace = 100 * time.Millisecond
+
+// reserve counts one more environment in if one is needed and may start now; the lock is held. launch follows.
+func (p *pool) reserve() bool {
+	if p.starting >= len(p.waiters) || p.v.MaxEnvironments > 0 && p.live >= p.v.MaxEnvironments {
+		return false
+	}
+	now, step := p.d.o.Clock.Wall(), pace/time.Duration(runtime.NumCPU())
+	if p.nextUp.After(now.Add(step)) {
+		return false
+	}
+	if p.nextUp.Before(now) {
+		p.nextUp = now
+	}
+	p.nextUp = p.nextUp.Add(step)
+	p.live++
+	p.starting++
+	return true
+}
+
+// grow starts another environment if one is needed and may start now.
+func (p *pool) grow() {
+	p.mu.Lock()
+	ok := p.reserve()
+	p.mu.Unlock()
+	if ok {
+		p.launch()
+	}
+}
+
+// launch starts the environment that reserve counted in, or counts it out when the machine has no room.
+func (p *pool) launch() {
+	if !p.d.admit() {
+		p.mu.Lock()
+		p.live--
+		p.starting--
+		p.mu.Unlock()
+		return
+	}
+	if !p.d.background(func() { p.booted(p.d.boot(p.d.ctx, p)) }) {
+		p.booted(nil, &unbooted{err: errClosed})
+	}
+}
+
+// booted takes what became of a start.
+func (p *pool) booted(e *environment, u *unbooted) {
+	p.mu.Lock()
+	p.starting--
+	if u != nil {
+		p.live--
+		p.d.live.Add(-1)
+		if len(p.waiters) > 0 {
+			w := p.waiters[0]
+			p.waiters = p.waiters[1:]
+			w.ch <- grant{u: u}
+		}
+		p.mu.Unlock()
+		return
+	}
+	p.place(e)
+	p.mu.Unlock()
+	p.d.spares.refill()
+}
+
+// place gives an environment to the first waiter, or makes it idle; the lock is held.
+func (p *pool) place(e *environment) {
+	if len(p.waiters) > 0 {
+		w := p.waiters[0]
+		p.waiters = p.waiters[1:]
+		w.ch <- grant{e: e}
+		return
+	}
+	if p.dropped {
+		p.discard(e)
+		return
+	}
+	e.used = p.d.o.Clock.Wall()
+	p.idle = append(p.idle, e)
+}
+
+// release takes an environment back after an invocation.
+func (p *pool) release(e *environment, broken bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if broken || e.dead() || e.used.Sub(e.born) > p.d.o.MaxAge {
+		p.discard(e)
+		return
+	}
+	p.place(e)
+}
+
+// ensure starts environments until n are there, and waits for them; the error says why one did not come up.
+func (p *pool) ensure(ctx context.Context, n int) error {
+	var failed error
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	p.mu.Lock()
+	n -= p.live
+	p.mu.Unlock()
+	for range n {
+		if !p.d.admit() {
+			return compute.Throttled
+		}
+		p.mu.Lock()
+		p.live++
+		p.starting++
+		p.mu.Unlock()
+		wg.Go(func() {
+			e, u := p.d.boot(ctx, p)
+			if e != nil {
+				e.fresh = false // nobody waits for its start
+			}
+			p.booted(e, u)
+			if u != nil {
+				mu.Lock()
+				failed = u.reason()
+				mu.Unlock()
+			}
+		})
+	}
+	wg.Wait()
+	return failed
+}
+
+func (u *unbooted) reason() error {
+	if u.err != nil {
+		return u.err
+	}
+	return cloud.Errorf(cloud.Invalid, "InvalidRuntimeException", "%s", u.a.text)
+}
+
+// expire ends what has been idle since before.
+func (p *pool) expire(before time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := 0
+	for n < len(p.idle) && p.idle[n].used.Before(before) {
+		p.discard(p.idle[n])
+		n++
+	}
+	p.idle = append(p.idle[:0], p.idle[n:]...)
+}
+
+// drop ends the idle environments now and the busy ones when they come back.
+func (p *pool) drop() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.dropped = true
+	for _, e := range p.idle {
+		p.discard(e)
+	}
+	p.idle = nil
+}
+
+// oldest gives when the least recently used idle environment became idle; false when there is none.
+func (p *pool) oldest() (time.Time, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.idle) == 0 {
+		return time.Time{}, false
+	}
+	return p.idle[0].used, true
+}
+
+// evict ends the least recently used idle environment; false when there is none any more.
+func (p *pool) evict() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.idle) == 0 {
+		return false
+	}
+	e := p.idle[0]
+	p.idle = append(p.idle[:0], p.idle[1:]...)
+	p.discard(e)
+	return true
+}
+
+func (p *pool) counts() (idle, busy, starting int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.idle), p.live - len(p.idle) - p.starting, p.starting
+}

@@ -1,0 +1,147 @@
+package process
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"sundog/engine/compute"
+	"sundog/engine/compute/runtimes"
+)
+
+// credentialMargin is added to an environment's maximum age: its last invocation may begin then.
+const credentialMargin = time.Hour
+
+// atStart are variables that a process only heeds when they are there as it starts; a function that sets one gets no pre-started process.
+var atStart = []string{"NODE_OPTIONS", "NODE_EXTRA_CA_CERTS", "NODE_TLS_REJECT_UNAUTHORIZED", "UV_THREADPOOL_SIZE", "LD_LIBRARY_PATH", "LD_PRELOAD", "OPENSSL_CONF", "AWS_LAMBDA_EXEC_WRAPPER"}
+
+// needsOwnStart tells whether a version cannot use a pre-started process.
+func needsOwnStart(v *compute.Version) bool {
+	for k := range v.Env {
+		if slices.Contains(atStart, k) || strings.HasPrefix(k, "PYTHON") {
+			return true
+		}
+	}
+	return libraryPath(v) != ""
+}
+
+// variables gives the environment of a function: what Lambda defines, then the function's own, then what neither may change.
+func (d *Driver) variables(ctx context.Context, v *compute.Version, e *environment, it *interpreter) (map[string]string, error) {
+	vars := map[string]string{
+		"LANG": "en_US.UTF-8", "TZ": ":UTC", "PATH": searchPath(v, it), "HOME": e.dir, "TMPDIR": filepath.Join(e.dir, "tmp"), "PWD": v.CodeDir,
+		"AWS_CONFIG_FILE": os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull, "AWS_EC2_METADATA_DISABLED": "true",
+		"AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR", "AWS_LAMBDA_LOG_FORMAT": "Text",
+	}
+	if v.Endpoint != "" {
+		vars["AWS_ENDPOINT_URL"] = v.Endpoint
+	}
+	if p := libraryPath(v); p != "" {
+		vars["LD_LIBRARY_PATH"] = p
+	}
+	if strings.HasPrefix(v.Runtime, "nodejs") {
+		vars["NODE_PATH"] = nodePath(v)
+	}
+	maps.Copy(vars, v.Env)
+	maps.Copy(vars, d.reserved(v, e))
+	if d.o.Credentials == nil || v.Role.IsZero() {
+		return vars, nil
+	}
+	c, err := d.o.Credentials(ctx, v.Role, e.id, d.o.MaxAge+credentialMargin)
+	if err != nil {
+		return nil, fmt.Errorf("process: credentials of %s: %w", v.Role, err)
+	}
+	vars["AWS_ACCESS_KEY_ID"], vars["AWS_SECRET_ACCESS_KEY"], vars["AWS_SESSION_TOKEN"] = c.AccessKeyID, c.SecretAccessKey, c.SessionToken
+	return vars, nil
+}
+
+// reserved are Lambda's reserved environment variables.
+func (d *Driver) reserved(v *compute.Version, e *environment) map[string]string {
+	r := map[string]string{
+		"_HANDLER": v.Handler, "LAMBDA_TASK_ROOT": v.CodeDir, "LAMBDA_RUNTIME_DIR": d.runtimes,
+		"AWS_REGION": v.ARN.Region, "AWS_DEFAULT_REGION": v.ARN.Region,
+		"AWS_EXECUTION_ENV": "AWS_Lambda_" + v.Runtime, "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+		"AWS_LAMBDA_FUNCTION_NAME": v.Function, "AWS_LAMBDA_FUNCTION_VERSION": v.Qualifier,
+		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": strconv.Itoa(v.MemoryMB),
+		"AWS_LAMBDA_LOG_GROUP_NAME":       v.LogGroup, "AWS_LAMBDA_LOG_STREAM_NAME": e.stream,
+	}
+	if d.o.XRayDaemon != "" {
+		host, port, _ := strings.Cut(d.o.XRayDaemon, ":")
+		r["AWS_XRAY_DAEMON_ADDRESS"], r["_AWS_XRAY_DAEMON_ADDRESS"], r["_AWS_XRAY_DAEMON_PORT"] = d.o.XRayDaemon, host, port
+	}
+	return r
+}
+
+// generic is the environment in which a pre-started process waits.
+func (d *Driver) generic(dir string, it *interpreter) []string {
+	return []string{
+		"LANG=C.UTF-8", "TZ=:UTC", "HOME=" + dir, "TMPDIR=" + filepath.Join(dir, "tmp"), "PATH=" + searchPath(&compute.Version{}, it),
+		"PYTHONPYCACHEPREFIX=" + filepath.Join(d.o.Dir, "pycache"), "PYTHONUNBUFFERED=1",
+	}
+}
+
+func flat(vars map[string]string) []string {
+	all := make([]string, 0, len(vars))
+	for _, k := range slices.Sorted(maps.Keys(vars)) {
+		all = append(all, k+"="+vars[k])
+	}
+	return all
+}
+
+// layered lists a folder of every layer that has it; later layers lie over earlier ones.
+func layered(v *compute.Version, names ...string) []string {
+	var found []string
+	for _, l := range slices.Backward(v.Layers) {
+		for _, n := range names {
+			dir := filepath.Join(l, n)
+			if st, err := os.Stat(dir); err == nil && st.IsDir() {
+				found = append(found, dir)
+			}
+		}
+	}
+	return found
+}
+
+func searchPath(v *compute.Version, it *interpreter) string {
+	var dirs []string
+	if it != nil {
+		dirs = append(dirs, filepath.Dir(it.path))
+	}
+	dirs = append(dirs, "/usr/local/bin", "/usr/bin", "/bin")
+	return strings.Join(append(dirs, layered(v, "bin")...), ":")
+}
+
+func libraryPath(v *compute.Version) string {
+	dirs := layered(v, "lib")
+	if st, err := os.Stat(filepath.Join(v.CodeDir, "lib")); err == nil && st.IsDir() && len(dirs) > 0 {
+		dirs = append(dirs, filepath.Join(v.CodeDir, "lib"))
+	}
+	return strings.Join(dirs, ":")
+}
+
+func nodePath(v *compute.Version) string {
+	major := strings.TrimSuffix(strings.TrimPrefix(v.Runtime, "nodejs"), ".x")
+	dirs := layered(v, "nodejs/node"+major+"/node_modules", "nodejs/node_modules")
+	return strings.Join(append(dirs, v.CodeDir), ":")
+}
+
+func pythonPaths(v *compute.Version) []string {
+	return layered(v, "python", "python/lib/"+v.Runtime+"/site-packages")
+}
+
+// initConfig tells an embedded runtime which function it is.
+func (d *Driver) initConfig(v *compute.Version, vars map[string]string) runtimes.InitConfig {
+	cfg := runtimes.InitConfig{Runtime: v.Runtime, Root: v.CodeDir, Cwd: v.CodeDir, Handler: v.Handler, Env: vars}
+	if d.o.SDKDir != "" {
+		cfg.SDKDir, cfg.SDKKind = d.o.SDKDir, runtimes.SDKOf(v.Runtime)
+	}
+	if strings.HasPrefix(v.Runtime, "python") {
+		cfg.Paths = pythonPaths(v)
+	}
+	return cfg
+}

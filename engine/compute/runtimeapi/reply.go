@@ -1,0 +1,56 @@
+package runtimeapi
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"net/http"
+)
+
+type errorShape struct {
+	Message string `json:"errorMessage"`
+	Type    string `json:"errorType"`
+}
+
+func refuse(w http.ResponseWriter, status int, kind, message string) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(errorShape{message, kind}) // the runtime has gone if this fails
+}
+
+func accept(w http.ResponseWriter) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(http.StatusAccepted)
+	_, _ = w.Write([]byte("{\"status\":\"OK\"}\n")) // as above
+}
+
+func failure(kind, message string) Response {
+	b, err := json.Marshal(errorShape{message, kind})
+	if err != nil {
+		b = []byte(`{"errorType":"Runtime.Unknown"}`)
+	}
+	return Response{Body: b, Failed: true}
+}
+
+// trailerError reads the error that a runtime put behind a streamed response: its body is base64 of JSON.
+func trailerError(kind, body string) []byte {
+	b, err := base64.StdEncoding.DecodeString(body)
+	if err == nil && json.Valid(b) && len(b) > 0 {
+		return b
+	}
+	return failure(kind, body).Body
+}
+
+var errTooLarge = errors.New("response payload size exceeded maximum allowed payload size (6291556 bytes)")
+
+// limitedBuffer keeps a streamed response that nobody takes as a stream.
+type limitedBuffer struct{ b []byte }
+
+// Write appends up to MaxResponse bytes in all.
+func (l *limitedBuffer) Write(p []byte) (int, error) {
+	if len(l.b)+len(p) > MaxResponse {
+		return 0, errTooLarge
+	}
+	l.b = append(l.b, p...)
+	return len(p), nil
+}

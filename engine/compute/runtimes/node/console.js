@@ -1,0 +1,68 @@
+'use strict';
+// console as on Lambda: "time TAB request id TAB level TAB message", one framed write for each call; or JSON lines when AWS_LAMBDA_LOG_FORMAT
+// is JSON, filtered by AWS_LAMBDA_LOG_LEVEL. process.stdout and process.stderr keep their text as it is (the embedded metric format).
+const util = require('util');
+const { isError, forLog, stringify } = require('./errors');
+
+const LEVELS = { TRACE: 1, DEBUG: 2, INFO: 3, WARN: 4, ERROR: 5, FATAL: 6 };
+const state = { requestId: undefined, tenantId: undefined };
+
+function asText(level, args) {
+  return `${new Date().toISOString()}\t${state.requestId}\t${level}\t${util.format(...args)}`;
+}
+
+function errorMember(e) {
+  const f = forLog(e);
+  return { errorType: f.errorType, errorMessage: f.errorMessage, stackTrace: f.stack };
+}
+
+function asJSON(level, args) {
+  const line = { timestamp: new Date().toISOString(), level };
+  if (state.requestId !== undefined) line.requestId = state.requestId;
+  if (state.tenantId) line.tenantId = state.tenantId;
+  if (args.length === 1 && args[0] !== null && typeof args[0] === 'object' && !isError(args[0])) {
+    line.message = args[0];
+    return stringify(line);
+  }
+  line.message = util.format(...args);
+  const e = args.find(isError);
+  if (e) Object.assign(line, errorMember(e));
+  return stringify(line);
+}
+
+// install patches console and the standard streams. env is the function's environment.
+function install(env, send) {
+  const json = (env.AWS_LAMBDA_LOG_FORMAT || '').toUpperCase() === 'JSON';
+  const least = json ? LEVELS[(env.AWS_LAMBDA_LOG_LEVEL || 'INFO').toUpperCase()] || 3 : 0;
+  const line = json ? asJSON : asText;
+  const at = (level) => (...args) => {
+    if (LEVELS[level] >= least) send('L', line(level, args), LEVELS[level]);
+  };
+  console.log = at('INFO');
+  console.info = console.log;
+  console.debug = at('DEBUG');
+  console.warn = at('WARN');
+  console.error = at('ERROR');
+  console.fatal = at('FATAL');
+  console.trace = at('TRACE');
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.write = (chunk, encoding, callback) => {
+      const done = typeof encoding === 'function' ? encoding : callback;
+      send('O', typeof chunk === 'string' ? Buffer.from(chunk, typeof encoding === 'string' ? encoding : 'utf8') : Buffer.from(chunk));
+      if (typeof done === 'function') process.nextTick(done);
+      return true;
+    };
+  }
+}
+
+// failure logs what ended an invocation, as the runtime itself does: console.error("Invoke Error", error).
+function failure(title, e) {
+  const json = (process.env.AWS_LAMBDA_LOG_FORMAT || '').toUpperCase() === 'JSON';
+  if (json) {
+    console.error(isError(e) ? e : forLog(e));
+    return;
+  }
+  console.error(`${title} \t${stringify(forLog(e))}`);
+}
+
+module.exports = { install, failure, state };

@@ -1,0 +1,1 @@
+"""What the platform runs between its socket and a Lambda handler in Python."""

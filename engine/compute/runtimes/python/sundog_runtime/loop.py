@@ -1,0 +1,101 @@
+"""Taking a function, then its invocations, from the platform."""
+import decimal
+import json
+import os
+import struct
+import sys
+import time
+
+from . import context, handler, log, sdk, wire
+
+_TEXTS = ("requestId", "arn", "trace", "clientContext", "identity", "tenantId")
+
+
+def _number(value):
+    if isinstance(value, decimal.Decimal):
+        return float(value)
+    raise TypeError("Object of type %s is not JSON serializable" % type(value).__name__)
+
+
+def _encode(value):
+    return json.dumps(value, ensure_ascii=False, default=_number).encode("utf-8")
+
+
+def _meta(body):
+    """Take an invocation apart: deadline in ms (uint64), texts with their lengths, and the payload."""
+    meta = {"deadline": struct.unpack_from(">Q", body)[0]}
+    at = 8
+    for name in _TEXTS:
+        (size,) = struct.unpack_from(">I", body, at)
+        meta[name] = body[at + 4 : at + 4 + size].decode("utf-8")
+        at += 4 + size
+    return meta, body[at:]
+
+
+def _init(config):
+    os.environ.clear()
+    os.environ.update(config["env"])
+    time.tzset()
+    os.chdir(config["cwd"])
+    sys.path[0:0] = config.get("paths") or []
+    sys.argv = [""]
+    log.install()
+    sdk.install(config.get("sdkDir"), config.get("sdkKind"))
+    try:
+        function = handler.load(config["root"], config["handler"])
+    except handler.LoadError as e:
+        log.failure(e.error)
+        wire.send("X", _encode(e.error))
+        sys.exit(1)
+    finally:
+        log.flush()
+    wire.send("R")
+    return function
+
+
+def _fail(error):
+    log.failure(error)
+    wire.send("E", _encode(error))
+
+
+def _invoke(function, body):
+    meta, payload = _meta(body)
+    log.request_id = meta["requestId"]
+    log.tenant_id = meta["tenantId"] or None
+    if meta["trace"]:
+        os.environ["_X_AMZN_TRACE_ID"] = meta["trace"]
+    else:
+        os.environ.pop("_X_AMZN_TRACE_ID", None)
+    try:
+        event = json.loads(payload)
+    except ValueError as e:
+        _fail(log.describe("Runtime.UnmarshalError", "Unable to unmarshal input: %s" % e, []))
+        return
+    try:
+        result = function(event, context.LambdaContext(meta))
+    except Exception as e:
+        _fail(log.from_exception(e, 1))
+        return
+    try:
+        data = _encode(result)
+    except Exception as e:
+        _fail(log.describe("Runtime.MarshalError", "Unable to marshal response: %s" % e, []))
+        return
+    log.flush()
+    wire.send("S", data)
+
+
+def main():
+    wire.send("H")
+    function = None
+    while True:
+        kind, body = wire.receive()
+        if kind == "V":
+            _invoke(function, body)
+        elif kind == "I":
+            function = _init(json.loads(body))
+        elif kind == "P":
+            wire.send("Q")
+        else:
+            log.flush()
+            os._exit(0 if kind is None else 70)

@@ -1,0 +1,148 @@
+package runtimes
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+)
+
+// SDK is an AWS SDK that managed runtimes bring along.
+type SDK string
+
+// The SDKs, by the name of their folder in the cache.
+const (
+	SDKNodeV2 SDK = "node-v2"
+	SDKNodeV3 SDK = "node-v3"
+	SDKPython SDK = "python"
+)
+
+// Versions are pinned, so that every machine has the same.
+const (
+	versionV2    = "2.1692.0"
+	versionBoto3 = "1.37.38" // the last line that runs on every Python since 3.8
+)
+
+// packagesV3 are the clients of SDK v3 that the platform serves, and what is commonly used beside them.
+func packagesV3() []string {
+	const version = "3.1000.0"
+	names := []string{
+		"client-apigatewaymanagementapi", "client-cloudformation", "client-cloudwatch", "client-cloudwatch-logs", "client-dynamodb",
+		"client-dynamodb-streams", "client-eventbridge", "client-iam", "client-kinesis", "client-lambda", "client-s3", "client-scheduler",
+		"client-secrets-manager", "client-sfn", "client-sns", "client-sqs", "client-ssm", "client-sts", "client-xray",
+		"lib-dynamodb", "lib-storage", "s3-request-presigner", "util-dynamodb", "credential-providers",
+	}
+	for i, n := range names {
+		names[i] = "@aws-sdk/" + n + "@" + version
+	}
+	return names
+}
+
+// Complete tells whether an SDK is in the cache.
+func Complete(cacheDir string, kind SDK) bool {
+	return exists(filepath.Join(cacheDir, string(kind), ".complete"))
+}
+
+// EnsureSDK has the SDK in cacheDir/<kind>, installed once by package name (npm or pip) at pinned versions; progress, if not nil, is told in
+// short lines what goes on. Several processes may call it at once; the first installs. The error says what failed and what to do.
+func EnsureSDK(ctx context.Context, cacheDir string, kind SDK, interpreter string, progress func(string)) error {
+	if Complete(cacheDir, kind) {
+		return nil
+	}
+	if err := os.MkdirAll(cacheDir, 0o755); err != nil {
+		return fmt.Errorf("sdk cache: %w", err)
+	}
+	unlock, err := lockFile(filepath.Join(cacheDir, string(kind)+".lock"))
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if Complete(cacheDir, kind) {
+		return nil
+	}
+	if progress == nil {
+		progress = func(string) {}
+	}
+	progress("installing the AWS SDK (" + string(kind) + ") once into " + cacheDir)
+	if err := install(ctx, cacheDir, kind, interpreter); err != nil {
+		return err
+	}
+	progress("the AWS SDK (" + string(kind) + ") is installed")
+	return nil
+}
+
+func install(ctx context.Context, cacheDir string, kind SDK, interpreter string) error {
+	tmp, err := os.MkdirTemp(cacheDir, string(kind)+"-new-")
+	if err != nil {
+		return fmt.Errorf("sdk cache: %w", err)
+	}
+	defer os.RemoveAll(tmp)
+	if err := os.Chmod(tmp, 0o755); err != nil {
+		return fmt.Errorf("sdk cache: %w", err)
+	}
+	argv, err := installCommand(kind, interpreter, tmp)
+	if err != nil {
+		return err
+	}
+	if err := runInstall(ctx, tmp, argv); err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(tmp, ".complete"), nil, 0o644); err != nil {
+		return fmt.Errorf("sdk cache: %w", err)
+	}
+	dst := filepath.Join(cacheDir, string(kind))
+	if err := os.RemoveAll(dst); err != nil {
+		return fmt.Errorf("sdk cache: %w", err)
+	}
+	return os.Rename(tmp, dst)
+}
+
+func installCommand(kind SDK, interpreter, dir string) ([]string, error) {
+	npm := []string{"npm", "install", "--prefix", dir, "--no-audit", "--no-fund", "--no-save", "--ignore-scripts", "--loglevel=error"}
+	switch kind {
+	case SDKNodeV2:
+		return append(npm, "aws-sdk@"+versionV2), nil
+	case SDKNodeV3:
+		return append(npm, packagesV3()...), nil
+	case SDKPython:
+		return []string{interpreter, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", "--target", dir, "boto3==" + versionBoto3}, nil
+	}
+	return nil, fmt.Errorf("sdk cache: no SDK is called %q", kind)
+}
+
+func runInstall(ctx context.Context, dir string, argv []string) error {
+	if _, err := exec.LookPath(argv[0]); err != nil {
+		return fmt.Errorf("the AWS SDK that Lambda provides is not among the function's packages, and %s is not there to install it: %w", argv[0], err)
+	}
+	var out bytes.Buffer
+	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
+	cmd.Dir = dir
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("the AWS SDK that Lambda provides is not among the function's packages and could not be installed (%s: %w); "+
+			"connect once to the package registry, or add the SDK to the function's packages: %s", argv[0], err, lastLines(out.String(), 3))
+	}
+	return nil
+}
+
+func lastLines(s string, n int) string {
+	lines := strings.Split(strings.TrimSpace(s), "\n")
+	return strings.Join(lines[max(0, len(lines)-n):], "; ")
+}
+
+// lockFile waits for the exclusive lock on a file.
+func lockFile(path string) (unlock func(), err error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
+	if err != nil {
+		return nil, fmt.Errorf("sdk cache: %w", err)
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != nil {
+		return nil, fmt.Errorf("sdk cache: %w", errors.Join(err, f.Close()))
+	}
+	return func() { _ = f.Close() }, nil // closing drops the lock
+}

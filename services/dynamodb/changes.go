@@ -1,0 +1,132 @@
+package dynamodb
+
+import (
+	"context"
+	"strings"
+
+	"sundog/cloud"
+	"sundog/engine/bus"
+	"sundog/engine/store"
+)
+
+// changes is the room's bus.Stream.
+type changes struct{ *service }
+
+var _ bus.Stream = changes{}
+
+// streamOf reads the stream that an ARN names.
+func (s *service) streamOf(r store.Reader, a cloud.ARN) (*stream, error) {
+	table, label, ok := cutStream(a)
+	if !ok {
+		return nil, errNoStream(a.String())
+	}
+	st, err := loadStream(r, a.Scope(), table, label)
+	if err == nil && (st == nil || !st.Closed.IsZero() && s.deps.Clock.Now().After(st.Closed.Add(retention))) {
+		return nil, errNoStream(a.String())
+	}
+	return st, err
+}
+
+func cutStream(a cloud.ARN) (table, label string, ok bool) {
+	rest, ok := strings.CutPrefix(a.Resource, "table/")
+	if !ok || a.Service != roomName {
+		return "", "", false
+	}
+	return strings.Cut(rest, "/stream/")
+}
+
+// Shards gives the ids of the stream's shards.
+func (c changes) Shards(ctx context.Context, a cloud.ARN) (ids []string, err error) {
+	err = c.view(ctx, func(r store.Reader) error {
+		st, err := c.streamOf(r, a)
+		if err == nil {
+			ids = st.shardIDs()
+		}
+		return err
+	})
+	return ids, err
+}
+
+// at reads the stream and the number of a shard.
+func (s *service) at(r store.Reader, a cloud.ARN, shard string) (*stream, int, error) {
+	st, err := s.streamOf(r, a)
+	if err != nil {
+		return nil, 0, err
+	}
+	part := st.part(shard)
+	if part < 0 {
+		return nil, 0, cloud.Errorf(cloud.NotFound, "ResourceNotFoundException", "Requested resource not found: Shard: %s not found", shard)
+	}
+	return st, part, nil
+}
+
+// Read gives records as JSON.
+func (c changes) Read(ctx context.Context, a cloud.ARN, shard string, after []byte, max int) (out []bus.Record, next []byte, err error) {
+	arn := a.String()
+	err = c.view(ctx, func(r store.Reader) error {
+		st, part, err := c.at(r, a, shard)
+		if err != nil {
+			return err
+		}
+		recs, n, err := c.readLog(r, st.Gen, part, after, max)
+		out, next = make([]bus.Record, len(recs)), n
+		for i := range recs {
+			out[i] = bus.Record{Sequence: sequence(recs[i].position), Position: recs[i].position, Time: recs[i].at, JSON: recs[i].json(st, arn)}
+		}
+		return err
+	})
+	return out, next, err
+}
+
+// Latest gives the position after the newest record.
+func (c changes) Latest(ctx context.Context, a cloud.ARN, shard string) (pos []byte, err error) {
+	err = c.view(ctx, func(r store.Reader) error {
+		st, part, err := c.at(r, a, shard)
+		if err != nil {
+			return err
+		}
+		pos, err = latest(r, st.Gen, part)
+		return err
+	})
+	if err == nil && pos == nil {
+		pos = make([]byte, store.StampLen)
+	}
+	return pos, err
+}
+
+// Wait returns when the shard has a record after a position.
+func (c changes) Wait(ctx context.Context, a cloud.ARN, shard string, after []byte) error {
+	var prefix store.Key
+	err := c.view(ctx, func(r store.Reader) error {
+		st, part, err := c.at(r, a, shard)
+		if err == nil {
+			prefix = logKey(st.Gen, part)
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	wake, stop := c.deps.Store.Watch(prefix)
+	defer stop()
+	for {
+		found := false
+		err := c.view(ctx, func(r store.Reader) error {
+			st, part, err := c.at(r, a, shard)
+			if err != nil {
+				return err
+			}
+			recs, _, err := c.readLog(r, st.Gen, part, after, 1)
+			found = len(recs) > 0
+			return err
+		})
+		if err != nil || found {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-wake:
+		}
+	}
+}
