@@ -1,0 +1,92 @@
+package bundle
+
+import (
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+const maxFiles = 200_000 // of one package
+
+// source is a file of a package as it was seen.
+type source struct {
+	path    string // on disk
+	size    int64
+	changed time.Time
+	mode    fs.FileMode
+}
+
+// walk calls visit for every regular file below dir, symbolic links to files included, in the order of names. A dir that does
+// not exist is an error.
+func walk(dir string, visit func(rel string, info os.FileInfo) error) error {
+	return walkDirs(dir, func(string) bool { return true }, visit)
+}
+
+func walkDirs(dir string, enter func(rel string) bool, visit func(rel string, info os.FileInfo) error) error {
+	n := 0
+	return filepath.WalkDir(dir, func(p string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(dir, p)
+		if err != nil || rel == "." {
+			return err
+		}
+		rel = filepath.ToSlash(rel)
+		if d.IsDir() {
+			if !enter(rel) {
+				return filepath.SkipDir
+			}
+			return nil
+		}
+		info, err := os.Stat(p) // through a link
+		if err != nil {
+			if d.Type()&fs.ModeSymlink != 0 {
+				return nil // a link to nowhere has no content
+			}
+			return err
+		}
+		if !info.Mode().IsRegular() {
+			return nil
+		}
+		if n++; n > maxFiles {
+			return &Error{Message: fmt.Sprintf("%s holds more than %d files", dir, maxFiles), Hint: "exclude some with package.patterns"}
+		}
+		return visit(rel, info)
+	})
+}
+
+// sources gives the files below dir that the filter takes, by their paths in the package. The platform's own data and the
+// version control's are out of reach for any pattern.
+func sources(dir string, f *filter) (map[string]source, error) {
+	out := map[string]source{}
+	enter := func(rel string) bool { return rel != ".sundog" && rel != ".git" && f.mayTake(rel) }
+	err := walkDirs(dir, enter, func(rel string, info os.FileInfo) error {
+		if f.takes(rel) {
+			out[rel] = source{path: filepath.Join(dir, filepath.FromSlash(rel)), size: info.Size(), changed: info.ModTime(), mode: info.Mode().Perm()}
+		}
+		return nil
+	})
+	return out, err
+}
+
+// copyFile copies content and permissions.
+func copyFile(from, to string, mode fs.FileMode) error {
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := os.OpenFile(to, os.O_CREATE|os.O_WRONLY|os.O_EXCL, mode|0o400)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, in)
+	if closeErr := out.Close(); err == nil {
+		err = closeErr
+	}
+	return err
+}
