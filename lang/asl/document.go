@@ -27,6 +27,14 @@ func (d *doc) val() any {
 	return d.value
 }
 
+// fits tells whether the document is within the limit of data, without writing a huge one.
+func (d *doc) fits() bool {
+	if d.hasTxt {
+		return len(d.text) <= MaxData
+	}
+	return jsonpath.Fits(d.value, MaxData)
+}
+
 func (d *doc) str() string {
 	if !d.hasTxt {
 		d.text, d.hasTxt = jsonpath.Text(d.value), true

@@ -1,6 +1,7 @@
 package asl
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"sort"
@@ -55,6 +56,7 @@ type Execution struct {
 	changed  map[string]bool // rows to write; false: to delete
 	probe    *Probe
 	input    *doc
+	bytes    int // of the documents in this step's events
 }
 
 type head struct {
@@ -100,6 +102,7 @@ const (
 	TaskFailed                     // Error and Cause
 	TaskHeartbeat
 	TaskTaken // a worker has taken an activity's task; Worker is its name
+	Crash     // fails the execution with Error and Cause, whatever it does: its step cannot be stored
 	Stop      // StopExecution; Error and Cause may be nil
 )
 
@@ -115,6 +118,9 @@ type Event struct {
 
 // stepBudget is how many moves one Step makes at most, so that a step's changes stay small.
 const stepBudget = 256
+
+// stepBytes is how many bytes of documents one Step puts into the history before it stops for a breath.
+const stepBytes = 8 << 20
 
 // New prepares an execution; Start sets it going.
 func New(m *Machine, env Env, info Info) *Execution {
@@ -155,6 +161,8 @@ func (x *Execution) Step(now time.Time, ev Event) bool {
 		x.wake()
 	case Stop:
 		x.stop(ev)
+	case Crash:
+		x.close(Failed, "ExecutionFailed", ev.Error, ev.Cause, 0)
 	default:
 		t := x.taskThread(ev.Task)
 		if t == nil {
@@ -168,7 +176,8 @@ func (x *Execution) Step(now time.Time, ev Event) bool {
 
 // run lets threads go on, one move each in turn, until all wait or the budget is used up.
 func (x *Execution) run() {
-	for moves := 0; len(x.head.Queue) > 0 && x.head.Status == Running && moves < stepBudget; moves++ {
+	x.bytes = 0
+	for moves := 0; len(x.head.Queue) > 0 && x.head.Status == Running && moves < stepBudget && x.bytes < stepBytes; moves++ {
 		id := x.head.Queue[0]
 		x.head.Queue = x.head.Queue[1:]
 		x.changed["h"] = true
@@ -279,11 +288,13 @@ func (x *Execution) Changes() (map[string][]byte, error) {
 			out[key] = nil
 			continue
 		}
-		b, err := json.Marshal(x.row(key))
-		if err != nil {
+		var b bytes.Buffer
+		e := json.NewEncoder(&b)
+		e.SetEscapeHTML(false) // rows stay small
+		if err := e.Encode(x.row(key)); err != nil {
 			return nil, err
 		}
-		out[key] = b
+		out[key] = bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 	}
 	x.changed = map[string]bool{}
 	return out, nil

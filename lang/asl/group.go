@@ -22,6 +22,9 @@ func (x *Execution) fork(t *thread, s *State) error {
 	if len(x.threads)+len(s.Branches) > maxThreads {
 		return runtime("The execution has more than %d branches and iterations at once.", maxThreads)
 	}
+	if len(s.Branches)*len(params.str()) > maxForked {
+		return tooLarge(s.Name)
+	}
 	t.Phase, t.Group = phaseGroup, &group{Count: len(s.Branches), Next: len(s.Branches)}
 	x.emit(t, "ParallelStateStarted", nil)
 	for i := range s.Branches {
@@ -140,7 +143,9 @@ func (x *Execution) iterate(t *thread, s *State, prev int64) error {
 		if err != nil {
 			return err
 		}
-		c.in = docValue(v)
+		if c.in = docValue(v); !c.in.fits() {
+			return tooLarge(s.Name)
+		}
 	}
 	x.push(c)
 	return nil

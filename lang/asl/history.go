@@ -69,8 +69,22 @@ func (x *Execution) emit(t *thread, typ string, d *Details) int64 {
 func (x *Execution) event(typ string, prev int64, d *Details) int64 {
 	x.head.Events++
 	x.changed["h"] = true
+	x.bytes += d.size()
 	x.history = append(x.history, HistoryEvent{ID: x.head.Events, PreviousID: prev, Type: typ, Time: x.now, Details: d})
 	return x.head.Events
+}
+
+// size is about how many bytes the documents have.
+func (d *Details) size() int {
+	n := 0
+	if d != nil {
+		for _, s := range []*string{d.Input, d.Output, d.Parameters, d.Cause} {
+			if s != nil {
+				n += len(*s)
+			}
+		}
+	}
+	return n
 }
 
 func ptr[T any](v T) *T { return &v }

@@ -174,6 +174,9 @@ func arrayUnique(_ Env, args []any) (any, error) {
 	out := []any{}
 	seen := map[string]bool{}
 	for _, e := range l {
+		if !jsonpath.Fits(e, 2*MaxData) {
+			return nil, errors.New("an element of the array is too large")
+		}
 		key := jsonpath.Text(e)
 		if n, ok := e.(jsonpath.Number); ok {
 			if f, err := n.Float64(); err == nil && f < 1<<53 && f > -(1<<53) {
@@ -228,6 +231,9 @@ func format(_ Env, args []any) (any, error) {
 			if len(rest) == 0 {
 				return nil, errors.New("the template has more placeholders than there are arguments")
 			}
+			if b.Len() > 2*MaxData || !jsonpath.Fits(rest[0], MaxData) {
+				return nil, errors.New("the result is too large")
+			}
 			b.WriteString(shown(rest[0]))
 			rest = rest[1:]
 			i++
@@ -259,6 +265,9 @@ func shown(v any) string {
 }
 
 func hash(_ Env, args []any) (any, error) {
+	if !jsonpath.Fits(args[0], 2*maxHash) {
+		return nil, errors.New("the data must not be longer than 10000 characters")
+	}
 	data, ok := args[0].(string)
 	if !ok {
 		data = jsonpath.Text(args[0])
@@ -309,7 +318,12 @@ func jsonMerge(_ Env, args []any) (any, error) {
 	return out, nil
 }
 
-func jsonToString(_ Env, args []any) (any, error) { return jsonpath.Text(args[0]), nil }
+func jsonToString(_ Env, args []any) (any, error) {
+	if !jsonpath.Fits(args[0], 2*MaxData) {
+		return nil, errors.New("the result is too large")
+	}
+	return jsonpath.Text(args[0]), nil
+}
 
 func stringToJSON(_ Env, args []any) (any, error) {
 	s, err := str(args[0])

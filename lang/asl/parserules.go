@@ -134,7 +134,7 @@ func (c *compiler) retriers(o *jsonpath.Object, at string) []Retrier {
 	return out
 }
 
-var catchFields = fields("ErrorEquals Comment Next ResultPath Assign Output")
+var catchFields = fields("ErrorEquals Comment Next ResultPath Assign")
 
 func (c *compiler) catchers(o *jsonpath.Object, at string) []Catcher {
 	var out []Catcher
@@ -204,6 +204,7 @@ func (c *compiler) mapState(s *State, o *jsonpath.Object, at string, depth int) 
 	}
 	mode := "INLINE"
 	if config := c.object(processor, at+"/"+key, "ProcessorConfig"); config != nil {
+		c.known(config, at+"/"+key+"/ProcessorConfig", []string{"Mode", "ExecutionType"})
 		if m, ok := c.str(config, at+"/"+key+"/ProcessorConfig", "Mode"); ok {
 			mode = m
 		}

@@ -278,6 +278,9 @@ func (c *compiler) text(o *jsonpath.Object, at, key string) text {
 	var t text
 	t.fixed, t.set = c.str(o, at, key)
 	if s, ok := c.str(o, at, key+"Path"); ok {
+		if t.set {
+			c.schema(at, "'%s' and '%sPath' are mutually exclusive", key, key)
+		}
 		x, err := compileExpr(s)
 		if err != nil {
 			c.schema(at+"/"+key+"Path", "The value for the field '%sPath' must be a valid JSONPath or a valid intrinsic function call", key)

@@ -47,6 +47,9 @@ func (x *Execution) arguments(t *thread, s *State) (effective, params doc, err e
 		return effective, effective, nil
 	}
 	v, err := s.Parameters.render(x.scope(t, &effective))
+	if err == nil && !jsonpath.Fits(v, MaxData) {
+		err = tooLarge(s.Name)
+	}
 	return effective, docValue(v), err
 }
 
@@ -57,7 +60,9 @@ func (x *Execution) conclude(t *thread, s *State, result doc) error {
 		if err != nil {
 			return err
 		}
-		result = docValue(v)
+		if result = docValue(v); !result.fits() {
+			return tooLarge(s.Name)
+		}
 	}
 	x.probe.afterSelector(&result)
 	combined, err := s.result.combine(t.in, result)
@@ -108,7 +113,7 @@ func (x *Execution) assigned(t *thread, tpl *template, input *doc) (*jsonpath.Ob
 	}
 	o, _ := v.(*jsonpath.Object)
 	for _, e := range o.Keys() {
-		if w, _ := o.Get(e); len(jsonpath.Text(w)) > MaxData {
+		if w, _ := o.Get(e); !jsonpath.Fits(w, MaxData) {
 			return nil, tooLarge(t.State)
 		}
 	}

@@ -55,6 +55,9 @@ type group struct {
 // maxThreads bounds the branches and iterations that run at once in one execution.
 const maxThreads = 10_000
 
+// maxForked bounds the bytes of input that the branches of one Parallel get together.
+const maxForked = 12 << 20
+
 func (x *Execution) newThread(parent, slot int) *thread {
 	x.head.Threads++
 	t := &thread{ID: x.head.Threads, Parent: parent, Slot: slot}
@@ -204,7 +207,7 @@ func (x *Execution) perform(t *thread) {
 // leave ends the state: the event, the variables, then the next state or the end of the thread. assigned is nil or the rendered
 // Assign, whose size has been checked.
 func (x *Execution) leave(t *thread, s *State, out doc, assigned *jsonpath.Object, next string) error {
-	if len(out.str()) > MaxData {
+	if !out.fits() {
 		return tooLarge(s.Name)
 	}
 	d := &Details{Name: &s.Name, Output: ptr(out.str())}

@@ -195,6 +195,9 @@ func FuzzParse(f *testing.F) {
 		if err != nil {
 			return
 		}
+		if n := len(Text(v)); !Fits(v, n) || Fits(v, n-1) {
+			t.Fatalf("%q: Fits is wrong about %d bytes", s, n)
+		}
 		w, err := Parse(Text(v))
 		if err != nil || Text(w) != Text(v) {
 			t.Fatalf("%q does not survive: %v", s, err)

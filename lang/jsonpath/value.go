@@ -191,3 +191,47 @@ func TypeName(v any) string {
 	}
 	return "object"
 }
+
+// Fits tells whether a value's compact JSON has at most limit bytes. It takes no longer than writing that much: shared parts, which
+// can make a small value huge as text, are not walked to the end.
+func Fits(v any, limit int) bool { return room(v, limit) >= 0 }
+
+// room gives what is left of limit after v; negative when v does not fit.
+func room(v any, limit int) int {
+	switch x := v.(type) {
+	case string:
+		return limit - stringSize(x)
+	case Number:
+		return limit - len(x)
+	case []any:
+		limit -= 2 + max(0, len(x)-1)
+		for i := 0; i < len(x) && limit >= 0; i++ {
+			limit = room(x[i], limit)
+		}
+		return limit
+	case *Object:
+		limit -= 2 + max(0, len(x.keys)-1)
+		for i := 0; i < len(x.keys) && limit >= 0; i++ {
+			limit = room(x.vals[i], limit-stringSize(x.keys[i])-1)
+		}
+		return limit
+	case bool:
+		if !x {
+			return limit - 5
+		}
+	}
+	return limit - 4
+}
+
+func stringSize(s string) int {
+	n := len(s) + 2
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case c == '"' || c == '\\' || c == '\n' || c == '\r' || c == '\t' || c == '\b' || c == '\f':
+			n++
+		case c < 0x20:
+			n += 5
+		}
+	}
+	return n
+}
