@@ -28,6 +28,7 @@ check: $(GOLANGCI) ## format, vet, lint, import table, size budgets, generated c
 	$(GOLANGCI) run ./...
 	$(GO) test ./internal/lint
 	$(GO) run ./tools/apigen -check
+	$(GO) run ./tools/coverage -check
 
 $(GOLANGCI):
 	GOBIN=$(abspath $(BIN))/tmp $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0

@@ -8,6 +8,8 @@ type Call struct {
 	Scope     Scope  // region from the signature's scope, account from the principal
 	RequestID string // what the client sees as x-amzn-RequestId
 	Trace     Trace
+	// TraceHeader is X-Amzn-Trace-Id as the client sent it, for services that hand it on; "" when it sent none.
+	TraceHeader string
 	// Endpoint is scheme://host[:port] as the client used it, so that URLs in answers point at the host that the client can reach.
 	Endpoint    string
 	SourceIP    string // "" for calls inside the platform

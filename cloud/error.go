@@ -31,7 +31,13 @@ type Error struct {
 	Status  int            // HTTP status; 0: by Kind and protocol
 	Fields  map[string]any // further members of the error's shape, by the model's names
 	Cause   error          // for the log only
+	// Query is how the query protocol puts the error, in services that speak another protocol too; nil: as the model says.
+	Query *Wording
 }
+
+// Wording is the code and message of an error in another protocol; "" is the same as in the others. The code also goes into the header by
+// which JSON services tell the code of query.
+type Wording struct{ Code, Message string }
 
 // Errorf makes an Error of a kind with AWS's code and a message.
 func Errorf(kind ErrorKind, code, format string, args ...any) *Error {
@@ -65,6 +71,13 @@ func (e *Error) With(field string, value any) *Error {
 func (e *Error) WithStatus(status int) *Error {
 	c := *e
 	c.Status = status
+	return &c
+}
+
+// InQuery gives a copy with a wording of its own in the query protocol.
+func (e *Error) InQuery(code, message string) *Error {
+	c := *e
+	c.Query = &Wording{code, message}
 	return &c
 }
 

@@ -13,6 +13,7 @@ type Operation struct {
 	Name    string            // AWS's name, such as "SendMessage"
 	Schema  *schema.Operation // generated
 	New     func() any        // a fresh *In
+	NewOut  func() any        // a fresh *Out, for clients
 	Call    func(ctx context.Context, in any) (out any, err error)
 	// Access names the permissions that the call needs; nil: the operation needs none (as sts:GetCallerIdentity does). It may read state.
 	Access func(ctx context.Context, in any) ([]Access, error)
@@ -32,7 +33,7 @@ type Access struct {
 func Op[I, O any](service string, s *schema.Operation, call func(context.Context, *I) (*O, error), access func(context.Context, *I) ([]Access, error)) Operation {
 	op := Operation{
 		Service: service, Name: s.Name, Schema: s,
-		New:  func() any { return new(I) },
+		New: func() any { return new(I) }, NewOut: func() any { return new(O) },
 		Call: func(ctx context.Context, in any) (any, error) { return call(ctx, in.(*I)) },
 	}
 	if access != nil {

@@ -8,6 +8,9 @@ import (
 	"sundog/engine/telemetry"
 )
 
+// OwnAgent is the user agent of the platform's own commands: what they ask is no part of what an application does, and not recorded.
+const OwnAgent = "sundog"
+
 // trace finds where a request hangs: under the invocation whose credentials sign it, under the header's trace, or at the root of a new one.
 // entry says that its parent is none of ours; sampled false means that nothing is recorded.
 func (g *Gateway) trace(r *http.Request, parent *cloud.Trace) (t cloud.Trace, entry bool) {
@@ -18,7 +21,7 @@ func (g *Gateway) trace(r *http.Request, parent *cloud.Trace) (t cloud.Trace, en
 		return header, true
 	}
 	t = cloud.NewTrace(g.o.Clock.Now(), g.o.IDs)
-	t.Sampled = g.sample()
+	t.Sampled = r.UserAgent() != OwnAgent && g.sample()
 	return t, false
 }
 

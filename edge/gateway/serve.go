@@ -22,7 +22,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	for _, f := range g.fronts {
 		if f.Claims(r) {
-			g.serveFront(w, r, f)
+			g.ServeFront(w, r, f)
 			return
 		}
 	}
@@ -183,7 +183,7 @@ func readBody(r *http.Request, limit int64) ([]byte, error) {
 
 // call describes the request to the operation.
 func (g *Gateway) call(r *http.Request, p cloud.Principal, c *sigv4.Credential, id string) cloud.Call {
-	call := cloud.Call{Principal: p, RequestID: id, UserAgent: r.UserAgent(), Secure: true, Endpoint: endpoint(r)}
+	call := cloud.Call{Principal: p, RequestID: id, UserAgent: r.UserAgent(), Secure: true, Endpoint: endpoint(r), TraceHeader: r.Header.Get("X-Amzn-Trace-Id")}
 	call.Scope = cloud.Scope{Account: p.Account, Region: g.o.Region}
 	if c != nil {
 		call.Scope.Region = c.Scope.Region
@@ -208,10 +208,9 @@ func endpoint(r *http.Request) string {
 	return scheme + "://" + r.Host
 }
 
-// serveFront serves a request of an HTTP data plane: a signed one is authenticated first.
-func (g *Gateway) serveFront(w http.ResponseWriter, r *http.Request, f interface {
-	ServeHTTP(http.ResponseWriter, *http.Request)
-}) {
+// ServeFront serves a request of an HTTP data plane: a signed one is authenticated first. The listener of the application's own API calls it
+// too, without the guard: any page may call an application.
+func (g *Gateway) ServeFront(w http.ResponseWriter, r *http.Request, f http.Handler) {
 	id := g.o.IDs.UUID()
 	c, err := sigv4.Parse(r)
 	if err == nil && c != nil && c.Scope.Service == "" {
@@ -229,19 +228,14 @@ func (g *Gateway) serveFront(w http.ResponseWriter, r *http.Request, f interface
 		g.fail(w, question{service: &schema.Service{ID: "execute-api", Protocols: []string{wire.RestJSON}}, protocol: wire.RestJSON}, err, id)
 		return
 	}
-	g.ServeApplication(w, r, f, who.Principal, who.Parent, id)
+	g.front(w, r, f, who, id)
 }
 
-// ServeApplication serves a request of the application's own front with the span that everything hangs under.
-func (g *Gateway) ServeApplication(w http.ResponseWriter, r *http.Request, f interface {
-	ServeHTTP(http.ResponseWriter, *http.Request)
-}, p cloud.Principal, parent *cloud.Trace, id string) {
-	if id == "" {
-		id = g.o.IDs.UUID()
-	}
+// front calls the front with the span that everything hangs under.
+func (g *Gateway) front(w http.ResponseWriter, r *http.Request, f http.Handler, who sigv4.Identity, id string) {
 	start := g.o.Clock.Now()
-	under, entry := g.trace(r, parent)
-	call := g.call(r, p, nil, id)
+	under, entry := g.trace(r, who.Parent)
+	call := g.call(r, who.Principal, nil, id)
 	call.Trace = under.Under(cloud.NewSpanID(g.o.IDs))
 	rec := &recorder{ResponseWriter: w, status: http.StatusOK}
 	r = r.WithContext(cloud.WithCall(r.Context(), call))

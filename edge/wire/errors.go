@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"cmp"
 	"net/http"
 	"reflect"
 	"strings"
@@ -43,6 +44,12 @@ func FaultOf(protocol string, svc *schema.Service, op *schema.Operation, e *clou
 	}
 	if f.Status == 0 {
 		f.Status = Status(protocol, e.Kind)
+	}
+	if q := e.Query; q != nil {
+		f.Code = cmp.Or(q.Code, f.Code)
+		if protocol == QueryName {
+			f.Message = cmp.Or(q.Message, f.Message)
+		}
 	}
 	f.Sender = f.Status < 500
 	return f

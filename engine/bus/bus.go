@@ -54,6 +54,7 @@ type Delivery struct {
 	Attempt    int                  `json:"attempt,omitempty"`  // attempts that failed so far
 	Retry      Retry                `json:"retry,omitzero"`
 	DeadLetter cloud.ARN            `json:"deadLetter,omitzero"` // an SQS queue
+	Letter     []byte               `json:"letter,omitempty"`    // what the dead letter holds; nil: Payload
 	As         cloud.Principal      `json:"as"`
 	Trace      cloud.Trace          `json:"trace,omitzero"`
 }

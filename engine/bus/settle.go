@@ -187,6 +187,9 @@ func (b *Dispatcher) bury(tx store.Tx, s *settlement, now time.Time) error {
 		ID: s.d.ID + ".dead", Scope: s.d.Scope, Source: s.d.Source, Target: s.d.DeadLetter, Payload: s.d.Payload, Parameters: s.d.Parameters,
 		Attributes: deadAttributes(s), Retry: Retry{Max: -1}, As: s.d.As, Trace: s.d.Trace,
 	}}
+	if s.d.Letter != nil {
+		d.Payload = s.d.Letter
+	}
 	if len(d.ID) > maxID {
 		d.ID = ""
 	}
@@ -210,6 +213,7 @@ func deadAttributes(s *settlement) map[string]Attribute {
 	}
 	reason := strings.ToValidUTF8(s.outcome.Reason[:min(len(s.outcome.Reason), maxReason)], "")
 	switch s.d.Source.Service {
+	case "sns": // hands messages on as they were
 	case "events", "scheduler":
 		from := map[string]string{"events": "RULE_ARN", "scheduler": "SCHEDULE_ARN"}[s.d.Source.Service]
 		text(from, s.d.Source.String())

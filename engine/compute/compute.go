@@ -44,7 +44,7 @@ type Invocation struct {
 	Payload       []byte
 	ClientContext []byte
 	Identity      []byte
-	Deadline      time.Time // zero: now + Timeout; on the wall clock
+	Deadline      time.Time // on the wall clock; zero: Timeout after the function begins, and some seconds more to wait for an environment
 	Trace         cloud.Trace
 	Started       func(Start)   // called once, before Log, when an environment has the invocation, or failed to come up for it; nil: nobody
 	Log           func(LogLine) // called in order, from one goroutine at a time

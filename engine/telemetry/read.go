@@ -11,172 +11,93 @@ import (
 	"sundog/engine/store"
 )
 
-// maxValues bounds the distinct values that a data point keeps for percentiles.
-const maxValues = 150
-
-func (d *Datapoint) merge(v, n float64) {
-	if d.Count == 0 {
-		d.Min, d.Max = v, v
-	}
-	d.Min, d.Max = min(d.Min, v), max(d.Max, v)
-	d.Sum += v * n
-	d.Count += n
-	if i := slices.Index(d.Values, v); i >= 0 {
-		d.Counts[i] += n
-	} else if len(d.Values) < maxValues {
-		d.Values, d.Counts = append(d.Values, v), append(d.Counts, n)
-	}
+func decodeJSON[T any](b []byte) (v T, err error) {
+	err = json.Unmarshal(b, &v)
+	return v, err
 }
 
-// add merges the rollup o, of a part of d's period, into d.
-func (d *Datapoint) add(o Datapoint) {
-	if o.Count == 0 {
-		return
-	}
-	if d.Count == 0 {
-		d.Min, d.Max, d.Unit = o.Min, o.Max, o.Unit
-	}
-	d.Min, d.Max = min(d.Min, o.Min), max(d.Max, o.Max)
-	d.Sum += o.Sum
-	d.Count += o.Count
-	for i, v := range o.Values {
-		if j := slices.Index(d.Values, v); j >= 0 {
-			d.Counts[j] += o.Counts[i]
-		} else if len(d.Values) < maxValues {
-			d.Values, d.Counts = append(d.Values, v), append(d.Counts, o.Counts[i])
-		}
-	}
+// list gives the JSON rows of a scan.
+func list[T any](ctx context.Context, r *recorder, o store.ScanOptions) (out []T, err error) {
+	err = r.o.Store.View(ctx, func(rd store.Reader) error {
+		out = nil
+		return rows(rd, o, decodeJSON[T], func(v T) bool {
+			out = append(out, v)
+			return true
+		})
+	})
+	return out, err
 }
 
-// each decodes the JSON rows of a scan until fn returns false.
-func each[T any](r store.Reader, o store.ScanOptions, fn func(T) bool) error {
-	it := r.Scan(o)
-	for it.Next() {
-		var v T
-		if err := json.Unmarshal(it.Value(), &v); err != nil {
-			_ = it.Close()
+// one gives one JSON row; nil when it is absent.
+func one[T any](ctx context.Context, r *recorder, k store.Key) (v *T, err error) {
+	err = r.o.Store.View(ctx, func(rd store.Reader) error {
+		v = nil
+		b, err := rd.Get(k)
+		if err != nil || b == nil {
 			return err
 		}
-		if !fn(v) {
-			break
-		}
-	}
-	return cmp.Or(it.Err(), it.Close())
+		v = new(T)
+		return json.Unmarshal(b, v)
+	})
+	return v, err
 }
 
-// Logs gives the lines that a query selects, oldest first unless Descending.
-func (r *recorder) Logs(ctx context.Context, q LogQuery) (out []LogEvent, err error) {
-	if q.Limit == 0 {
-		q.Limit = 10_000
-	}
-	p := groupKey("log", q.Group)
-	o := store.Prefix(p)
-	if !q.From.IsZero() {
-		o.Lo = p.Clone().Raw([]byte(eventID(q.From, 0)))
-	}
-	if !q.To.IsZero() {
-		o.Hi = p.Clone().Raw([]byte(eventID(q.To.Add(time.Millisecond), 0)))
-	}
-	if q.After != "" {
-		if after := p.Clone().Str(q.After).End(); string(after) > string(o.Lo) {
-			o.Lo = after
-		}
-	}
-	o.Reverse = q.Descending
+// Metrics gives the periods of a metric that have values, oldest first; those of one period by unit.
+func (r *recorder) Metrics(ctx context.Context, q MetricQuery) (out []Datapoint, err error) {
+	id := MetricID{Namespace: q.Namespace, Name: q.Name, Dimensions: q.Dimensions}
 	err = r.o.Store.View(ctx, func(rd store.Reader) error {
-		out = nil
-		return each(rd, o, func(e LogEvent) bool {
-			if len(q.Streams) > 0 && !slices.Contains(q.Streams, e.Stream) || q.Match != nil && !q.Match(e.Message) {
-				return ctx.Err() == nil
+		p := periods{q: q, last: map[string]int{}}
+		// Hours are older than all minutes.
+		for _, name := range []string{"hour", "metric"} {
+			k := metricKey(name, id, q.Scope)
+			o := store.Prefix(k)
+			o.Lo = k.Clone().U64(uint64(max(q.From.Truncate(time.Minute).Unix(), 0)))
+			if !q.To.IsZero() {
+				o.Hi = k.Clone().U64(uint64(max(q.To.Unix(), 0)))
 			}
-			out = append(out, e)
-			return len(out) < q.Limit && ctx.Err() == nil
-		})
-	})
-	return out, cmp.Or(err, ctx.Err())
-}
-
-// Streams gives a group's streams by name.
-func (r *recorder) Streams(ctx context.Context, g LogGroup) (out []StreamInfo, err error) {
-	err = r.o.Store.View(ctx, func(rd store.Reader) error {
-		out = nil
-		return each(rd, store.Prefix(groupKey("stream", g)), func(s StreamInfo) bool {
-			out = append(out, s)
-			return true
-		})
-	})
-	return out, err
-}
-
-// DeleteStream removes a stream's lines, or those of the whole group.
-func (r *recorder) DeleteStream(ctx context.Context, g LogGroup, stream string) error {
-	return r.o.Store.Update(ctx, func(tx store.Tx) error {
-		if stream == "" {
-			logs, streams := groupKey("log", g), groupKey("stream", g)
-			return cmp.Or(tx.DeleteRange(logs, logs.End()), tx.DeleteRange(streams, streams.End()))
-		}
-		it := tx.Scan(store.Prefix(groupKey("log", g)))
-		defer func() { _ = it.Close() }()
-		for it.Next() {
-			var e LogEvent
-			if err := json.Unmarshal(it.Value(), &e); err != nil {
+			if err := rows(rd, o, decodeJSON[Datapoint], p.add); err != nil {
 				return err
 			}
-			if e.Stream == stream {
-				if err := tx.Delete(slices.Clone(it.Key())); err != nil {
-					return err
-				}
-			}
 		}
-		return cmp.Or(it.Err(), tx.Delete(groupKey("stream", g).Str(stream)))
-	})
-}
-
-// Metrics gives the periods of a metric that have values, oldest first.
-func (r *recorder) Metrics(ctx context.Context, q MetricQuery) (out []Datapoint, err error) {
-	p := metricKey("metric", MetricID{Namespace: q.Namespace, Name: q.Name, Dimensions: q.Dimensions}, q.Scope)
-	o := store.Prefix(p)
-	o.Lo = p.Clone().U64(uint64(max(q.From.Unix(), 0)))
-	if !q.To.IsZero() {
-		o.Hi = p.Clone().U64(uint64(max(q.To.Unix(), 0)))
-	}
-	period := max(q.Period, time.Minute)
-	err = r.o.Store.View(ctx, func(rd store.Reader) error {
-		out = nil
-		return each(rd, o, func(d Datapoint) bool {
-			at := d.Time.Truncate(period)
-			if n := len(out); n == 0 || !out[n-1].Time.Equal(at) {
-				out = append(out, Datapoint{Time: at})
-			}
-			out[len(out)-1].add(d)
-			return true
-		})
+		out = p.out
+		return nil
 	})
 	return out, err
+}
+
+// periods gathers data points into the periods of a query.
+type periods struct {
+	q    MetricQuery
+	out  []Datapoint
+	last map[string]int // the place in out of a unit's latest period
+}
+
+func (p *periods) add(d Datapoint) bool {
+	if p.q.Unit != "" && d.Unit != p.q.Unit {
+		return true
+	}
+	period, origin := max(p.q.Period, time.Minute), p.q.From.Truncate(time.Minute)
+	at := d.Time.Truncate(period)
+	if !p.q.From.IsZero() {
+		at = origin.Add(d.Time.Sub(origin).Truncate(period))
+	}
+	i, ok := p.last[d.Unit]
+	if !ok || !p.out[i].Time.Equal(at) {
+		i, p.last[d.Unit] = len(p.out), len(p.out)
+		p.out = append(p.out, Datapoint{Time: at, Unit: d.Unit})
+	}
+	p.out[i].add(d)
+	return true
 }
 
 // MetricIDs gives the metrics of a scope that have values.
 func (r *recorder) MetricIDs(ctx context.Context, sc cloud.Scope) (out []MetricID, err error) {
-	err = r.o.Store.View(ctx, func(rd store.Reader) error {
-		out = nil
-		return each(rd, store.Prefix(scopeKey("metricid", sc)), func(m MetricID) bool {
-			out = append(out, m)
-			return true
-		})
-	})
-	return out, err
+	return list[MetricID](ctx, r, store.Prefix(scopeKey("metricid", sc)))
 }
 
 // Trace gives the spans of a trace by start time.
 func (r *recorder) Trace(ctx context.Context, root string) (out []Span, err error) {
-	err = r.o.Store.View(ctx, func(rd store.Reader) error {
-		out = nil
-		return each(rd, store.Prefix(table("span").Str(root)), func(s Span) bool {
-			out = append(out, s)
-			return true
-		})
-	})
-	return out, err
+	return list[Span](ctx, r, store.Prefix(table("span").Str(root)))
 }
 
 // Traces gives the first spans of traces, newest first.
@@ -195,35 +116,69 @@ func (r *recorder) Traces(ctx context.Context, q SpanQuery) (out []Span, err err
 	}
 	err = r.o.Store.View(ctx, func(rd store.Reader) error {
 		out = nil
-		return each(rd, o, func(s Span) bool {
-			out = append(out, s)
+		return rows(rd, o, decodeJSON[Span], func(s Span) bool {
+			if q.Scope == (cloud.Scope{}) || s.Scope == q.Scope {
+				out = append(out, s)
+			}
 			return len(out) < q.Limit
 		})
 	})
 	return out, err
 }
 
+// pruneChunk is how many traces one transaction removes.
+const pruneChunk = 500
+
 // prune removes the oldest traces over the limit.
 func (r *recorder) prune() error {
-	return r.o.Store.Update(context.Background(), func(tx store.Tx) error {
-		n := 0
+	var cut []byte // the newest of those that go
+	err := r.o.Store.View(context.Background(), func(rd store.Reader) error {
 		o := store.Prefix(table("trace"))
-		o.Reverse = true
-		it := tx.Scan(o)
+		o.Reverse, o.KeysOnly = true, true
+		it := rd.Scan(o)
 		defer func() { _ = it.Close() }()
-		for it.Next() {
-			if n++; n <= r.o.MaxTraces {
-				continue
-			}
-			var s Span
-			if err := json.Unmarshal(it.Value(), &s); err != nil {
-				return err
-			}
-			spans := table("span").Str(s.Trace)
-			if err := cmp.Or(tx.Delete(slices.Clone(it.Key())), tx.DeleteRange(spans, spans.End())); err != nil {
-				return err
+		for n := 0; it.Next(); n++ {
+			if n == r.o.MaxTraces {
+				cut = slices.Clone(it.Key())
+				break
 			}
 		}
 		return it.Err()
 	})
+	for err == nil && cut != nil {
+		var more bool
+		err = r.o.Store.Update(context.Background(), func(tx store.Tx) (err error) {
+			more, err = pruneTraces(tx, append(slices.Clone(cut), 0))
+			return err
+		})
+		if !more {
+			break
+		}
+	}
+	return err
+}
+
+func pruneTraces(tx store.Tx, hi []byte) (more bool, err error) {
+	p := table("trace")
+	it := tx.Scan(store.ScanOptions{Lo: p, Hi: hi, KeysOnly: true})
+	defer func() { _ = it.Close() }()
+	for n := 0; it.Next(); n++ {
+		if n == pruneChunk {
+			return true, nil
+		}
+		k := slices.Clone(it.Key())
+		_, rest, err := store.CutU64(k[len(p):])
+		if err != nil {
+			return false, err
+		}
+		root, _, err := store.CutStr(rest)
+		if err != nil {
+			return false, err
+		}
+		spans := table("span").Str(root)
+		if err := cmp.Or(tx.Delete(k), tx.Delete(table("root").Str(root)), tx.DeleteRange(spans, spans.End())); err != nil {
+			return false, err
+		}
+	}
+	return false, it.Err()
 }

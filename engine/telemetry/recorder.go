@@ -1,14 +1,17 @@
 package telemetry
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"sundog/cloud"
 	"sundog/engine/store"
+	"sundog/lang/emf"
 )
 
 // The bounds of what waits to be written. What comes on top is dropped and counted.
@@ -16,6 +19,11 @@ const (
 	queueItems = 32 << 10
 	batchItems = 2 << 10
 	batchDelay = 20 * time.Millisecond
+
+	queueBytes   = 64 << 20
+	batchBytes   = 4 << 20
+	messageBytes = 1 << 20 // of a line; longer ones are cut
+	itemBytes    = 200     // about what a row takes besides its texts
 )
 
 // Options are what a Recorder stands on. Store is its own, apart from the platform's data.
@@ -34,6 +42,7 @@ type item struct {
 	metric *Metric
 	span   *Span
 	done   chan error
+	size   int64 // bytes, about
 }
 
 // recorder is the Recorder over a store: one goroutine writes in batches, so that nothing of it is on an invoke's path.
@@ -44,8 +53,10 @@ type recorder struct {
 	ended   chan struct{}
 	closing sync.Once
 	dropped atomic.Int64
+	waiting atomic.Int64  // bytes in the queue
 	seq     atomic.Uint64 // arrival order of log events with the same time
-	traces  int           // root spans written since the last prune; the writer's own
+	traces  int           // that are new since the last prune; the writer's own
+	rolled  time.Time     // when metrics were rolled up last; the writer's own
 
 	mu    sync.RWMutex // guards tails
 	tails map[int]func(TailEvent)
@@ -65,58 +76,91 @@ func New(o Options) Recorder {
 
 // Log records lines without waiting.
 func (r *recorder) Log(g LogGroup, stream string, events ...LogEvent) {
-	r.offer(item{group: &g, stream: stream, events: r.stamp(g, stream, events)}, len(events))
+	for _, it := range r.lines(g, stream, events) {
+		r.offer(it, len(it.events))
+	}
 }
 
 // LogDurable records lines and waits until they are kept.
 func (r *recorder) LogDurable(ctx context.Context, g LogGroup, stream string, events ...LogEvent) error {
-	return r.put(ctx, item{group: &g, stream: stream, events: r.stamp(g, stream, events)})
+	return r.putAll(ctx, r.lines(g, stream, events))
+}
+
+// lines makes items of lines, each of a size that a commit can carry.
+func (r *recorder) lines(g LogGroup, stream string, events []LogEvent) (out []item) {
+	for _, e := range r.stamp(g, stream, events) {
+		size := int64(len(e.Message)) + itemBytes
+		if n := len(out) - 1; n >= 0 && out[n].size+size <= batchBytes {
+			out[n].events, out[n].size = append(out[n].events, e), out[n].size+size
+			continue
+		}
+		out = append(out, item{group: &g, stream: stream, events: []LogEvent{e}, size: size})
+	}
+	return out
 }
 
 // Metric records values without waiting.
 func (r *recorder) Metric(m ...Metric) {
 	for i := range m {
-		r.offer(item{metric: &m[i]}, 1)
+		r.offer(metricItem(&m[i]), 1)
 	}
+}
+
+func metricItem(m *Metric) item {
+	return item{metric: m, size: itemBytes + int64(len(m.Values)+len(m.Counts))*8 + int64(len(m.Dimensions))*itemBytes}
 }
 
 // MetricDurable records values and waits until they are kept.
 func (r *recorder) MetricDurable(ctx context.Context, m ...Metric) error {
-	for i := range m[:max(len(m)-1, 0)] {
-		if err := r.push(ctx, item{metric: &m[i]}); err != nil {
-			return err
-		}
+	items := make([]item, len(m))
+	for i := range m {
+		items[i] = metricItem(&m[i])
 	}
-	if len(m) == 0 {
-		return nil
-	}
-	return r.put(ctx, item{metric: &m[len(m)-1]})
+	return r.putAll(ctx, items)
 }
 
 // Span records spans without waiting.
 func (r *recorder) Span(s ...Span) {
 	for i := range s {
-		r.tell(TailEvent{Span: &s[i]})
-		r.offer(item{span: &s[i]}, 1)
+		r.offer(r.spanItem(&s[i]), 1)
 	}
+}
+
+func (r *recorder) spanItem(s *Span) item {
+	r.tell(TailEvent{Span: s})
+	return item{span: s, size: itemBytes + int64(len(s.Fault)+len(s.Segment)+len(s.Name))}
 }
 
 // SpanDurable records spans and waits until they are kept.
 func (r *recorder) SpanDurable(ctx context.Context, s ...Span) error {
+	items := make([]item, len(s))
 	for i := range s {
-		r.tell(TailEvent{Span: &s[i]})
-		it := item{span: &s[i]}
-		var err error
-		if i == len(s)-1 {
-			err = r.put(ctx, it)
-		} else {
-			err = r.push(ctx, it)
-		}
-		if err != nil {
+		items[i] = r.spanItem(&s[i])
+	}
+	return r.putAll(ctx, items)
+}
+
+// putAll hands items over in order and waits for the commits that carry them.
+func (r *recorder) putAll(ctx context.Context, items []item) error {
+	done := make(chan error, len(items))
+	for _, it := range items {
+		it.done = done
+		if err := r.push(ctx, it); err != nil {
 			return err
 		}
 	}
-	return nil
+	var failed error
+	for range items {
+		select {
+		case err := <-done:
+			failed = cmp.Or(failed, err)
+		case <-r.ended:
+			return store.ErrClosed
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return failed
 }
 
 // stamp gives lines their ids and arrival times, and shows them to the tails.
@@ -127,6 +171,9 @@ func (r *recorder) stamp(g LogGroup, stream string, events []LogEvent) []LogEven
 		if e.Time.IsZero() {
 			e.Time = now
 		}
+		if len(e.Message) > messageBytes {
+			e.Message = strings.ToValidUTF8(e.Message[:messageBytes], "")
+		}
 		e.Ingested, e.Stream, e.ID = now, stream, eventID(e.Time, r.seq.Add(1))
 		out[i] = e
 		r.tell(TailEvent{Group: &g, Log: e})
@@ -134,9 +181,15 @@ func (r *recorder) stamp(g LogGroup, stream string, events []LogEvent) []LogEven
 	return out
 }
 
+// offer queues an item of n lines, metrics or spans, or drops it when too much waits.
 func (r *recorder) offer(it item, n int) {
+	if r.waiting.Load() > queueBytes {
+		r.dropped.Add(int64(n))
+		return
+	}
 	select {
 	case r.queue <- it:
+		r.waiting.Add(it.size)
 	default:
 		r.dropped.Add(int64(n))
 	}
@@ -145,22 +198,8 @@ func (r *recorder) offer(it item, n int) {
 func (r *recorder) push(ctx context.Context, it item) error {
 	select {
 	case r.queue <- it:
+		r.waiting.Add(it.size)
 		return nil
-	case <-r.ended:
-		return store.ErrClosed
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-func (r *recorder) put(ctx context.Context, it item) error {
-	it.done = make(chan error, 1)
-	if err := r.push(ctx, it); err != nil {
-		return err
-	}
-	select {
-	case err := <-it.done:
-		return err
 	case <-r.ended:
 		return store.ErrClosed
 	case <-ctx.Done():
@@ -194,7 +233,7 @@ func (r *recorder) tell(e TailEvent) {
 func (r *recorder) Dropped() int64 { return r.dropped.Load() }
 
 // Flush waits until everything that was recorded before it can be read.
-func (r *recorder) Flush(ctx context.Context) error { return r.put(ctx, item{}) }
+func (r *recorder) Flush(ctx context.Context) error { return r.putAll(ctx, []item{{}}) }
 
 // Close writes what waits and ends the writer.
 func (r *recorder) Close() error {
@@ -221,16 +260,16 @@ func (r *recorder) write() {
 
 // gather fills a batch: at once when somebody waits for it, else over batchDelay.
 func (r *recorder) gather(first item) []item {
-	batch := []item{first}
+	batch, size := []item{first}, first.size
 	timer := time.NewTimer(batchDelay)
 	defer timer.Stop()
-	for len(batch) < batchItems {
+	for len(batch) < batchItems && size < batchBytes {
 		if batch[len(batch)-1].done != nil && len(r.queue) == 0 {
 			return batch
 		}
 		select {
 		case it := <-r.queue:
-			batch = append(batch, it)
+			batch, size = append(batch, it), size+it.size
 		case <-timer.C:
 			return batch
 		case <-r.stop:
@@ -240,30 +279,61 @@ func (r *recorder) gather(first item) []item {
 	return batch
 }
 
-func (r *recorder) commit(batch []item) {
+func (r *recorder) commit(items []item) {
+	extracted := extract(items)
+	var made *batch
 	err := r.o.Store.Update(context.Background(), func(tx store.Tx) error {
-		b := newBatch(tx)
-		for _, it := range batch {
-			b.add(it)
+		made = newBatch(tx)
+		for _, it := range items {
+			made.add(it)
 		}
-		return b.finish()
+		for i := range extracted {
+			made.addMetric(&extracted[i])
+		}
+		return made.finish()
 	})
 	if err != nil {
-		r.o.Log.Error("telemetry could not be written", "items", len(batch), "error", err)
-		r.dropped.Add(int64(len(batch)))
+		r.o.Log.Error("telemetry could not be written", "items", len(items), "error", err)
+		r.dropped.Add(int64(len(items)))
+	} else {
+		r.dropped.Add(int64(made.dropped))
+		r.traces += made.traces
 	}
-	for _, it := range batch {
+	for _, it := range items {
+		r.waiting.Add(-it.size)
 		if it.done != nil {
 			it.done <- err
 		}
-		if it.span != nil && isRoot(it.span) {
-			r.traces++
+	}
+	r.tidy()
+}
+
+// extract reads the metrics in lines that are in the embedded metric format.
+func extract(items []item) (out []Metric) {
+	for _, it := range items {
+		for _, e := range it.events {
+			for _, m := range emf.Parse(e.Message) {
+				out = append(out, Metric{
+					Scope: it.group.Scope, Namespace: m.Namespace, Name: m.Name, Dimensions: m.Dimensions, Unit: m.Unit, Time: m.Time, Values: m.Values,
+				})
+			}
 		}
 	}
-	if r.traces >= r.o.MaxTraces/10+1 {
+	return out
+}
+
+// tidy removes what is too old, now and then.
+func (r *recorder) tidy() {
+	if r.traces > r.o.MaxTraces/10 {
 		r.traces = 0
 		if err := r.prune(); err != nil {
 			r.o.Log.Error("old traces could not be removed", "error", err)
+		}
+	}
+	if now := r.o.Clock.Now(); now.Sub(r.rolled) >= rollupEvery {
+		r.rolled = now
+		if err := r.rollup(now); err != nil {
+			r.o.Log.Error("old metrics could not be rolled up", "error", err)
 		}
 	}
 }

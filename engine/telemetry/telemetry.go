@@ -32,8 +32,9 @@ type Metric struct {
 	Dimensions map[string]string
 	Unit       string // CloudWatch's units; "" is None
 	Time       time.Time
-	Values     []float64
-	Counts     []float64 // nil: each value once
+	Values     []float64  // those beyond ±2^360, and none-numbers, are dropped
+	Counts     []float64  // nil: each value once
+	Set        *Datapoint // a statistic set in place of Values; its Time and Unit are not used
 }
 
 // Span is one piece of work in a trace: what a request or event caused.
@@ -50,19 +51,28 @@ type Span struct {
 	Status   int    // HTTP status, or 0
 	Fault    string // the error's text; "" when all is well
 	Fields   map[string]string
-	Segment  json.RawMessage // an X-Ray segment document as it came; nil for our own spans
+	Segment  json.RawMessage `json:",omitempty"` // an X-Ray segment document as it came; nil for our own spans
 }
 
-// LogQuery selects lines. Zero times are unbounded. Filter is CloudWatch's filter pattern syntax, "" matches all; the logs room evaluates
-// it, so Match, when not nil, is called for each line.
+// LogQuery selects lines. Zero times are unbounded; To is included. Match, when not nil, is called for each line of the selected streams.
 type LogQuery struct {
-	Group      LogGroup
-	Streams    []string // nil: all
-	From, To   time.Time
-	Match      func(message string) bool
-	Limit      int    // 0: 10,000
-	After      string // an event id: only later ones
-	Descending bool
+	Group        LogGroup
+	Streams      []string // nil: all
+	StreamPrefix string   // only streams whose names begin so
+	From, To     time.Time
+	Match        func(message string) bool
+	Limit        int    // 0: 10,000
+	MaxBytes     int    // stop after that many bytes of messages; 0: 64 MiB
+	After        string // an event id: only later ones
+	Before       string // an event id: only earlier ones
+	Descending   bool
+}
+
+// GroupInfo describes a log group that lines were written to.
+type GroupInfo struct {
+	Name    string
+	Created time.Time // of the first line's arrival
+	Bytes   int64     // of the lines that are kept, and 26 for each
 }
 
 // StreamInfo describes a log stream.
@@ -74,21 +84,14 @@ type StreamInfo struct {
 	Bytes       int64
 }
 
-// MetricQuery selects one metric's values in periods.
+// MetricQuery selects one metric's values in periods, which begin at From, rounded down to a minute.
 type MetricQuery struct {
 	Scope           cloud.Scope
 	Namespace, Name string
 	Dimensions      map[string]string
-	From, To        time.Time
-	Period          time.Duration
-}
-
-// Datapoint is the values of one period, rolled up.
-type Datapoint struct {
-	Time                 time.Time
-	Sum, Min, Max, Count float64
-	Unit                 string
-	Values, Counts       []float64 // for percentiles; bounded
+	Unit            string        // "": all units, each with data points of its own
+	From, To        time.Time     // To is not included
+	Period          time.Duration // 0: a minute
 }
 
 // MetricID names a metric that has values.
@@ -99,6 +102,7 @@ type MetricID struct {
 
 // SpanQuery selects traces by the time of their first span, newest first.
 type SpanQuery struct {
+	Scope    cloud.Scope // zero: all scopes
 	From, To time.Time
 	Limit    int
 }
@@ -115,7 +119,10 @@ type Recorder interface {
 	Reader
 	// Tail calls fn for every line and span that is recorded from now on, until stop; fn must not block.
 	Tail(fn func(TailEvent)) (stop func())
-	DeleteStream(ctx context.Context, g LogGroup, stream string) error // "" : the whole group
+	// DeleteStream removes a stream's lines, or with "" those of the whole group; lines that were recorded before go too.
+	DeleteStream(ctx context.Context, g LogGroup, stream string) error
+	// Expire removes a group's lines with a time before that; the streams stay.
+	Expire(ctx context.Context, g LogGroup, before time.Time) error
 	Dropped() int64
 	Flush(ctx context.Context) error // waits until what was recorded before can be read
 	Close() error
@@ -131,7 +138,12 @@ type TailEvent struct {
 // Reader finds telemetry.
 type Reader interface {
 	Logs(ctx context.Context, q LogQuery) ([]LogEvent, error)
+	// Groups gives a scope's groups that lines were written to, by name; Group one of them, nil when there is none.
+	Groups(ctx context.Context, sc cloud.Scope) ([]GroupInfo, error)
+	Group(ctx context.Context, g LogGroup) (*GroupInfo, error)
+	// Streams gives a group's streams by name; Stream one of them, nil when there is none.
 	Streams(ctx context.Context, g LogGroup) ([]StreamInfo, error)
+	Stream(ctx context.Context, g LogGroup, stream string) (*StreamInfo, error)
 	Metrics(ctx context.Context, q MetricQuery) ([]Datapoint, error)
 	MetricIDs(ctx context.Context, sc cloud.Scope) ([]MetricID, error)
 	// Trace gives all spans of a trace by start time; empty when unknown.

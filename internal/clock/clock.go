@@ -208,6 +208,16 @@ func (c *Clock) Advance(ctx context.Context, d time.Duration) (Report, error) {
 	return r, nil
 }
 
+// Reset takes Now back to real time. What is due later waits until real time reaches it.
+func (c *Clock) Reset() {
+	c.moving.Lock()
+	defer c.moving.Unlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.offset = 0
+	c.arm()
+}
+
 // step moves to the next due moment up to the target offset and fires what is due there; false when it has reached the target with nothing
 // more to fire.
 func (c *Clock) step(target time.Duration, r *Report) bool {

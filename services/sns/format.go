@@ -80,10 +80,13 @@ func (r *snsRoom) deliveries(ctx context.Context, c cloud.Call, t *topic, m *mes
 		} else if m.group != "" && s.Protocol == "sqs" {
 			d.Parameters = map[string]string{"MessageGroupId": m.group}
 		}
+		if c.TraceHeader != "" && s.Protocol == "sqs" {
+			d.Parameters = with(d.Parameters, "AWSTraceHeader", c.TraceHeader)
+		}
 		var err error
 		if s.raw() {
 			d.Payload, d.Attributes = []byte(m.bodyFor(s.Protocol)), m.attrs
-		} else if d.Payload, err = r.payload(ctx, t, s, m); err != nil {
+		} else if d.Payload, d.Letter, err = r.payload(ctx, t, s, m); err != nil {
 			return nil, err
 		}
 		out = append(out, d)
@@ -91,18 +94,35 @@ func (r *snsRoom) deliveries(ctx context.Context, c cloud.Call, t *topic, m *mes
 	return out, nil
 }
 
-// payload writes the notification for one subscription.
-func (r *snsRoom) payload(ctx context.Context, t *topic, s *compiled, m *message) ([]byte, error) {
+func with(m map[string]string, k, v string) map[string]string {
+	if m == nil {
+		m = map[string]string{}
+	}
+	m[k] = v
+	return m
+}
+
+// payload writes the notification for one subscription, and what its dead letter holds where that is another text: the bare notification of
+// a function.
+func (r *snsRoom) payload(ctx context.Context, t *topic, s *compiled, m *message) (payload, letter []byte, err error) {
 	n := notification{
 		Type: "Notification", MessageID: m.id, SequenceNumber: m.sequence, TopicArn: t.name.arn().String(), Subject: m.subject, Message: m.bodyFor(s.Protocol),
 		Timestamp: time.UnixMilli(m.time).UTC().Format("2006-01-02T15:04:05.000Z"), Attributes: shown(m.attrs),
 		UnsubscribeURL: s.Host + "/?Action=Unsubscribe&SubscriptionArn=" + t.name.subscriptionARN(s.ID),
 	}
-	if err := r.signer.sign(ctx, &n, s.Host, t.record.Attributes["SignatureVersion"]); err != nil {
-		return nil, err
+	if !t.record.fifo() { // whose messages the service does not sign
+		if err := r.signer.sign(ctx, &n, s.Host, t.record.Attributes["SignatureVersion"]); err != nil {
+			return nil, nil, err
+		}
 	}
 	if s.Protocol != "lambda" {
-		return encode(n)
+		payload, err = encode(n)
+		return payload, nil, err
+	}
+	if !s.dead.IsZero() {
+		if letter, err = encode(n); err != nil {
+			return nil, nil, err
+		}
 	}
 	rec := lambdaRecord{EventSource: "aws:sns", EventVersion: "1.0", EventSubscriptionArn: t.name.subscriptionARN(s.ID), Sns: lambdaSNS{
 		Type: n.Type, MessageID: n.MessageID, TopicArn: n.TopicArn, Subject: n.Subject, Message: n.Message, Timestamp: n.Timestamp,
@@ -111,7 +131,8 @@ func (r *snsRoom) payload(ctx context.Context, t *topic, s *compiled, m *message
 	if rec.Sns.MessageAttributes == nil {
 		rec.Sns.MessageAttributes = map[string]attribute{}
 	}
-	return encode(lambdaEvent{Records: []lambdaRecord{rec}})
+	payload, err = encode(lambdaEvent{Records: []lambdaRecord{rec}})
+	return payload, letter, err
 }
 
 // encode writes JSON without the escapes for HTML.

@@ -35,7 +35,7 @@ func listKey(sc cloud.Scope, table string) store.Key {
 
 // parseARN reads an ARN parameter of the caller's region.
 func parseARN(ctx context.Context, s *string, parameter string) (cloud.ARN, error) {
-	if s == nil || *s == "" {
+	if s == nil {
 		return cloud.ARN{}, errInvalid("%s Reason: no value for required parameter", parameter)
 	}
 	if n := strings.Count(*s, ":") + 1; n < 6 {

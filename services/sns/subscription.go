@@ -1,6 +1,7 @@
 package sns
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -19,6 +20,7 @@ type subscription struct {
 	Protocol   string            `json:"protocol"` // lambda, sqs
 	Endpoint   string            `json:"endpoint"` // ARN
 	Owner      string            `json:"owner"`
+	Principal  string            `json:"principal"`            // ARN of who subscribed
 	Attributes map[string]string `json:"attributes,omitempty"` // as set
 	Host       string            `json:"host,omitempty"`       // the platform's endpoint as the subscriber used it, for links in messages
 }
@@ -110,8 +112,7 @@ func checkEndpoint(protocol, endpoint string) error {
 		if err != nil || a.Service != "lambda" {
 			return errInvalid("Lambda endpoint ARN")
 		}
-	case "http", "https", "email", "email-json", "sms", "application", "firehose":
-		return cloud.NotImplementedf("Subscriptions with the protocol %q are not served by this platform.", protocol)
+	case "http", "https", "email", "email-json", "sms", "application", "firehose": // subscribe refuses them
 	default:
 		return errInvalid("Amazon SNS does not support this protocol string: %s", protocol)
 	}
@@ -124,7 +125,7 @@ func (r *snsRoom) subscribe(ctx context.Context, in *api.SubscribeInput) (*api.S
 		return nil, err
 	}
 	c := cloud.CallFrom(ctx)
-	s := subscription{ID: r.d.IDs.UUID(), Protocol: text(in.Protocol), Endpoint: text(in.Endpoint), Owner: c.Principal.Account, Attributes: map[string]string{}, Host: c.Endpoint}
+	s := subscription{ID: r.d.IDs.UUID(), Protocol: text(in.Protocol), Endpoint: text(in.Endpoint), Owner: c.Principal.Account, Principal: subscriber(c.Principal), Attributes: map[string]string{}, Host: c.Endpoint}
 	rec, err := r.record(ctx, n)
 	if err != nil {
 		return nil, err
@@ -144,6 +145,9 @@ func (r *snsRoom) subscribe(ctx context.Context, in *api.SubscribeInput) (*api.S
 	if _, err := s.filter("Attributes Reason: "); err != nil {
 		return nil, err
 	}
+	if s.Protocol != "sqs" && s.Protocol != "lambda" {
+		return nil, cloud.NotImplementedf("Subscriptions with the protocol %q are not served by this platform.", s.Protocol)
+	}
 	err = r.d.Store.Update(ctx, func(tx store.Tx) error {
 		have, err := subscriptions(tx, n)
 		if err != nil {
@@ -151,7 +155,7 @@ func (r *snsRoom) subscribe(ctx context.Context, in *api.SubscribeInput) (*api.S
 		}
 		for _, o := range have {
 			if o.Protocol == s.Protocol && o.Endpoint == s.Endpoint {
-				if !maps.Equal(o.Attributes, s.Attributes) && len(in.Attributes) > 0 {
+				if !o.has(s.Attributes) {
 					return errInvalid("Attributes Reason: Subscription already exists with different attributes")
 				}
 				s = o
@@ -164,6 +168,25 @@ func (r *snsRoom) subscribe(ctx context.Context, in *api.SubscribeInput) (*api.S
 		return nil, err
 	}
 	return &api.SubscribeOutput{SubscriptionArn: new(n.subscriptionARN(s.ID))}, nil
+}
+
+// has tells whether a subscription has these attributes, set or by default.
+func (s *subscription) has(attrs map[string]string) bool {
+	defaults := map[string]string{"RawMessageDelivery": "false", "FilterPolicyScope": "MessageAttributes"}
+	for a, v := range attrs {
+		if v != cmp.Or(s.Attributes[a], defaults[a]) {
+			return false
+		}
+	}
+	return true
+}
+
+// subscriber is the ARN of an identity: for a session that of its role.
+func subscriber(p cloud.Principal) string {
+	if p.Kind == cloud.AssumedRole {
+		return p.Role.String()
+	}
+	return p.ARN
 }
 
 // set applies an attribute; an empty filter takes the filter away.
@@ -301,11 +324,14 @@ func (r *snsRoom) getSubscriptionAttributes(ctx context.Context, in *api.GetSubs
 	out := map[string]string{
 		"SubscriptionArn": n.subscriptionARN(id), "TopicArn": n.arn().String(), "Owner": s.Owner, "Protocol": s.Protocol, "Endpoint": s.Endpoint,
 		"PendingConfirmation": "false", "ConfirmationWasAuthenticated": "true", "RawMessageDelivery": "false",
-		"SubscriptionPrincipal": "arn:aws:iam::" + s.Owner + ":root",
+		"SubscriptionPrincipal": s.Principal,
 	}
 	if s.Attributes["FilterPolicy"] != "" {
 		out["FilterPolicyScope"] = "MessageAttributes"
 	}
 	maps.Copy(out, s.Attributes)
+	if s.Attributes["FilterPolicy"] == "" {
+		delete(out, "FilterPolicyScope") // shown only with the policy that it is about
+	}
 	return &api.GetSubscriptionAttributesOutput{Attributes: out}, nil
 }

@@ -70,11 +70,8 @@ func (r *snsRoom) createTopic(ctx context.Context, in *api.CreateTopicInput) (*a
 	n := name{cloud.CallFrom(ctx).Scope, text(in.Name)}
 	base, suffix := strings.CutSuffix(n.Topic, ".fifo")
 	fifo := in.Attributes["FifoTopic"] == "true"
-	if !topicName.MatchString(base) || len(n.Topic) > 256 || suffix && !fifo {
+	if !topicName.MatchString(base) || len(n.Topic) > 256 || suffix != fifo {
 		return nil, errInvalid("Topic Name")
-	}
-	if fifo && !suffix {
-		return nil, errInvalid("Fifo Topic names must end with .fifo and must be made up of only uppercase and lowercase ASCII letters, numbers, underscores, and hyphens, and must be between 1 and 256 characters long.")
 	}
 	if in.DataProtectionPolicy != nil {
 		return nil, cloud.NotImplementedf("Data protection policies are not served by this platform.")
@@ -117,8 +114,10 @@ func sameTopic(old *record, rec record) error {
 			return errInvalid("Attributes Reason: Topic already exists with different attributes")
 		}
 	}
-	if len(rec.Tags) > 0 && !maps.Equal(old.Tags, rec.Tags) {
-		return errInvalid("Tags Reason: Topic already exists with different tags")
+	for k, v := range rec.Tags {
+		if have, ok := old.Tags[k]; !ok || have != v {
+			return errInvalid("Tags Reason: Topic already exists with different tags")
+		}
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package sqs
 
 import (
 	"encoding/json"
+	"maps"
 	"strconv"
 	"strings"
 
@@ -17,6 +18,8 @@ type record struct {
 	Attributes map[string]string `json:"attributes"`
 	Tags       map[string]string `json:"tags,omitempty"`
 	Purged     int64             `json:"purged,omitempty"` // unix ms of the last purge
+	// GroupScope is the DeduplicationScope at creation: the service shows a later change, but does not deduplicate by it.
+	GroupScope bool `json:"groupScope,omitempty"`
 }
 
 // redrive is the RedrivePolicy.
@@ -56,6 +59,17 @@ var words = map[string][]string{
 var readOnly = []string{
 	"ApproximateNumberOfMessages", "ApproximateNumberOfMessagesDelayed", "ApproximateNumberOfMessagesNotVisible",
 	"CreatedTimestamp", "LastModifiedTimestamp", "QueueArn",
+}
+
+// normal writes true and false small, for the service takes them in any case.
+func normal(attrs map[string]string) map[string]string {
+	out := maps.Clone(attrs)
+	for n, v := range attrs {
+		if strings.EqualFold(v, "true") || strings.EqualFold(v, "false") {
+			out[n] = strings.ToLower(v)
+		}
+	}
+	return out
 }
 
 // checkAttributes checks attributes to be set. fifo is the queue's type; creating says that the queue does not exist yet.
@@ -202,7 +216,7 @@ func (r *record) config() config {
 		delay: r.number("DelaySeconds"), visibility: r.number("VisibilityTimeout"), wait: r.number("ReceiveMessageWaitTimeSeconds"),
 		retention: r.number("MessageRetentionPeriod"), maxSize: int(r.number("MaximumMessageSize")),
 		fifo: r.Attributes["FifoQueue"] == "true", contentDedup: r.Attributes["ContentBasedDeduplication"] == "true",
-		groupScope: r.Attributes["DeduplicationScope"] == "messageGroup",
+		groupScope: r.GroupScope,
 	}
 	if v := r.Attributes["RedrivePolicy"]; v != "" {
 		c.redrive, _ = parseRedrive(v)

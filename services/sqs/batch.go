@@ -1,6 +1,7 @@
 package sqs
 
 import (
+	"cmp"
 	"regexp"
 
 	api "sundog/api/sqs"
@@ -30,19 +31,12 @@ func checkBatch(ids []*string, kind string) error {
 	return nil
 }
 
-// failure is the entry of a batch's answer for one that failed.
+// failure is the entry of a batch's answer for one that failed. Its code is that of the query protocol, in both protocols.
 func failure(id string, err error) api.BatchResultErrorEntry {
 	e := cloud.AsError(err)
-	return api.BatchResultErrorEntry{Id: new(id), SenderFault: new(e.Kind != cloud.Internal && e.Kind != cloud.Unavailable), Code: new(queryCode(e.Code)), Message: new(e.Message)}
-}
-
-// queryCode is the code that a batch's entry shows: that of the query protocol, in both protocols.
-func queryCode(code string) string {
-	switch code {
-	case "InvalidParameterValueException":
-		return "InvalidParameterValue"
-	case "MissingRequiredParameterException":
-		return "MissingParameter"
+	code := e.Code
+	if e.Query != nil {
+		code = cmp.Or(e.Query.Code, code)
 	}
-	return code
+	return api.BatchResultErrorEntry{Id: new(id), SenderFault: new(e.Kind != cloud.Internal && e.Kind != cloud.Unavailable), Code: new(code), Message: new(e.Message)}
 }

@@ -72,7 +72,7 @@ func (t target) delivered(d bus.Delivery) (draft, error) {
 		return draft{message: *m}, nil
 	}
 	dr := draft{message: message{
-		ID: t.d.IDs.UUID(), Body: string(d.Payload), Sender: d.As.ID, Attrs: d.Attributes,
+		ID: t.d.IDs.UUID(), Body: string(d.Payload), Sender: d.As.ID, Attrs: d.Attributes, Trace: d.Parameters["AWSTraceHeader"],
 	}}
 	if dr.message.Sender == "" {
 		dr.message.Sender = d.As.Service

@@ -5,7 +5,8 @@ import "sundog/cloud"
 // The errors that the SQS API reference documents, worded as the service words them.
 
 func errNoQueue() *cloud.Error {
-	return cloud.Errorf(cloud.NotFound, "QueueDoesNotExist", "The specified queue does not exist.").WithStatus(400)
+	return cloud.Errorf(cloud.NotFound, "QueueDoesNotExist", "The specified queue does not exist.").WithStatus(400).
+		InQuery("", "The specified queue does not exist for this wsdl version.")
 }
 
 func errExists(attribute string) *cloud.Error {
@@ -13,7 +14,7 @@ func errExists(attribute string) *cloud.Error {
 }
 
 func errParameter(format string, args ...any) *cloud.Error {
-	return cloud.Errorf(cloud.Invalid, "InvalidParameterValueException", format, args...)
+	return cloud.Errorf(cloud.Invalid, "InvalidParameterValueException", format, args...).InQuery("InvalidParameterValue", "")
 }
 
 // errValue words a bad parameter: "Value V for parameter P is invalid. Reason: R".
@@ -22,7 +23,7 @@ func errValue(value any, parameter, reason string) *cloud.Error {
 }
 
 func errMissing(parameter string) *cloud.Error {
-	return cloud.Errorf(cloud.Invalid, "MissingRequiredParameterException", "The request must contain the parameter %s.", parameter)
+	return cloud.Errorf(cloud.Invalid, "MissingRequiredParameterException", "The request must contain the parameter %s.", parameter).InQuery("MissingParameter", "")
 }
 
 func errAttributeName(format string, args ...any) *cloud.Error {

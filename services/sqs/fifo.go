@@ -7,13 +7,21 @@ import (
 	"sundog/engine/store"
 )
 
-// group is a message group of a FIFO queue: what waits in it, in order, and how many of it are in flight. While any is in flight the
-// group gives nothing more.
+// group is a message group of a FIFO queue: what waits in it and what is in flight, in order. A message in flight holds back those behind it.
 type group struct {
 	name   string
 	seqs   []uint64 // waiting, ascending
-	flying int
-	index  int // in turns; -1: not there
+	flying []uint64 // ascending
+	index  int      // in turns; -1: not there
+}
+
+// free tells whether the first waiting message may be given: nothing before it, but what stands up to last, is in flight.
+func (g *group) free(last uint64) bool {
+	if len(g.seqs) == 0 {
+		return false
+	}
+	i, _ := slices.BinarySearch(g.flying, last+1)
+	return i == len(g.flying) || g.flying[i] > g.seqs[0]
 }
 
 // line puts a message into its group, in order, and the group into the turns if it can give.
@@ -34,7 +42,7 @@ func (q *queue) line(name string, seq uint64) {
 
 // offer keeps a group's place in the turns right; a group without anything is forgotten.
 func (q *queue) offer(g *group) {
-	can := g.flying == 0 && len(g.seqs) > 0
+	can := g.free(0)
 	switch {
 	case can && g.index < 0:
 		heap.Push(&q.turns, g)
@@ -43,13 +51,13 @@ func (q *queue) offer(g *group) {
 	case g.index >= 0:
 		heap.Remove(&q.turns, g.index)
 	}
-	if g.flying == 0 && len(g.seqs) == 0 {
+	if len(g.flying) == 0 && len(g.seqs) == 0 {
 		delete(q.groups, g.name)
 	}
 }
 
-// lock counts a message of the group as in flight.
-func (q *queue) lock(name string) {
+// lock notes a message of the group as in flight.
+func (q *queue) lock(name string, seq uint64) {
 	if !q.fifo() {
 		return
 	}
@@ -58,13 +66,19 @@ func (q *queue) lock(name string) {
 		g = &group{name: name, index: -1}
 		q.groups[name] = g
 	}
-	g.flying++
+	if i, found := slices.BinarySearch(g.flying, seq); !found {
+		g.flying = slices.Insert(g.flying, i, seq)
+	}
 	q.offer(g)
 }
 
-func (q *queue) unlock(name string) {
-	if g := q.groups[name]; g != nil && g.flying > 0 {
-		g.flying--
+func (q *queue) unlock(name string, seq uint64) {
+	g := q.groups[name]
+	if g == nil {
+		return
+	}
+	if i, found := slices.BinarySearch(g.flying, seq); found {
+		g.flying = slices.Delete(g.flying, i, i+1)
 		q.offer(g)
 	}
 }
@@ -105,10 +119,11 @@ func (q *queue) shift(g *group) uint64 {
 	return seq
 }
 
-// sameGroup takes one more message of a group that this receive has locked; false when it has no more, or the next is delayed.
-func (q *queue) sameGroup(name string, now int64) (uint64, bool) {
+// sameGroup takes one more message of a group that this receive has given, last the message with that number; false when it has no more, or
+// the next is delayed or held back.
+func (q *queue) sameGroup(name string, last uint64, now int64) (uint64, bool) {
 	g := q.groups[name]
-	if g == nil || len(g.seqs) == 0 {
+	if g == nil || !g.free(last) {
 		return 0, false
 	}
 	if at, ok := q.delayed[g.seqs[0]]; ok && at > now {

@@ -20,6 +20,7 @@ func (r *sqsRoom) createQueue(ctx context.Context, in *api.CreateQueueInput) (*a
 	if in.QueueName == nil {
 		return nil, errMissing("QueueName")
 	}
+	in.Attributes = normal(in.Attributes)
 	base, fifo := strings.CutSuffix(n.Queue, ".fifo")
 	if !queueName.MatchString(base) || len(n.Queue) > 80 {
 		return nil, errParameter("Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length")
@@ -35,6 +36,7 @@ func (r *sqsRoom) createQueue(ctx context.Context, in *api.CreateQueueInput) (*a
 	}
 	rec := record{Gen: r.d.IDs.Hex(8), Created: r.now() / 1000, Modified: r.now() / 1000, Tags: in.Tags}
 	rec.set(in.Attributes)
+	rec.GroupScope = rec.Attributes["DeduplicationScope"] == "messageGroup"
 	if rec.Attributes["SqsManagedSseEnabled"] == "" && rec.Attributes["KmsMasterKeyId"] == "" {
 		rec.Attributes["SqsManagedSseEnabled"] = "true"
 	}
@@ -204,10 +206,11 @@ func (r *sqsRoom) setQueueAttributes(ctx context.Context, in *api.SetQueueAttrib
 		return nil, err
 	}
 	err = r.change(ctx, in.QueueUrl, func(rec *record) error {
-		if err := checkAttributes(in.Attributes, rec.Attributes["FifoQueue"] == "true", false); err != nil {
+		attrs := normal(in.Attributes)
+		if err := checkAttributes(attrs, rec.Attributes["FifoQueue"] == "true", false); err != nil {
 			return err
 		}
-		rec.set(in.Attributes)
+		rec.set(attrs)
 		return nil
 	})
 	r.polls.wake(n, -1)

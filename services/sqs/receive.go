@@ -159,7 +159,8 @@ func (r *sqsRoom) take(tx store.Tx, q *queue, req request) ([]received, error) {
 // pick finds the next message of a receive: a FIFO queue goes on with the groups that this receive has begun before it opens another.
 func (q *queue) pick(tx store.Tx, out []received, now int64) (uint64, bool, error) {
 	if q.fifo() && len(out) > 0 {
-		if seq, ok := q.sameGroup(out[len(out)-1].Group, now); ok {
+		last := out[len(out)-1]
+		if seq, ok := q.sameGroup(last.Group, last.Sequence, now); ok {
 			return seq, true, nil
 		}
 	}
@@ -197,7 +198,7 @@ func (r *sqsRoom) hand(tx store.Tx, q *queue, seq uint64, now, visibility int64)
 		return nil, err
 	}
 	q.flying[seq] = flying{flight: f, group: m.Group}
-	q.lock(m.Group)
+	q.lock(m.Group, seq)
 	heap.Push(&q.due, dueItem{f.Due, seq})
 	return &received{message: m, flight: f, handle: q.handle(seq, f.Nonce)}, nil
 }
@@ -215,7 +216,7 @@ func (q *queue) remove(tx store.Tx, seq uint64) error {
 	}
 	if f, ok := q.flying[seq]; ok {
 		delete(q.flying, seq)
-		q.unlock(f.group)
+		q.unlock(f.group, seq)
 	}
 	delete(q.delayed, seq)
 	q.count--
@@ -344,11 +345,11 @@ func (m *received) answer(system, attributes []string) api.Message {
 	return out
 }
 
-// wanted tells whether a list of names, "All", ".*" or "prefix.*" asks for a name.
+// wanted tells whether a list of names, "All", "*", ".*" or "prefix.*" asks for a name.
 func wanted(names []string, n string) bool {
 	for _, w := range names {
 		prefix, star := strings.CutSuffix(w, ".*")
-		if w == "All" || w == n || star && strings.HasPrefix(n, prefix) {
+		if w == "All" || w == "*" || w == n || star && strings.HasPrefix(n, prefix) {
 			return true
 		}
 	}
@@ -387,12 +388,13 @@ func (r *sqsRoom) transfer(tx store.Tx, q *queue, m *message, to name) error {
 	return q.remove(tx, m.Sequence)
 }
 
-// cause is the trace under which a consumer's work hangs: that of the message's own header, else that of the call that sent it.
+// cause is the trace under which a consumer's work hangs: that of the call that sent the message, unless the message's own header names
+// another tree.
 func (m *message) cause() cloud.Trace {
-	for _, h := range []string{m.Trace, m.Cause} {
-		if t, ok := cloud.ParseTrace(h); ok {
-			return t
-		}
+	call, _ := cloud.ParseTrace(m.Cause)
+	own, ok := cloud.ParseTrace(m.Trace)
+	if ok && own.Root != call.Root {
+		return own
 	}
-	return cloud.Trace{}
+	return call
 }

@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -82,16 +83,19 @@ func (r *sqsRoom) sendMessageBatch(ctx context.Context, in *api.SendMessageBatch
 	if err != nil {
 		return nil, err
 	}
-	out := &api.SendMessageBatchOutput{Successful: []api.SendMessageBatchResultEntry{}}
+	out := &api.SendMessageBatchOutput{}
 	err = r.lane(ctx, n, func(tx store.Tx, q *queue) error {
-		out.Successful, out.Failed = []api.SendMessageBatchResultEntry{}, append([]api.BatchResultErrorEntry{}, failed...)
+		out.Successful, out.Failed = nil, slices.Clone(failed)
 		for i := range drafts {
+			if q.fifo() && drafts[i].group == nil {
+				return errParameter("The request must contain the parameter MessageGroupId.")
+			}
 			if err := q.checkFIFO(&drafts[i]); err != nil {
 				return err
 			}
 		}
 		for i := range drafts {
-			if err := q.check(&drafts[i]); err != nil {
+			if err := q.checkEntry(&drafts[i]); err != nil {
 				out.Failed = append(out.Failed, failure(drafts[i].id, err))
 				continue
 			}
@@ -147,7 +151,7 @@ func (d *draft) fill(ctx context.Context, body *string, attrs map[string]api.Mes
 		return errContents()
 	}
 	c := cloud.CallFrom(ctx)
-	d.message.Body, d.message.Sender, d.message.Trace = *body, c.Principal.ID, ""
+	d.message.Body, d.message.Sender, d.message.Trace = *body, c.Principal.ID, c.TraceHeader
 	var err error
 	if d.message.Attrs, err = attributesOf(attrs); err != nil {
 		return err
@@ -270,6 +274,14 @@ func (q *queue) check(d *draft) error {
 	return q.checkFIFO(d)
 }
 
+// checkEntry is check for an entry of a batch, where a message over the limit is worded otherwise.
+func (q *queue) checkEntry(d *draft) error {
+	if d.message.size() > q.cfg.maxSize {
+		return errParameter("One or more parameters cannot be validated. Reason: Message must be shorter than %d bytes.", q.cfg.maxSize)
+	}
+	return q.check(d)
+}
+
 // checkFIFO checks what a FIFO queue needs of every message; in a batch one lacking fails the whole request.
 func (q *queue) checkFIFO(d *draft) error {
 	switch {
@@ -308,7 +320,7 @@ func (r *sqsRoom) enqueue(tx store.Tx, q *queue, d draft) (sent, error) {
 	}
 	m.Sent = now
 	delay := q.cfg.delay
-	if d.delay != nil {
+	if d.delay != nil && !q.fifo() { // whose messages have the queue's delay only
 		delay = int64(*d.delay)
 	}
 	return s, r.insert(tx, q, &m, delay*1000)

@@ -35,7 +35,7 @@ func (r *sqsRoom) deleteMessageBatch(ctx context.Context, in *api.DeleteMessageB
 	}
 	out := &api.DeleteMessageBatchOutput{}
 	err = r.lane(ctx, n, func(tx store.Tx, q *queue) error {
-		out.Successful, out.Failed = []api.DeleteMessageBatchResultEntry{}, []api.BatchResultErrorEntry{}
+		out.Successful, out.Failed = nil, nil
 		for _, e := range in.Entries {
 			if err := r.settle(tx, q, text(e.ReceiptHandle)); err != nil {
 				out.Failed = append(out.Failed, failure(*e.Id, err))
@@ -100,7 +100,7 @@ func (r *sqsRoom) changeVisibilityBatch(ctx context.Context, in *api.ChangeMessa
 	}
 	out := &api.ChangeMessageVisibilityBatchOutput{}
 	err = r.lane(ctx, n, func(tx store.Tx, q *queue) error {
-		out.Successful, out.Failed = []api.ChangeMessageVisibilityBatchResultEntry{}, []api.BatchResultErrorEntry{}
+		out.Successful, out.Failed = nil, nil
 		for _, e := range in.Entries {
 			if err := r.extend(tx, q, text(e.ReceiptHandle), e.VisibilityTimeout); err != nil {
 				out.Failed = append(out.Failed, failure(*e.Id, err))

@@ -138,7 +138,7 @@ func (q *queue) reopen(seq uint64, f flight, group string, now int64) {
 		q.delayed[seq] = f.Due
 	default:
 		q.flying[seq] = flying{flight: f, group: group}
-		q.lock(group)
+		q.lock(group, seq)
 	}
 	heap.Push(&q.due, dueItem{f.Due, seq})
 }
@@ -184,7 +184,7 @@ func (q *queue) mature(now int64) {
 		item := heap.Pop(&q.due).(dueItem)
 		if f, ok := q.flying[item.seq]; ok && f.Due == item.at {
 			delete(q.flying, item.seq)
-			q.unlock(f.group)
+			q.unlock(f.group, item.seq)
 			q.ready(item.seq, f.group)
 		} else if at, ok := q.delayed[item.seq]; ok && at == item.at {
 			delete(q.delayed, item.seq)

@@ -20,6 +20,9 @@ var (
 	errDropped = errors.New("process: the version was dropped") // the caller takes a new pool
 )
 
+// queueTime is how much longer than the function's timeout an invocation without a deadline waits for an environment.
+const queueTime = 10 * time.Second
+
 // reserveKB is the memory of the machine that new environments leave alone.
 const reserveKB = 192 << 10
 
@@ -76,7 +79,7 @@ func New(o Options) (*Driver, error) {
 
 // Invoke takes the most recently used idle environment, or starts one.
 func (d *Driver) Invoke(ctx context.Context, v compute.Version, i compute.Invocation) (compute.Result, error) {
-	wait := v.Timeout
+	wait := v.Timeout + queueTime
 	if !i.Deadline.IsZero() {
 		wait = i.Deadline.Sub(d.o.Clock.Wall())
 	}

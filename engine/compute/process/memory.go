@@ -3,7 +3,6 @@ package process
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -52,10 +51,11 @@ func newGroups() *groups {
 // open makes the base below the own group and tries it out.
 func (g *groups) open() bool {
 	sweepGroups(g.base)
-	g.base = filepath.Join(g.base, "sundog-"+strconv.Itoa(os.Getpid()))
-	if err := os.Mkdir(g.base, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+	base, err := os.MkdirTemp(g.base, "sundog-"+strconv.Itoa(os.Getpid())+"-") // several drivers of a process have one each
+	if err != nil {
 		return false
 	}
+	g.base = base
 	if g.v2 {
 		_ = os.WriteFile(filepath.Join(g.base, "cgroup.subtree_control"), []byte("+memory"), 0) // create finds out
 	}
@@ -75,7 +75,8 @@ func sweepGroups(dir string) {
 		return
 	}
 	for _, o := range old {
-		pid, err := strconv.Atoi(strings.TrimPrefix(filepath.Base(o), "sundog-"))
+		owner, _, _ := strings.Cut(strings.TrimPrefix(filepath.Base(o), "sundog-"), "-")
+		pid, err := strconv.Atoi(owner)
 		if err != nil || pid == os.Getpid() || !errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) {
 			continue
 		}

@@ -21,7 +21,8 @@ type pool struct {
 	live     int            // idle, busy and starting
 	starting int
 	dropped  bool
-	nextUp   time.Time // starts are paced: see pace
+	nextUp   time.Time // starts are paced: see reserve
+	lastUp   time.Time // when a start last succeeded
 }
 
 // waiter is an invocation that waits for an environment.
@@ -67,6 +68,10 @@ func (p *pool) await(ctx context.Context, w *waiter, wait time.Duration) (grant,
 			p.grow()
 			patience.Reset(p.d.o.Patience)
 		case <-deadline.C:
+			if p.coming() { // an environment that starts is waited for: its init has limits of its own
+				deadline.Reset(p.d.o.Patience)
+				continue
+			}
 			return p.giveUp(w, compute.Throttled)
 		case <-ctx.Done():
 			return p.giveUp(w, ctx.Err())
@@ -74,6 +79,13 @@ func (p *pool) await(ctx context.Context, w *waiter, wait time.Duration) (grant,
 			return p.giveUp(w, errClosed)
 		}
 	}
+}
+
+// coming tells whether environments start.
+func (p *pool) coming() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.starting > 0
 }
 
 // giveUp takes a waiter out of the line; what it was granted at the last moment counts.
@@ -113,14 +125,20 @@ func (p *pool) discard(e *environment) {
 // once only slow each other down.
 const pace = 100 * time.Millisecond
 
+// crowded is how long starts that hold each other up keep further ones back, while one after another of them succeeds.
+const crowded = time.Second
+
 // reserve counts one more environment in if one is needed and may start now; the lock is held. launch follows.
 func (p *pool) reserve() bool {
 	if p.starting >= len(p.waiters) || p.v.MaxEnvironments > 0 && p.live >= p.v.MaxEnvironments {
 		return false
 	}
 	now, step := p.d.o.Clock.Wall(), pace/time.Duration(runtime.NumCPU())
-	if p.nextUp.After(now.Add(step)) {
+	if p.nextUp.After(now.Add(step)) || p.starting >= 2*runtime.NumCPU() && now.Sub(p.lastUp) < crowded {
 		return false
+	}
+	if p.live == 0 {
+		p.lastUp = now
 	}
 	if p.nextUp.Before(now) {
 		p.nextUp = now
@@ -170,6 +188,7 @@ func (p *pool) booted(e *environment, u *unbooted) {
 		p.mu.Unlock()
 		return
 	}
+	p.lastUp = p.d.o.Clock.Wall()
 	p.place(e)
 	p.mu.Unlock()
 	p.d.spares.refill()

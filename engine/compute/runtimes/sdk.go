@@ -30,12 +30,12 @@ const (
 
 // packagesV3 are the clients of SDK v3 that the platform serves, and what is commonly used beside them.
 func packagesV3() []string {
-	const version = "3.1000.0"
+	const version = ">=3.800.0 <=3.1000.0" // the newest in it: not every client has every release
 	names := []string{
 		"client-apigatewaymanagementapi", "client-cloudformation", "client-cloudwatch", "client-cloudwatch-logs", "client-dynamodb",
 		"client-dynamodb-streams", "client-eventbridge", "client-iam", "client-kinesis", "client-lambda", "client-s3", "client-scheduler",
 		"client-secrets-manager", "client-sfn", "client-sns", "client-sqs", "client-ssm", "client-sts", "client-xray",
-		"lib-dynamodb", "lib-storage", "s3-request-presigner", "util-dynamodb", "credential-providers",
+		"lib-dynamodb", "lib-storage", "s3-request-presigner", "credential-providers", // util-dynamodb comes with lib-dynamodb
 	}
 	for i, n := range names {
 		names[i] = "@aws-sdk/" + n + "@" + version

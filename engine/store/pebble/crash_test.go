@@ -259,6 +259,14 @@ func (f *syncsFS) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error)
 	return &syncsFile{file, f}, nil
 }
 
+func (f *syncsFS) ReuseForWrite(old, name string, c vfs.DiskWriteCategory) (vfs.File, error) {
+	file, err := f.FS.ReuseForWrite(old, name, c)
+	if err != nil || !isLog(name) {
+		return file, err
+	}
+	return &syncsFile{file, f}, nil
+}
+
 type syncsFile struct {
 	vfs.File
 	fs *syncsFS

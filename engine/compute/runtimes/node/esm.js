@@ -12,13 +12,35 @@ const bare = (s) => !/^([./]|[a-z]+:)/i.test(s);
 
 // The loader thread of Node 20 and 18 runs this text; it has no access to the main thread's hooks.
 const LOADER = `
+import fs from 'node:fs';
+import path from 'node:path';
 const bare = (s) => !/^([./]|[a-z]+:)/i.test(s);
-let parents = [];
-export async function initialize(data) { parents = data.parents; }
+let config = { parents: [] };
+export async function initialize(data) { config = data; }
+async function want(specifier) {
+  if (!config.dir || !new RegExp(config.sdk).test(specifier)) return;
+  const done = path.join(config.dir, config.kind, '.complete');
+  if (fs.existsSync(done)) return;
+  const failed = path.join(config.dir, config.kind + '.error.' + process.pid + '.' + Date.now());
+  const body = Buffer.from(JSON.stringify({ kind: config.kind, failed }));
+  const head = Buffer.alloc(5);
+  head.writeUInt32BE(body.length, 0);
+  head[4] = 0x4e; // N
+  fs.writeSync(3, Buffer.concat([head, body]));
+  while (!fs.existsSync(done)) {
+    if (fs.existsSync(failed)) {
+      const why = fs.readFileSync(failed, 'utf8');
+      fs.unlinkSync(failed);
+      throw Object.assign(new Error("Cannot find package '" + specifier + "'\\n" + why), { code: 'ERR_MODULE_NOT_FOUND' });
+    }
+    await new Promise((r) => setTimeout(r, 20));
+  }
+}
 export async function resolve(specifier, context, next) {
   try { return await next(specifier, context); } catch (e) {
     if (!e || e.code !== 'ERR_MODULE_NOT_FOUND' || !bare(specifier)) throw e;
-    for (const parentURL of parents) {
+    await want(specifier);
+    for (const parentURL of config.parents) {
       try { return await next(specifier, { ...context, parentURL }); } catch (e2) { /* the first error is the one to show */ }
     }
     throw e;
@@ -38,7 +60,7 @@ function install() {
   if (typeof Module.registerHooks === 'function') {
     Module.registerHooks({ resolve: (specifier, context, next) => fallback(specifier, context, next, parents, sdk) });
   } else if (typeof Module.register === 'function') {
-    Module.register(`data:text/javascript,${encodeURIComponent(LOADER)}`, { data: { parents } });
+    Module.register(`data:text/javascript,${encodeURIComponent(LOADER)}`, { data: { parents, ...sdk.settings() } });
   }
 }
 

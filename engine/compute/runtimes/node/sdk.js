@@ -9,10 +9,15 @@ const { send, sleep } = require('./wire');
 const state = { dir: '', kind: '' };
 const patched = new WeakSet();
 
+const NAMES = { 'node-v2': /^aws-sdk(\/|$)/, 'node-v3': /^@(aws-sdk|smithy|aws-crypto)\// };
+
 function isSDK(request) {
-  if (state.kind === 'node-v2') return /^aws-sdk(\/|$)/.test(request);
-  if (state.kind === 'node-v3') return /^@(aws-sdk|smithy|aws-crypto)\//.test(request);
-  return false;
+  return state.kind in NAMES && NAMES[state.kind].test(request);
+}
+
+// settings tells a loader in another thread what want needs to know.
+function settings() {
+  return { dir: state.dir, kind: state.kind, sdk: state.kind in NAMES ? NAMES[state.kind].source : '^$' };
 }
 
 function modules() {
@@ -110,4 +115,4 @@ function install(dir, kind) {
   patchLoad();
 }
 
-module.exports = { install, want, folders };
+module.exports = { install, want, folders, settings };

@@ -1,0 +1,270 @@
+// Package app is the composition root: it opens the drivers, builds the rooms, binds them to each other and starts the gateway. The binary
+// and the tests both start it.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"sundog/cloud"
+	"sundog/edge/admin"
+	"sundog/edge/gateway"
+	"sundog/engine/blob"
+	"sundog/engine/bus"
+	"sundog/engine/compute/process"
+	"sundog/engine/lane"
+	"sundog/engine/policy"
+	"sundog/engine/store"
+	"sundog/engine/telemetry"
+	"sundog/engine/timer"
+	"sundog/internal/clock"
+	"sundog/internal/ids"
+	"sundog/services/all"
+	"sundog/services/room"
+)
+
+// Version is the platform's version; the build sets it.
+var Version = "dev"
+
+// The durability modes.
+const (
+	Sync    = "sync"    // an answer leaves only when what it saw is on the disk
+	Relaxed = "relaxed" // a killed process loses nothing, a power cut at most 100 ms
+	Memory  = "memory"  // nothing is kept
+)
+
+// Options are what a platform is started with. The zero value of each is its default.
+type Options struct {
+	Data       string            // the platform's folder; "" with Durability Memory only
+	Durability string            // Sync, Relaxed or Memory
+	Listen     string            // of the AWS endpoint; "" is 127.0.0.1:4566, port 0 any
+	HTTP       string            // of the application's own HTTP API, without a prefix; "": none
+	Dev        bool              // the clock can be moved, code mounts are served
+	Enforce    bool              // missing permissions are denied
+	Region     string            // "": us-east-1
+	Account    string            // "": 000000000000
+	Roots      map[string]string // access keys of the account's root, with their secrets
+	Cache      string            // folder of what is fetched once (SDKs); "": the user's cache folder
+	Log        *slog.Logger      // nil: discarded
+	Warn       func(gateway.Missing)
+	Progress   func(string) // short lines about slow work
+	Spares     int          // pre-started runtimes; 0: 1, negative: none
+}
+
+func (o Options) withDefaults() Options {
+	set := func(p *string, v string) {
+		if *p == "" {
+			*p = v
+		}
+	}
+	set(&o.Durability, Sync)
+	set(&o.Listen, "127.0.0.1:4566")
+	set(&o.Region, "us-east-1")
+	set(&o.Account, "000000000000")
+	if o.Cache == "" {
+		if dir, err := os.UserCacheDir(); err == nil {
+			o.Cache = filepath.Join(dir, "sundog")
+		}
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return o
+}
+
+// Platform is one running platform. Close it.
+type Platform struct {
+	o        Options
+	Endpoint string // http://host:port of the AWS endpoint
+	HTTP     string // of the application's own HTTP API; "" without one
+	Clock    *clock.Clock
+	House    all.House
+	Gateway  *gateway.Gateway
+
+	Telemetry telemetry.Recorder
+	started   time.Time
+	store     store.Store
+	side      store.Store // telemetry's own
+	blob      blob.Store
+	lanes     *lane.Set
+	timers    *timer.Wheel
+	bus       *bus.Dispatcher
+	compute   *process.Driver
+	servers   []*http.Server
+	stopped   sync.Once
+	stopErr   error
+	openRooms int // rooms whose Start has run
+	temporary bool
+	ids       *ids.IDs
+}
+
+// Open starts a platform and returns when it answers. ctx bounds the start only.
+func Open(ctx context.Context, o Options) (*Platform, error) {
+	p := &Platform{o: o.withDefaults(), started: time.Now(), ids: ids.New()}
+	if err := p.open(ctx); err != nil {
+		return nil, errors.Join(err, p.Close())
+	}
+	return p, nil
+}
+
+func (p *Platform) open(ctx context.Context) error {
+	if err := p.openStorage(); err != nil {
+		return err
+	}
+	offset, err := p.readOffset(ctx)
+	if err != nil {
+		return err
+	}
+	p.Clock = clock.New(time.Now, offset)
+	listener, err := listen(p.o.Listen)
+	if err != nil {
+		return err
+	}
+	p.Endpoint = "http://" + listener.Addr().String()
+	if err := p.build(); err != nil {
+		_ = listener.Close()
+		return err
+	}
+	if err := p.start(ctx); err != nil {
+		_ = listener.Close()
+		return err
+	}
+	p.serve(listener, p.Gateway)
+	if p.o.HTTP != "" {
+		own, err := listen(p.o.HTTP)
+		if err != nil {
+			return err
+		}
+		p.HTTP = "http://" + own.Addr().String()
+		p.serve(own, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { p.Gateway.ServeFront(w, r, p.House.OwnAPI) }))
+	}
+	return nil
+}
+
+// build makes engines, rooms and gateway, and binds them.
+func (p *Platform) build() error {
+	id := p.ids
+	p.Telemetry = telemetry.New(telemetry.Options{Store: p.side, Clock: p.Clock, Log: p.o.Log})
+	p.lanes = lane.New(p.store, p.o.Log)
+	p.timers = timer.New(timer.Options{Store: p.store, Clock: p.Clock, Log: p.o.Log})
+	bound := &late{}
+	judge := bus.Policies{Directory: bound, Identity: bound, Clock: p.Clock, Evaluator: policy.NewEvaluator(4096)}
+	p.bus = bus.New(bus.Options{Store: p.store, Clock: p.Clock, IDs: id, Log: p.o.Log, Telemetry: p.Telemetry, Authorise: p.lenient(judge.Authorise)})
+	var err error
+	p.compute, err = process.New(process.Options{
+		Dir: p.scratch(), SDKDir: p.o.Cache, Clock: p.Clock, IDs: id, Log: p.o.Log, Reexec: true, Spares: p.o.Spares,
+		Credentials: bound.Issue, Running: bound.Running, Progress: p.o.Progress,
+	})
+	if err != nil {
+		return err
+	}
+	d := room.Deps{
+		Store: p.store, Blob: p.blob, Lanes: p.lanes, Bus: p.bus, Timers: p.timers, Telemetry: p.Telemetry, Compute: p.compute,
+		Clock: p.Clock, IDs: id, Log: p.o.Log, Caller: bound, Invoker: bound, Directory: bound, Identity: bound,
+	}
+	p.House = all.New(d, all.Options{Roots: p.root, Endpoint: p.Endpoint, CodeDir: filepath.Join(p.o.Data, "code")})
+	p.Gateway = gateway.New(gateway.Options{
+		Identity: p.House.Identity, Telemetry: p.Telemetry, Clock: p.Clock, IDs: id, Log: p.o.Log, Region: p.o.Region, Account: p.o.Account,
+		Enforce: p.o.Enforce, Warn: p.o.Warn, Admin: admin.New(p.adminOptions()),
+	})
+	p.Gateway.Bind(p.House.Rooms)
+	bound.caller, bound.directory, bound.identity, bound.invoker = p.Gateway, p.Gateway, p.House.Identity, permitted{p.Gateway, p.House.Invoker}
+	p.bus.Bind(binding(p.House.Rooms))
+	return nil
+}
+
+// lenient makes a missing permission of a delivery a warning where permissions are not enforced. Explicit denials stay.
+func (p *Platform) lenient(authorise func(context.Context, bus.Delivery, string) error) func(context.Context, bus.Delivery, string) error {
+	return func(ctx context.Context, d bus.Delivery, action string) error {
+		err := authorise(ctx, d, action)
+		if err == nil || p.o.Enforce || !cloud.IsCode(err, "AccessDenied") {
+			return err
+		}
+		return p.Gateway.Permit(ctx, cloud.CallFrom(ctx), cloud.Access{Action: action, Resource: d.Target})
+	}
+}
+
+func binding(rooms []room.Room) bus.Binding {
+	by := map[string]room.Room{}
+	for _, r := range rooms {
+		if r.Service != "" {
+			by[r.Service] = r
+		}
+	}
+	return bus.Binding{
+		Target: func(s string) bus.Target { return by[s].Target },
+		Source: func(s string) bus.Source { return by[s].Source },
+		Stream: func(s string) bus.Stream { return by[s].Stream },
+	}
+}
+
+// start begins background work: rooms first, for they register timers and pollers, then timers and deliveries.
+func (p *Platform) start(ctx context.Context) error {
+	for _, r := range p.House.Rooms {
+		p.openRooms++
+		if r.Start == nil {
+			continue
+		}
+		if err := r.Start(ctx); err != nil {
+			return fmt.Errorf("starting %s: %w", r.Service, err)
+		}
+	}
+	if err := p.timers.Start(ctx); err != nil {
+		return err
+	}
+	return p.bus.Start(ctx)
+}
+
+// root looks an access key of the root up.
+func (p *Platform) root(accessKey string) (secret, account string, ok bool) {
+	secret, ok = p.o.Roots[accessKey]
+	return secret, p.o.Account, ok
+}
+
+// Close stops serving, ends what runs, and closes the stores. It may be called more than once.
+func (p *Platform) Close() error {
+	p.stopped.Do(func() { p.stopErr = p.close() })
+	return p.stopErr
+}
+
+// shutdownTime bounds how long requests under way may take at the end.
+const shutdownTime = 3 * time.Second
+
+func (p *Platform) close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), shutdownTime)
+	defer cancel()
+	var errs []error
+	for _, s := range p.servers {
+		if err := s.Shutdown(ctx); err != nil {
+			errs = append(errs, s.Close())
+		}
+	}
+	if p.bus != nil {
+		errs = append(errs, p.bus.Close(), p.timers.Close())
+	}
+	for i := p.openRooms - 1; i >= 0; i-- {
+		if c := p.House.Rooms[i].Close; c != nil {
+			errs = append(errs, c())
+		}
+	}
+	if p.compute != nil {
+		errs = append(errs, p.compute.Close(ctx))
+	}
+	if p.lanes != nil {
+		errs = append(errs, p.lanes.Close())
+	}
+	if p.Telemetry != nil {
+		errs = append(errs, p.Telemetry.Close())
+	}
+	if p.Clock != nil {
+		p.Clock.Close()
+	}
+	return errors.Join(append(errs, p.closeStorage())...)
+}

@@ -1,0 +1,73 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"runtime"
+
+	"sundog/cloud"
+	"sundog/edge/admin"
+	"sundog/edge/gateway"
+	"sundog/engine/compute"
+	"sundog/engine/compute/process"
+	"sundog/engine/telemetry"
+	"sundog/internal/clock"
+	"sundog/internal/ids"
+	"time"
+)
+
+// What commands see of the platform's own types.
+type (
+	Status      = admin.Status
+	ClockState  = admin.ClockState
+	ClockChange = admin.ClockChange
+	Span        = telemetry.Span
+	TailEvent   = telemetry.TailEvent
+	Missing     = gateway.Missing
+)
+
+// ServeOwn makes an API the application's own, on the listener of Options.HTTP.
+func (p *Platform) ServeOwn(sc cloud.Scope, api string) { p.House.OwnAPI.Serve(sc, api) }
+
+// RuntimeNotes tells what is to be said of the runtimes that an application uses: another version of the interpreter, or none.
+func (p *Platform) RuntimeNotes(names []string) []string {
+	var out []string
+	for _, r := range p.compute.Runtimes(context.Background()) {
+		for _, n := range names {
+			if n != r.Name {
+				continue
+			}
+			if r.Missing != "" {
+				out = append(out, fmt.Sprintf("%s cannot run here: %s", n, r.Missing))
+			} else if r.Note != "" {
+				out = append(out, fmt.Sprintf("%s %s", n, r.Note))
+			}
+		}
+	}
+	return out
+}
+
+// Report is what Doctor finds.
+type Report struct {
+	Runtimes []compute.Runtime
+	Lines    []string
+}
+
+// Doctor looks at what this machine can run. It starts no platform.
+func Doctor(ctx context.Context) (Report, error) {
+	dir, err := os.MkdirTemp("", "sundog-doctor-")
+	if err != nil {
+		return Report{}, err
+	}
+	defer os.RemoveAll(dir)
+	d, err := process.New(process.Options{Dir: dir, Clock: clock.New(time.Now, 0), IDs: ids.New(), Spares: -1})
+	if err != nil {
+		return Report{}, err
+	}
+	defer func() { _ = d.Close(ctx) }()
+	r := Report{Runtimes: d.Runtimes(ctx)}
+	r.Lines = append(r.Lines, fmt.Sprintf("%s/%s, %d processors", runtime.GOOS, runtime.GOARCH, runtime.NumCPU()),
+		"functions run as plain processes of this user; a sandbox is not served by this version")
+	return r, nil
+}

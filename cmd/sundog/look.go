@@ -1,0 +1,165 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"sundog/api/logs"
+	"sundog/app"
+)
+
+type logsCommand struct {
+	platform
+	Function string        `arg:"" help:"The function's key in the file, or its name."`
+	Follow   bool          `short:"f" help:"Go on as lines come."`
+	Since    time.Duration `default:"1h" help:"How far back."`
+}
+
+// Run prints the function's lines, oldest first, and goes on if it is to follow.
+func (c *logsCommand) Run(ctx context.Context) error {
+	conn, err := c.connect()
+	if err != nil {
+		return err
+	}
+	group := "/aws/lambda/" + conn.functionName(c.Function)
+	var state app.ClockState
+	if err := conn.admin(ctx, "GET", "clock", nil, &state); err != nil {
+		return err
+	}
+	in := &logs.FilterLogEventsInput{LogGroupName: &group, StartTime: new(state.Now.Add(-c.Since).UnixMilli())}
+	for {
+		var out logs.FilterLogEventsOutput
+		if err := conn.client.Call(ctx, logs.FilterLogEventsOp, in, &out); err != nil {
+			return err
+		}
+		for _, e := range out.Events {
+			fmt.Println(strings.TrimRight(text(e.Message), "\n"))
+		}
+		if in.NextToken = out.NextToken; in.NextToken == nil {
+			break
+		}
+	}
+	if !c.Follow {
+		return nil
+	}
+	return conn.tail(ctx, func(e app.TailEvent) {
+		if e.Group != nil && e.Group.Name == group {
+			fmt.Println(strings.TrimRight(e.Log.Message, "\n"))
+		}
+	})
+}
+
+// tail calls fn for what is recorded from now on.
+func (c *connection) tail(ctx context.Context, fn func(app.TailEvent)) error {
+	resp, err := c.stream(ctx, "GET", "tail", nil)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	lines := bufio.NewScanner(resp.Body)
+	lines.Buffer(nil, 4<<20)
+	for lines.Scan() {
+		var e app.TailEvent
+		if err := json.Unmarshal(lines.Bytes(), &e); err != nil {
+			return err
+		}
+		fn(e)
+	}
+	if ctx.Err() != nil {
+		return nil
+	}
+	return lines.Err()
+}
+
+type statusCommand struct{ platform }
+
+// Run shows the platform, its application and its environments.
+func (c *statusCommand) Run(ctx context.Context) error {
+	conn, err := c.connect()
+	if err != nil {
+		return err
+	}
+	var s app.Status
+	if err := conn.admin(ctx, "GET", "status", nil, &s); err != nil {
+		return err
+	}
+	out := newScreen(os.Stdout)
+	rows := [][]string{{"platform", ""}, {"endpoint", s.Endpoint}, {"version", s.Version}, {"durability", s.Durability}, {"data", s.Data},
+		{"permissions", map[bool]string{true: "enforced", false: "warned about"}[s.Enforce]},
+		{"running since", s.Started.Format(time.RFC3339)}, {"platform time", s.Now.Format(time.RFC3339)},
+		{"environments", fmt.Sprintf("%d idle, %d busy, %d starting", s.Environments["idle"], s.Environments["busy"], s.Environments["starting"])}}
+	if s.HTTP != "" {
+		rows = append(rows, []string{"HTTP API", s.HTTP})
+	}
+	if s.Dropped > 0 {
+		rows = append(rows, []string{"telemetry dropped", fmt.Sprint(s.Dropped)})
+	}
+	out.table(rows)
+	if conn.Service != "" {
+		out.line("")
+		fns := [][]string{{"function", "name"}}
+		for k, f := range conn.Functions {
+			fns = append(fns, []string{k, f.Name})
+		}
+		out.table(fns)
+	}
+	return nil
+}
+
+type envCommand struct{ platform }
+
+// Run prints shell exports.
+func (c *envCommand) Run() error {
+	conn, err := c.connect()
+	if err != nil {
+		return err
+	}
+	for _, kv := range [][2]string{
+		{"AWS_ENDPOINT_URL", conn.Endpoint}, {"AWS_REGION", conn.Region}, {"AWS_DEFAULT_REGION", conn.Region},
+		{"AWS_ACCESS_KEY_ID", conn.Credentials.AccessKeyID}, {"AWS_SECRET_ACCESS_KEY", conn.Credentials.SecretAccessKey},
+	} {
+		fmt.Printf("export %s=%s\n", kv[0], kv[1])
+	}
+	// Version 1 of the AWS CLI sends SQS calls to a legacy name in place of AWS_ENDPOINT_URL unless this is set.
+	fmt.Println("export BOTO_DISABLE_COMMONNAME=true")
+	fmt.Println("unset AWS_SESSION_TOKEN AWS_PROFILE")
+	return nil
+}
+
+type versionCommand struct{}
+
+// Run prints the version.
+func (versionCommand) Run() error {
+	fmt.Println("sundog " + app.Version)
+	return nil
+}
+
+type doctorCommand struct{}
+
+// Run tells what this machine can run, and how functions are kept apart.
+func (doctorCommand) Run(ctx context.Context) error {
+	out := newScreen(os.Stdout)
+	rows := [][]string{{"runtime", "interpreter", "version", ""}}
+	report, err := app.Doctor(ctx)
+	if err != nil {
+		return err
+	}
+	for _, r := range report.Runtimes {
+		note := r.Note
+		if r.Missing != "" {
+			note = out.paint(red, r.Missing)
+		}
+		rows = append(rows, []string{r.Name, r.Interpreter, r.Version, note})
+	}
+	out.table(rows)
+	out.line("")
+	for _, l := range report.Lines {
+		out.line("%s", l)
+	}
+	return nil
+}

@@ -1,0 +1,71 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync"
+	"unicode/utf8"
+
+	"golang.org/x/sys/unix"
+)
+
+// screen writes for people: colours and columns on a terminal, plain lines elsewhere. Safe for concurrent use.
+type screen struct {
+	mu     sync.Mutex
+	w      io.Writer
+	colour bool
+}
+
+func newScreen(f *os.File) *screen {
+	_, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS)
+	return &screen{w: f, colour: err == nil && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"}
+}
+
+// The colours, as SGR parameters.
+const (
+	bold   = "1"
+	dim    = "2"
+	red    = "31"
+	green  = "32"
+	yellow = "33"
+	cyan   = "36"
+)
+
+func (s *screen) paint(colour, text string) string {
+	if !s.colour || text == "" {
+		return text
+	}
+	return "\x1b[" + colour + "m" + text + "\x1b[0m"
+}
+
+func (s *screen) line(format string, args ...any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	fmt.Fprintf(s.w, format+"\n", args...)
+}
+
+// table prints rows in columns; the first row is the heading.
+func (s *screen) table(rows [][]string) {
+	var widths []int
+	for _, r := range rows {
+		for i, c := range r {
+			if i == len(widths) {
+				widths = append(widths, 0)
+			}
+			widths[i] = max(widths[i], utf8.RuneCountInString(c))
+		}
+	}
+	for n, r := range rows {
+		var b strings.Builder
+		for i, c := range r {
+			pad := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(c))
+			if n == 0 {
+				c = s.paint(dim, c)
+			}
+			b.WriteString(c + pad + "  ")
+		}
+		s.line("%s", strings.TrimRight(b.String(), " "))
+	}
+}

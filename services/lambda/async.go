@@ -1,0 +1,275 @@
+package lambda
+
+import (
+	"context"
+	"encoding/json"
+	"strconv"
+	"time"
+
+	"sundog/cloud"
+	"sundog/engine/bus"
+	"sundog/engine/store"
+)
+
+// The stages of an asynchronous invocation: deliveries of this room to itself.
+const (
+	stageRun    = "run"    // run the function
+	stageEvents = "events" // put the result on an event bus
+)
+
+const (
+	defaultRetries = 2
+	defaultAge     = 6 * time.Hour
+	slowestRetry   = 5 * time.Minute // of throttles and trouble of the platform
+)
+
+// asyncState is what an asynchronous invocation has been through.
+type asyncState struct{ Errors int }
+
+// enqueue accepts an asynchronous invocation: it runs once this is committed.
+func (r *lambdaRoom) enqueue(ctx context.Context, p *plan, id string, payload []byte) error {
+	return r.d.Store.Update(ctx, func(tx store.Tx) error {
+		return r.d.Bus.Emit(tx, shardOf(p.ref.Scope), r.asyncDelivery(ctx, p, id, payload))
+	})
+}
+
+func (r *lambdaRoom) asyncDelivery(ctx context.Context, p *plan, id string, payload []byte) bus.Delivery {
+	now := r.d.Clock.Now()
+	return bus.Delivery{
+		ID: id, Scope: p.ref.Scope, Source: p.ref.arn(), Target: p.ref.qualified(), Payload: payload, Retry: bus.Retry{Max: -1},
+		Parameters: map[string]string{"stage": stageRun, "at": strconv.FormatInt(now.UnixMilli(), 10)},
+		Expires:    now.Add(7 * time.Hour), // the maximum age is this room's to apply
+		As:         cloud.RootOf(p.ref.Account), Trace: cloud.CallFrom(ctx).Trace,
+	}
+}
+
+// target takes deliveries in: events of other services, which it only accepts, and its own stages.
+type target struct{ *lambdaRoom }
+
+// Action is the permission that a delivery to a function needs.
+func (target) Action(cloud.ARN) string { return "lambda:InvokeFunction" }
+
+// Deliver accepts an event for a function, once by its id: the asynchronous invocation that follows is this room's, with its retries.
+func (t target) Deliver(ctx context.Context, d bus.Delivery) (bus.Outcome, error) {
+	switch d.Parameters["stage"] {
+	case stageRun:
+		return t.runStage(ctx, d)
+	case stageEvents:
+		return t.eventsStage(ctx, d)
+	}
+	f := refOf(d.Target)
+	p, err := t.plan(ctx, f)
+	if err != nil {
+		return rejected(err)
+	}
+	if len(d.Payload) > maxAsync {
+		return rejected(errTooLarge("Request must be smaller than %d bytes for the InvokeFunction operation", maxAsync))
+	}
+	if !json.Valid(d.Payload) {
+		var v any
+		return rejected(errBadPayload(json.Unmarshal(d.Payload, &v)))
+	}
+	now := t.d.Clock.Now().UnixMilli()
+	keep := (25 * time.Hour).Milliseconds()
+	if !d.Expires.IsZero() {
+		keep = max(0, d.Expires.UnixMilli()-now) + time.Hour.Milliseconds()
+	}
+	id := t.d.IDs.UUID()
+	return bus.Outcome{}, t.d.Store.Update(ctx, func(tx store.Tx) error {
+		seen, err := given(f.Scope).Remember(tx, d.ID, []byte{1}, now, keep)
+		if err != nil || seen != nil {
+			return err
+		}
+		return t.d.Bus.Emit(tx, shardOf(f.Scope), t.asyncDelivery(ctx, p, id, d.Payload))
+	})
+}
+
+// rejected ends a delivery for good, unless the error is infrastructure's.
+func rejected(err error) (bus.Outcome, error) {
+	e := cloud.AsError(err)
+	if e.Kind == cloud.Internal || e.Kind == cloud.Unavailable {
+		return bus.Outcome{}, err
+	}
+	return bus.Outcome{Kind: bus.Permanent, Code: e.Code, Reason: e.Message}, nil
+}
+
+func asyncKey(sc cloud.Scope, id string) []byte { return key(sc, "async").Str(id) }
+
+// runStage runs the function for an asynchronous invocation. A function error is tried again after one minute, then after two; throttles and trouble of
+// the platform until the event is too old.
+func (t target) runStage(ctx context.Context, d bus.Delivery) (bus.Outcome, error) {
+	f := refOf(d.Target)
+	p, err := t.plan(ctx, f)
+	if err != nil {
+		return rejected(err)
+	}
+	cfg := p.fn.Events[f.exactQualifier()]
+	var st asyncState
+	if err := t.d.Store.View(ctx, func(r store.Reader) error { _, err := load(r, asyncKey(f.Scope, d.ID), &st); return err }); err != nil {
+		return bus.Outcome{}, err
+	}
+	at, err := strconv.ParseInt(d.Parameters["at"], 10, 64)
+	if err != nil {
+		return bus.Outcome{Kind: bus.Permanent, Code: "InternalFailure", Reason: "malformed delivery"}, nil
+	}
+	e := ended{d: d, p: p, cfg: cfg, count: st.Errors}
+	if t.d.Clock.Now().Sub(time.UnixMilli(at)) > cfg.age() {
+		e.condition = "EventAgeExceeded"
+		return bus.Outcome{}, t.finish(ctx, e)
+	}
+	res, err := t.run(ctx, p, call{id: d.ID, payload: d.Payload})
+	if err != nil {
+		return bus.Outcome{Kind: bus.Again, After: min(time.Second<<min(d.Attempt, 10), slowestRetry), Code: cloud.AsError(err).Code, Reason: err.Error()}, nil
+	}
+	e.result, e.count = &res, st.Errors+1
+	switch {
+	case res.FunctionError == "":
+		e.condition = "Success"
+	case st.Errors < cfg.retries():
+		st.Errors++
+		err := t.d.Store.Update(ctx, func(tx store.Tx) error { return save(tx, asyncKey(f.Scope, d.ID), st) })
+		return bus.Outcome{Kind: bus.Again, After: time.Duration(st.Errors) * time.Minute, Code: res.FunctionError, Reason: string(res.Payload)}, err
+	default:
+		e.condition = "RetriesExhausted"
+	}
+	return bus.Outcome{}, t.finish(ctx, e)
+}
+
+// ended is an asynchronous invocation that is over.
+type ended struct {
+	d         bus.Delivery
+	p         *plan
+	cfg       eventConfig
+	condition string
+	count     int           // how often the function ran
+	result    *cloud.Result // nil: it never ran
+}
+
+// finish forgets an asynchronous invocation and sends what became of it to its destination and, when it failed, to the dead letter target.
+func (r *lambdaRoom) finish(ctx context.Context, e ended) error {
+	var out []bus.Delivery
+	dest := e.cfg.OnFailure
+	if e.condition == "Success" {
+		dest = e.cfg.OnSuccess
+	} else if dl := e.p.main.Config.DeadLetterConfig; dl != nil {
+		if d, err := r.deadLetter(e, str(dl.TargetArn)); err == nil {
+			out = append(out, d)
+		}
+	}
+	if dest != "" {
+		body, err := json.Marshal(r.resultRecord(e))
+		if err != nil {
+			return err
+		}
+		d, err := r.toDestination(e.p, dest, e.d.ID+"-"+e.condition, body, e.d.Trace)
+		if err != nil {
+			return err
+		}
+		out = append(out, d)
+	}
+	return r.d.Store.Update(ctx, func(tx store.Tx) error {
+		if err := tx.Delete(asyncKey(e.p.ref.Scope, e.d.ID)); err != nil || len(out) == 0 {
+			return err
+		}
+		return r.d.Bus.Emit(tx, shardOf(e.p.ref.Scope), out...)
+	})
+}
+
+// asRole is the principal of a function's role, as which its destinations are reached.
+func asRole(p *plan) cloud.Principal {
+	role, err := cloud.ParseARN(str(p.main.Config.Role))
+	if err != nil {
+		return cloud.Principal{}
+	}
+	_, name := role.ResourceType()
+	return cloud.Principal{
+		Kind: cloud.AssumedRole, Account: role.Account, ARN: "arn:aws:sts::" + role.Account + ":assumed-role/" + name + "/" + p.ref.name, Role: role, Session: p.ref.name,
+	}
+}
+
+func (r *lambdaRoom) deadLetter(e ended, target string) (bus.Delivery, error) {
+	a, err := cloud.ParseARN(target)
+	if err != nil {
+		return bus.Delivery{}, err
+	}
+	text := e.condition
+	if e.result != nil {
+		var shape struct {
+			Message string `json:"errorMessage"`
+		}
+		if json.Unmarshal(e.result.Payload, &shape) == nil && shape.Message != "" {
+			text = shape.Message
+		}
+	}
+	return bus.Delivery{
+		ID: e.d.ID + "-dlq", Scope: a.Scope(), Source: e.p.ref.arn(), Target: a, Payload: e.d.Payload, As: asRole(e.p), Trace: e.d.Trace, Retry: bus.Retry{Max: 10},
+		Attributes: map[string]bus.Attribute{
+			"RequestID": {Type: "String", Value: e.d.ID}, "ErrorCode": {Type: "Number", Value: "200"}, "ErrorMessage": {Type: "String", Value: text[:min(len(text), 1024)]},
+		},
+	}, nil
+}
+
+// resultRecord is what a destination gets (Lambda Developer Guide, "Capturing records of Lambda asynchronous invocations").
+func (r *lambdaRoom) resultRecord(e ended) map[string]any {
+	rec := map[string]any{
+		"version": "1.0", "timestamp": r.d.Clock.Now().UTC().Format("2006-01-02T15:04:05.000Z"),
+		"requestContext": map[string]any{
+			"requestId": e.d.ID, "functionArn": e.p.ref.exact().String(), "condition": e.condition, "approximateInvokeCount": e.count,
+		},
+		"requestPayload": json.RawMessage(e.d.Payload),
+	}
+	if e.result != nil {
+		response := map[string]any{"statusCode": 200, "executedVersion": e.result.ExecutedVersion}
+		if e.result.FunctionError != "" {
+			response["functionError"] = e.result.FunctionError
+		}
+		rec["responseContext"] = response
+		if json.Valid(e.result.Payload) {
+			rec["responsePayload"] = json.RawMessage(e.result.Payload)
+		}
+	}
+	return rec
+}
+
+// toDestination makes the delivery of a record to a queue, topic, function or event bus.
+func (r *lambdaRoom) toDestination(p *plan, dest, id string, body []byte, trace cloud.Trace) (bus.Delivery, error) {
+	a, err := cloud.ParseARN(dest)
+	if err != nil {
+		return bus.Delivery{}, err
+	}
+	d := bus.Delivery{ID: id, Scope: a.Scope(), Source: p.ref.arn(), Target: a, Payload: body, As: asRole(p), Trace: trace, Retry: bus.Retry{Max: 10}}
+	if a.Service == "events" {
+		d.Target, d.Scope, d.As = p.ref.qualified(), p.ref.Scope, cloud.RootOf(p.ref.Account)
+		d.Parameters = map[string]string{"stage": stageEvents, "bus": dest}
+	}
+	return d, nil
+}
+
+// eventsStage puts a record on an event bus as the function's role.
+func (t target) eventsStage(ctx context.Context, d bus.Delivery) (bus.Outcome, error) {
+	p, err := t.plan(ctx, refOf(d.Target))
+	if err != nil {
+		return rejected(err)
+	}
+	var rec struct {
+		RequestContext struct{ Condition, FunctionArn string } `json:"requestContext"`
+	}
+	if err := json.Unmarshal(d.Payload, &rec); err != nil {
+		return rejected(errBadPayload(err))
+	}
+	kind := "Lambda Function Invocation Result - Failure"
+	if rec.RequestContext.Condition == "Success" {
+		kind = "Lambda Function Invocation Result - Success"
+	}
+	in, err := json.Marshal(map[string]any{"Entries": []map[string]any{{
+		"Source": "lambda", "DetailType": kind, "Detail": string(d.Payload), "EventBusName": d.Parameters["bus"],
+		"Resources": []string{d.Parameters["bus"], rec.RequestContext.FunctionArn},
+	}}})
+	if err != nil {
+		return bus.Outcome{}, err
+	}
+	if _, err := t.d.Caller.Call(ctx, asRole(p), "events", "PutEvents", in, nil); err != nil {
+		return rejected(err)
+	}
+	return bus.Outcome{}, nil
+}

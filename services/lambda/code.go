@@ -1,0 +1,181 @@
+package lambda
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"sundog/cloud"
+	"sundog/engine/compute"
+)
+
+// maxZipped bounds a package that is uploaded in the request, or taken from a bucket.
+const (
+	maxZipped   = 52428800
+	maxFromS3   = compute.MaxUnzipped
+	codeBlobDir = "code"
+)
+
+// source is where a package comes from.
+type source struct {
+	zip                  []byte
+	bucket, key, version *string
+	image                *string
+}
+
+// pack is a package that was taken in: it exists as a blob, and can be unpacked.
+type pack struct {
+	blob string
+	hash string // SHA-256, base64, as CodeSha256
+	size int64
+}
+
+// fetch reads a package, checks that it can be unpacked, and keeps it as a blob. Without a place to unpack it is checked there and then.
+func (r *lambdaRoom) fetch(ctx context.Context, s source) (pack, error) {
+	if s.image != nil {
+		return pack{}, cloud.NotImplementedf("Container images (ImageUri, PackageType Image) are not implemented on this platform.")
+	}
+	data := s.zip
+	if s.bucket != nil || s.key != nil {
+		var err error
+		if data, err = r.fromBucket(ctx, s); err != nil {
+			return pack{}, err
+		}
+	} else if len(data) > maxZipped {
+		return pack{}, errTooLarge("Zipped size must be smaller than %d bytes", maxZipped)
+	}
+	if len(data) == 0 {
+		return pack{}, errParameter("Please provide a source for function code.")
+	}
+	sum := sha256.Sum256(data)
+	if _, err := r.code.unpack(sum, func() (io.ReaderAt, int64, error) { return bytes.NewReader(data), int64(len(data)), nil }); err != nil {
+		if errors.Is(err, compute.ErrNotZip) {
+			return pack{}, errParameter("%v", compute.ErrNotZip)
+		}
+		if errors.Is(err, compute.ErrUnzippedTooLarge) {
+			return pack{}, errParameter("%v", compute.ErrUnzippedTooLarge)
+		}
+		return pack{}, err
+	}
+	w, err := r.d.Blob.Create(ctx)
+	if err != nil {
+		return pack{}, err
+	}
+	defer w.Abort()
+	if _, err := w.Write(data); err != nil {
+		return pack{}, err
+	}
+	id, err := w.Commit()
+	return pack{blob: id, hash: base64.StdEncoding.EncodeToString(sum[:]), size: int64(len(data))}, err
+}
+
+// fromBucket reads a package from S3 as the caller.
+func (r *lambdaRoom) fromBucket(ctx context.Context, s source) ([]byte, error) {
+	if s.bucket == nil || s.key == nil {
+		return nil, errParameter("Please provide both S3Bucket and S3Key.")
+	}
+	in := map[string]string{"Bucket": *s.bucket, "Key": *s.key}
+	if s.version != nil {
+		in["VersionId"] = *s.version
+	}
+	b, err := json.Marshal(in)
+	if err != nil {
+		return nil, err
+	}
+	reply, err := r.d.Caller.Call(ctx, cloud.CallFrom(ctx).Principal, "s3", "GetObject", b, nil)
+	if err != nil {
+		e := cloud.AsError(err)
+		if e.Kind == cloud.Internal || e.Kind == cloud.NotImplemented {
+			return nil, err
+		}
+		return nil, errParameter("Error occurred while GetObject. S3 Error Code: %s. S3 Error Message: %s", e.Code, e.Message)
+	}
+	if reply.Body == nil {
+		return nil, fmt.Errorf("lambda: s3:GetObject gave no body")
+	}
+	defer reply.Body.Close()
+	data, err := io.ReadAll(io.LimitReader(reply.Body, maxFromS3+1))
+	if err == nil && len(data) > maxFromS3 {
+		return nil, errParameter("%v", compute.ErrUnzippedTooLarge)
+	}
+	return data, err
+}
+
+// codeStore unpacks packages once each, into folders named by their hash.
+type codeStore struct {
+	dir string
+	mu  sync.Mutex
+	at  map[[32]byte]*sync.Mutex
+}
+
+func (c *codeStore) lock(sum [32]byte) *sync.Mutex {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.at == nil {
+		c.at = map[[32]byte]*sync.Mutex{}
+	}
+	if c.at[sum] == nil {
+		c.at[sum] = new(sync.Mutex)
+	}
+	return c.at[sum]
+}
+
+// unpack gives the folder of a package, which open reads when it is not there yet.
+func (c *codeStore) unpack(sum [32]byte, open func() (io.ReaderAt, int64, error)) (string, error) {
+	mu := c.lock(sum)
+	mu.Lock()
+	defer mu.Unlock()
+	dir := filepath.Join(c.dir, codeBlobDir, hex.EncodeToString(sum[:]))
+	if _, err := os.Stat(dir); err == nil {
+		return dir, nil
+	}
+	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+		return "", err
+	}
+	tmp, err := os.MkdirTemp(filepath.Dir(dir), "new-")
+	if err != nil {
+		return "", err
+	}
+	defer os.RemoveAll(tmp)
+	r, size, err := open()
+	if err != nil {
+		return "", err
+	}
+	if _, err := compute.Unpack(r, size, tmp, compute.MaxUnzipped); err != nil {
+		return "", err
+	}
+	if err := os.Chmod(tmp, 0o755); err != nil {
+		return "", err
+	}
+	if err := os.Rename(tmp, dir); err != nil && !errors.Is(err, fs.ErrExist) {
+		return "", err
+	}
+	return dir, nil
+}
+
+// codeDir gives the folder of a package that was taken in, unpacking it again when it is gone.
+func (r *lambdaRoom) codeDir(ctx context.Context, blob, hash string) (string, error) {
+	raw, err := base64.StdEncoding.DecodeString(hash)
+	if err != nil || len(raw) != 32 {
+		return "", fmt.Errorf("lambda: package %s has the hash %q", blob, hash)
+	}
+	return r.code.unpack([32]byte(raw), func() (io.ReaderAt, int64, error) {
+		b, err := r.d.Blob.Open(ctx, blob, 0, -1)
+		if err != nil {
+			return nil, 0, err
+		}
+		defer b.Close()
+		data, err := io.ReadAll(b)
+		return bytes.NewReader(data), int64(len(data)), err
+	})
+}

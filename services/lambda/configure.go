@@ -1,0 +1,208 @@
+package lambda
+
+import (
+	"context"
+	"encoding/base64"
+	"maps"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	api "sundog/api/lambda"
+	"sundog/cloud"
+)
+
+// settings are what both creation and update can set; nil leaves a setting as it is.
+type settings struct {
+	Role, Handler, Runtime, Description, KMSKeyArn *string
+	Timeout, MemorySize                            *int32
+	VpcConfig                                      *api.VpcConfig
+	Environment                                    *api.Environment
+	DeadLetterConfig                               *api.DeadLetterConfig
+	TracingConfig                                  *api.TracingConfig
+	Layers                                         []string
+	EphemeralStorage                               *api.EphemeralStorage
+	SnapStart                                      *api.SnapStart
+	LoggingConfig                                  *api.LoggingConfig
+}
+
+var roleARN = regexp.MustCompile(`^arn:(aws[a-zA-Z-]*)?:iam::\d{12}:role/?[a-zA-Z_0-9+=,.@\-_/]+$`)
+
+// Runtimes that AWS takes for new functions today, in the order of its error message.
+var supported = strings.Split("nodejs20.x,python3.14,provided.al2023,python3.12,python3.13,nodejs24.x,nodejs22.x,java25,python3.10,python3.11,java21,ruby3.3,ruby3.4,ruby3.2,python3.8,python3.9,java17,nodejs16.x,dotnet8,dotnet10,nodejs18.x,provided.al2,java11,java8.al2", ",")
+
+// retired are runtimes that AWS knows but takes no more.
+var retired = []string{"go1.x", "java8", "provided", "ruby2.7", "ruby2.5", "nodejs14.x", "nodejs12.x", "nodejs10.x", "python3.7", "python3.6", "python2.7", "dotnet6", "dotnetcore3.1"}
+
+// apply checks settings and puts them into a configuration.
+func (r *lambdaRoom) apply(ctx context.Context, f ref, c *api.FunctionConfiguration, s settings) error {
+	if s.Role != nil && !roleARN.MatchString(*s.Role) {
+		return errValidation(`Value '%s' at 'role' failed to satisfy constraint: Member must satisfy regular expression pattern: arn:(aws[a-zA-Z-]*)?:iam::\d{12}:role/?[a-zA-Z_0-9+=,.@\-_/]+`, *s.Role)
+	}
+	if s.Runtime != nil {
+		if err := r.checkRuntime(f, *s.Runtime); err != nil {
+			return err
+		}
+		sum := base64.RawURLEncoding.EncodeToString([]byte(*s.Runtime))
+		c.RuntimeVersionConfig = &api.RuntimeVersionConfig{RuntimeVersionArn: new("arn:aws:lambda:" + f.Region + "::runtime:" + sum)}
+	}
+	if err := applyLimits(c, s); err != nil {
+		return err
+	}
+	if s.Environment != nil {
+		if err := checkEnvironment(s.Environment.Variables); err != nil {
+			return err
+		}
+		c.Environment = &api.EnvironmentResponse{Variables: s.Environment.Variables}
+		if len(s.Environment.Variables) == 0 {
+			c.Environment = nil
+		}
+	}
+	if s.Layers != nil {
+		layers, err := r.resolveLayers(ctx, f, s.Layers)
+		if err != nil {
+			return err
+		}
+		c.Layers = layers
+	}
+	if err := applyTargets(c, s); err != nil {
+		return err
+	}
+	set(&c.Role, s.Role)
+	set(&c.Handler, s.Handler)
+	set(&c.Runtime, s.Runtime)
+	set(&c.Description, s.Description)
+	set(&c.KMSKeyArn, s.KMSKeyArn)
+	if s.VpcConfig != nil && len(s.VpcConfig.SubnetIds) > 0 {
+		c.VpcConfig = &api.VpcConfigResponse{SubnetIds: s.VpcConfig.SubnetIds, SecurityGroupIds: s.VpcConfig.SecurityGroupIds, VpcId: new(""), Ipv6AllowedForDualStack: s.VpcConfig.Ipv6AllowedForDualStack}
+	} else if s.VpcConfig != nil {
+		c.VpcConfig = nil
+	}
+	return nil
+}
+
+func set[T any](to **T, v *T) {
+	if v != nil {
+		*to = v
+	}
+}
+
+// checkRuntime accepts what AWS accepts today and what can run here; what is neither is refused as AWS does.
+func (r *lambdaRoom) checkRuntime(f ref, runtime string) error {
+	here, ok := r.runtimes()[runtime]
+	switch {
+	case ok && here.Missing == "":
+		return nil
+	case ok:
+		return cloud.NotImplementedf("The runtime %s cannot run on this machine: %s", runtime, here.Missing)
+	case slices.Contains(supported, runtime):
+		return cloud.NotImplementedf("The runtime %s is not implemented on this platform.", runtime)
+	case slices.Contains(retired, runtime):
+		return errParameter("The runtime parameter of %s is no longer supported for creating or updating AWS Lambda functions. We recommend you use a supported runtime while creating or updating functions.", runtime)
+	}
+	return errParameter("Value %s at 'runtime' failed to satisfy constraint: Member must satisfy enum value set: [%s] or be a valid ARN", runtime, strings.Join(supported, ", "))
+}
+
+func applyLimits(c *api.FunctionConfiguration, s settings) error {
+	if s.Timeout != nil && (*s.Timeout < 1 || *s.Timeout > 900) {
+		return errValidation("Value '%d' at 'timeout' failed to satisfy constraint: Member must have value less than or equal to 900", *s.Timeout)
+	}
+	if s.MemorySize != nil && (*s.MemorySize < 128 || *s.MemorySize > 10240) {
+		bound := "greater than or equal to 128"
+		if *s.MemorySize > 10240 {
+			bound = "less than or equal to 10240"
+		}
+		return errValidation("Value '%d' at 'memorySize' failed to satisfy constraint: Member must have value %s", *s.MemorySize, bound)
+	}
+	if s.EphemeralStorage != nil {
+		if n := val(s.EphemeralStorage.Size, 512); n < 512 || n > 10240 {
+			return errValidation("Value '%d' at 'ephemeralStorage.size' failed to satisfy constraint: Member must have value between 512 and 10240", n)
+		}
+		c.EphemeralStorage = s.EphemeralStorage
+	}
+	if s.SnapStart != nil && str(s.SnapStart.ApplyOn) != "None" {
+		return cloud.NotImplementedf("SnapStart is not implemented on this platform.")
+	}
+	set(&c.Timeout, s.Timeout)
+	set(&c.MemorySize, s.MemorySize)
+	if s.TracingConfig != nil {
+		c.TracingConfig = &api.TracingConfigResponse{Mode: s.TracingConfig.Mode}
+	}
+	if l := s.LoggingConfig; l != nil {
+		merged := *c.LoggingConfig
+		set(&merged.LogFormat, l.LogFormat)
+		set(&merged.LogGroup, l.LogGroup)
+		set(&merged.ApplicationLogLevel, l.ApplicationLogLevel)
+		set(&merged.SystemLogLevel, l.SystemLogLevel)
+		if str(merged.LogFormat) == "JSON" {
+			merged.ApplicationLogLevel = new(val(merged.ApplicationLogLevel, "INFO"))
+			merged.SystemLogLevel = new(val(merged.SystemLogLevel, "INFO"))
+		}
+		c.LoggingConfig = &merged
+	}
+	return nil
+}
+
+// applyTargets sets the dead letter target: a queue or a topic.
+func applyTargets(c *api.FunctionConfiguration, s settings) error {
+	if s.DeadLetterConfig == nil {
+		return nil
+	}
+	t := str(s.DeadLetterConfig.TargetArn)
+	if t == "" {
+		c.DeadLetterConfig = nil
+		return nil
+	}
+	a, err := cloud.ParseARN(t)
+	if err != nil || a.Service != "sqs" && a.Service != "sns" {
+		return errValidation("Value '%s' at 'deadLetterConfig.targetArn' failed to satisfy constraint: The target ARN must be that of an SQS queue or an SNS topic", t)
+	}
+	c.DeadLetterConfig = &api.DeadLetterConfig{TargetArn: &t}
+	return nil
+}
+
+// reservedKeys are environment variables that functions cannot set (Lambda Developer Guide, "Defined runtime environment variables").
+var reservedKeys = []string{
+	"_HANDLER", "_X_AMZN_TRACE_ID", "AWS_DEFAULT_REGION", "AWS_REGION", "AWS_EXECUTION_ENV", "AWS_LAMBDA_FUNCTION_NAME", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+	"AWS_LAMBDA_FUNCTION_VERSION", "AWS_LAMBDA_INITIALIZATION_TYPE", "AWS_LAMBDA_LOG_GROUP_NAME", "AWS_LAMBDA_LOG_STREAM_NAME", "AWS_ACCESS_KEY", "AWS_ACCESS_KEY_ID",
+	"AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_LAMBDA_RUNTIME_API", "LAMBDA_TASK_ROOT", "LAMBDA_RUNTIME_DIR",
+}
+
+const maxEnvironment = 4096
+
+func checkEnvironment(vars map[string]string) error {
+	var bad []string
+	size := 0
+	for _, k := range slices.Sorted(maps.Keys(vars)) {
+		if slices.Contains(reservedKeys, k) {
+			bad = append(bad, k)
+		}
+		size += len(k) + len(vars[k])
+	}
+	if len(bad) > 0 {
+		return errParameter("Lambda was unable to configure your environment variables because the environment variables you have provided contains reserved keys that are currently not supported for modification. Reserved keys used in this request: %s", strings.Join(bad, ", "))
+	}
+	if size > maxEnvironment {
+		return errParameter("Lambda was unable to configure your environment variables because the environment variables you have provided exceeded the 4KB limit. String measured: %d bytes", size)
+	}
+	return nil
+}
+
+func parseNumber(s string) (int64, error) { return strconv.ParseInt(s, 10, 64) }
+
+// paginate cuts a page out of a list: the marker is an offset.
+func paginate[T any](all []T, marker *string, limit *int32, most int) (page []T, next *string, err error) {
+	from := 0
+	if str(marker) != "" {
+		if from, err = strconv.Atoi(*marker); err != nil || from < 0 || from > len(all) {
+			return nil, nil, errParameter("Invalid value for Marker: %s", *marker)
+		}
+	}
+	n := min(int(val(limit, int32(most))), most)
+	to := min(len(all), from+max(1, n))
+	if to < len(all) {
+		next = new(strconv.Itoa(to))
+	}
+	return append([]T{}, all[from:to]...), next, nil
+}

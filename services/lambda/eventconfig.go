@@ -1,0 +1,207 @@
+package lambda
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	api "sundog/api/lambda"
+	"sundog/cloud"
+	"sundog/engine/store"
+)
+
+// eventConfig says how asynchronous invocations of a function, version or alias are handled.
+type eventConfig struct {
+	Retries              *int32
+	Age                  *int32 // seconds
+	OnSuccess, OnFailure string
+	Modified             time.Time
+}
+
+func (c eventConfig) retries() int { return int(val(c.Retries, defaultRetries)) }
+
+func (c eventConfig) age() time.Duration {
+	if c.Age == nil {
+		return defaultAge
+	}
+	return time.Duration(*c.Age) * time.Second
+}
+
+func (f ref) exactQualifier() string {
+	if f.qualifier == "" {
+		return latest
+	}
+	return f.qualifier
+}
+
+func (c eventConfig) shape(f ref) *api.FunctionEventInvokeConfig {
+	out := &api.FunctionEventInvokeConfig{
+		LastModified: &c.Modified, FunctionArn: new(f.exact().String()), MaximumRetryAttempts: c.Retries, MaximumEventAgeInSeconds: c.Age,
+		DestinationConfig: &api.DestinationConfig{OnSuccess: &api.OnSuccess{}, OnFailure: &api.OnFailure{}},
+	}
+	if c.OnSuccess != "" {
+		out.DestinationConfig.OnSuccess.Destination = &c.OnSuccess
+	}
+	if c.OnFailure != "" {
+		out.DestinationConfig.OnFailure.Destination = &c.OnFailure
+	}
+	return out
+}
+
+// set puts what was given into the configuration.
+func (c *eventConfig) set(retries, age *int32, d *api.DestinationConfig) {
+	set(&c.Retries, retries)
+	set(&c.Age, age)
+	if d == nil {
+		return
+	}
+	if d.OnSuccess != nil {
+		c.OnSuccess = str(d.OnSuccess.Destination)
+	}
+	if d.OnFailure != nil {
+		c.OnFailure = str(d.OnFailure.Destination)
+	}
+}
+
+func (r *lambdaRoom) putEventConfig(ctx context.Context, in *api.PutFunctionEventInvokeConfigInput) (*api.PutFunctionEventInvokeConfigOutput, error) {
+	if in.MaximumRetryAttempts == nil && in.MaximumEventAgeInSeconds == nil && in.DestinationConfig == nil {
+		return nil, errParameter("You must specify at least one of error handling or destination setting.")
+	}
+	out, err := r.writeEventConfig(ctx, in.FunctionName, in.Qualifier, in.DestinationConfig, func(eventConfig, bool, ref) (eventConfig, error) {
+		var c eventConfig
+		c.set(in.MaximumRetryAttempts, in.MaximumEventAgeInSeconds, in.DestinationConfig)
+		return c, nil
+	})
+	return (*api.PutFunctionEventInvokeConfigOutput)(out), err
+}
+
+func errNoEventConfig(f ref) error {
+	return errNotFound("The function %s doesn't have an EventInvokeConfig", f.exact())
+}
+
+func (r *lambdaRoom) updateEventConfig(ctx context.Context, in *api.UpdateFunctionEventInvokeConfigInput) (*api.UpdateFunctionEventInvokeConfigOutput, error) {
+	out, err := r.writeEventConfig(ctx, in.FunctionName, in.Qualifier, in.DestinationConfig, func(c eventConfig, ok bool, f ref) (eventConfig, error) {
+		if !ok {
+			return c, errNoEventConfig(f)
+		}
+		c.set(in.MaximumRetryAttempts, in.MaximumEventAgeInSeconds, in.DestinationConfig)
+		return c, nil
+	})
+	return (*api.UpdateFunctionEventInvokeConfigOutput)(out), err
+}
+
+func (r *lambdaRoom) writeEventConfig(ctx context.Context, name, qualifier *string, d *api.DestinationConfig, edit func(eventConfig, bool, ref) (eventConfig, error)) (*api.FunctionEventInvokeConfig, error) {
+	f, err := parseRef(ctx, name, qualifier)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := r.plan(ctx, f); err != nil {
+		return nil, errNotFound("The function doesn't exist.")
+	}
+	if err := r.checkDestinations(ctx, f, d); err != nil {
+		return nil, err
+	}
+	var out *api.FunctionEventInvokeConfig
+	err = r.change(ctx, f, func(_ store.Tx, fn *function) error {
+		old, ok := fn.Events[f.exactQualifier()]
+		c, err := edit(old, ok, f)
+		if err != nil {
+			return err
+		}
+		c.Modified = r.d.Clock.Now()
+		if fn.Events == nil {
+			fn.Events = map[string]eventConfig{}
+		}
+		fn.Events[f.exactQualifier()] = c
+		out = c.shape(f)
+		return nil
+	})
+	return out, err
+}
+
+// destinations are the services that can be destinations here.
+var destinations = []string{"sqs", "sns", "lambda", "events"}
+
+func (r *lambdaRoom) checkDestinations(ctx context.Context, f ref, d *api.DestinationConfig) error {
+	if d == nil {
+		return nil
+	}
+	success, failure := "null", "null"
+	var all []string
+	if d.OnSuccess != nil && str(d.OnSuccess.Destination) != "" {
+		all, success = append(all, *d.OnSuccess.Destination), "OnSuccess(destination="+*d.OnSuccess.Destination+")"
+	}
+	if d.OnFailure != nil && str(d.OnFailure.Destination) != "" {
+		all, failure = append(all, *d.OnFailure.Destination), "OnFailure(destination="+*d.OnFailure.Destination+")"
+	}
+	for _, dest := range all {
+		a, err := cloud.ParseARN(dest)
+		if err == nil && a.Service == "s3" {
+			return cloud.NotImplementedf("S3 buckets as destinations are not implemented on this platform.")
+		}
+		if err != nil || !slices.Contains(destinations, a.Service) {
+			return errParameter("The provided destination config DestinationConfig(onSuccess=%s, onFailure=%s) is invalid.", success, failure)
+		}
+		if a.Service != service {
+			continue
+		}
+		if to := refOf(a); to.Scope == f.Scope && to.name == f.name {
+			return errParameter("You can't specify the function as a destination for itself.")
+		} else if _, err := r.plan(ctx, to); err != nil {
+			return errParameter("The destination ARN %s is invalid.", dest)
+		}
+	}
+	return nil
+}
+
+func (r *lambdaRoom) getEventConfig(ctx context.Context, in *api.GetFunctionEventInvokeConfigInput) (*api.GetFunctionEventInvokeConfigOutput, error) {
+	f, err := parseRef(ctx, in.FunctionName, in.Qualifier)
+	if err != nil {
+		return nil, err
+	}
+	p, err := r.plan(ctx, ref{Scope: f.Scope, name: f.name})
+	if err != nil {
+		return nil, errNoEventConfig(f)
+	}
+	c, ok := p.fn.Events[f.exactQualifier()]
+	if !ok {
+		return nil, errNoEventConfig(f)
+	}
+	return (*api.GetFunctionEventInvokeConfigOutput)(c.shape(f)), nil
+}
+
+func (r *lambdaRoom) deleteEventConfig(ctx context.Context, in *api.DeleteFunctionEventInvokeConfigInput) (*api.DeleteFunctionEventInvokeConfigOutput, error) {
+	f, err := parseRef(ctx, in.FunctionName, in.Qualifier)
+	if err != nil {
+		return nil, err
+	}
+	err = r.change(ctx, f, func(_ store.Tx, fn *function) error {
+		if _, ok := fn.Events[f.exactQualifier()]; !ok {
+			return errNoEventConfig(f)
+		}
+		delete(fn.Events, f.exactQualifier())
+		return nil
+	})
+	if cloud.IsCode(err, "ResourceNotFoundException") {
+		err = errNoEventConfig(f)
+	}
+	return &api.DeleteFunctionEventInvokeConfigOutput{}, err
+}
+
+func (r *lambdaRoom) listEventConfigs(ctx context.Context, in *api.ListFunctionEventInvokeConfigsInput) (*api.ListFunctionEventInvokeConfigsOutput, error) {
+	f, err := parseRef(ctx, in.FunctionName, nil)
+	if err != nil {
+		return nil, err
+	}
+	p, err := r.plan(ctx, ref{Scope: f.Scope, name: f.name})
+	if err != nil {
+		return nil, errNotFound("The function doesn't exist.")
+	}
+	all := []api.FunctionEventInvokeConfig{}
+	for q, c := range p.fn.Events {
+		all = append(all, *c.shape(ref{Scope: f.Scope, name: f.name, qualifier: q}))
+	}
+	slices.SortFunc(all, func(a, b api.FunctionEventInvokeConfig) int { return a.LastModified.Compare(*b.LastModified) })
+	page, next, err := paginate(all, in.Marker, in.MaxItems, 50)
+	return &api.ListFunctionEventInvokeConfigsOutput{FunctionEventInvokeConfigs: page, NextMarker: next}, err
+}

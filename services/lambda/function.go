@@ -1,0 +1,405 @@
+package lambda
+
+import (
+	"context"
+
+	api "sundog/api/lambda"
+	"sundog/cloud"
+	"sundog/engine/store"
+)
+
+const timeFormat = "2006-01-02T15:04:05.000+0000"
+
+func (r *lambdaRoom) createFunction(ctx context.Context, in *api.CreateFunctionInput) (*api.CreateFunctionOutput, error) {
+	f, err := parseRef(ctx, in.FunctionName, nil)
+	if err != nil {
+		return nil, err
+	}
+	f.qualifier = ""
+	if err := refuseCreate(in); err != nil {
+		return nil, err
+	}
+	if err := r.d.Store.View(ctx, func(rd store.Reader) error { return absent(rd, f) }); err != nil {
+		return nil, err
+	}
+	b := build{Config: r.defaults(f), Tag: r.d.IDs.Hex(8)}
+	b.Config.Description, b.Config.Architectures = new(str(in.Description)), in.Architectures
+	if len(in.Architectures) == 0 {
+		b.Config.Architectures = []string{"x86_64"}
+	}
+	s := settings{
+		Role: in.Role, Handler: in.Handler, Runtime: in.Runtime, Timeout: in.Timeout, MemorySize: in.MemorySize, VpcConfig: in.VpcConfig,
+		Environment: in.Environment, DeadLetterConfig: in.DeadLetterConfig, KMSKeyArn: in.KMSKeyArn, TracingConfig: in.TracingConfig,
+		Layers: in.Layers, EphemeralStorage: in.EphemeralStorage, SnapStart: in.SnapStart, LoggingConfig: in.LoggingConfig,
+	}
+	if in.Code == nil {
+		in.Code = &api.FunctionCode{} // fetch says what is missing
+	}
+	if in.Runtime == nil || in.Handler == nil {
+		return nil, errParameter("Runtime and Handler are mandatory parameters for functions created with deployment packages.")
+	}
+	if err := r.apply(ctx, f, &b.Config, s); err != nil {
+		return nil, err
+	}
+	p, err := r.fetch(ctx, source{zip: in.Code.ZipFile, bucket: in.Code.S3Bucket, key: in.Code.S3Key, version: in.Code.S3ObjectVersion, image: in.Code.ImageUri})
+	if err != nil {
+		return nil, err
+	}
+	b.setCode(p)
+	fn := function{Name: f.name, Latest: b, Next: 1, Tags: in.Tags}
+	out := b.Config
+	err = r.d.Store.Update(ctx, func(tx store.Tx) error {
+		if err := absent(tx, f); err != nil {
+			return err
+		}
+		rec := fn
+		if val(in.Publish, false) {
+			v, err := r.publish(tx, f, &rec, nil)
+			if err != nil {
+				return err
+			}
+			out = v.Config
+		}
+		return save(tx, functionKey(f), &rec)
+	})
+	r.forget(f)
+	if err != nil {
+		return nil, err
+	}
+	out.State, out.StateReason, out.StateReasonCode, out.LastUpdateStatus = new("Pending"), new("The function is being created."), new("Creating"), nil
+	return (*api.CreateFunctionOutput)(&out), nil
+}
+
+func absent(rd store.Reader, f ref) error {
+	b, err := rd.Get(functionKey(f))
+	if err == nil && b != nil {
+		return errConflict("Function already exist: %s", f.name)
+	}
+	return err
+}
+
+// refuseCreate refuses by name what functions cannot be here.
+func refuseCreate(in *api.CreateFunctionInput) error {
+	for name, given := range map[string]bool{
+		"PackageType Image": str(in.PackageType) == "Image", "ImageConfig": in.ImageConfig != nil, "FileSystemConfigs": len(in.FileSystemConfigs) > 0,
+		"CodeSigningConfigArn": in.CodeSigningConfigArn != nil, "TenancyConfig": in.TenancyConfig != nil, "CapacityProviderConfig": in.CapacityProviderConfig != nil,
+		"DurableConfig": in.DurableConfig != nil, "AcceleratorConfig": in.AcceleratorConfig != nil, "RuntimeConfig": in.RuntimeConfig != nil, "PublishTo": in.PublishTo != nil,
+	} {
+		if given {
+			return cloud.NotImplementedf("CreateFunction: %s is not implemented on this platform.", name)
+		}
+	}
+	return nil
+}
+
+// defaults is the configuration of a new function before its own settings.
+func (r *lambdaRoom) defaults(f ref) api.FunctionConfiguration {
+	return api.FunctionConfiguration{
+		FunctionName: &f.name, FunctionArn: new(f.arn().String()), Version: new(latest), PackageType: new("Zip"), Timeout: new(int32(3)),
+		MemorySize: new(int32(128)), EphemeralStorage: &api.EphemeralStorage{Size: new(int32(512))}, TracingConfig: &api.TracingConfigResponse{Mode: new("PassThrough")},
+		SnapStart:     &api.SnapStartResponse{ApplyOn: new("None"), OptimizationStatus: new("Off")},
+		LoggingConfig: &api.LoggingConfig{LogFormat: new("Text"), LogGroup: new("/aws/lambda/" + f.name)},
+		State:         new("Active"), LastUpdateStatus: new("Successful"), LastModified: new(r.stamp()), RevisionId: new(r.d.IDs.UUID()),
+	}
+}
+
+func (r *lambdaRoom) stamp() string { return r.d.Clock.Now().UTC().Format(timeFormat) }
+
+func (b *build) setCode(p pack) {
+	b.Blob, b.Config.CodeSha256, b.Config.CodeSize = p.blob, &p.hash, &p.size
+}
+
+// touch marks a build as changed.
+func (r *lambdaRoom) touch(b *build) {
+	b.Tag = r.d.IDs.Hex(8)
+	b.Config.LastModified, b.Config.RevisionId = new(r.stamp()), new(r.d.IDs.UUID())
+}
+
+// updating is how a change answers: the configuration with its update under way. It is done by the time that anyone can ask.
+func updating(c api.FunctionConfiguration) *api.FunctionConfiguration {
+	c.LastUpdateStatus, c.LastUpdateStatusReason, c.LastUpdateStatusReasonCode = new("InProgress"), new("The function is being created."), new("Creating")
+	return &c
+}
+
+func (r *lambdaRoom) getFunction(ctx context.Context, in *api.GetFunctionInput) (*api.GetFunctionOutput, error) {
+	p, c, err := r.configuration(ctx, in.FunctionName, in.Qualifier)
+	if err != nil {
+		return nil, err
+	}
+	out := &api.GetFunctionOutput{Configuration: c, Code: &api.FunctionCodeLocation{RepositoryType: new("S3")}, Tags: p.fn.Tags}
+	if p.fn.Reserved != nil {
+		out.Concurrency = &api.Concurrency{ReservedConcurrentExecutions: p.fn.Reserved}
+	}
+	return out, nil
+}
+
+// configuration gives what a name and qualifier mean, with the ARN that was asked for.
+func (r *lambdaRoom) configuration(ctx context.Context, name, qualifier *string) (*plan, *api.FunctionConfiguration, error) {
+	f, err := parseRef(ctx, name, qualifier)
+	if err != nil {
+		return nil, nil, err
+	}
+	p, err := r.plan(ctx, f)
+	if err != nil {
+		return nil, nil, err
+	}
+	c := p.main.Config
+	c.FunctionArn = new(f.qualified().String())
+	return p, &c, nil
+}
+
+func (r *lambdaRoom) getConfiguration(ctx context.Context, in *api.GetFunctionConfigurationInput) (*api.GetFunctionConfigurationOutput, error) {
+	_, c, err := r.configuration(ctx, in.FunctionName, in.Qualifier)
+	return (*api.GetFunctionConfigurationOutput)(c), err
+}
+
+func (r *lambdaRoom) updateCode(ctx context.Context, in *api.UpdateFunctionCodeInput) (*api.UpdateFunctionCodeOutput, error) {
+	f, err := r.existing(ctx, in.FunctionName)
+	if err != nil {
+		return nil, err
+	}
+	p, err := r.fetch(ctx, source{zip: in.ZipFile, bucket: in.S3Bucket, key: in.S3Key, version: in.S3ObjectVersion, image: in.ImageUri})
+	if err != nil {
+		return nil, err
+	}
+	var out api.FunctionConfiguration
+	var old, gone string
+	edit := func(tx store.Tx, fn *function) error {
+		if err := fn.Latest.revision(in.RevisionId); err != nil {
+			return err
+		}
+		old, gone = fn.Latest.Tag, ""
+		if str(fn.Latest.Config.CodeSha256) != p.hash {
+			gone = fn.Latest.Blob
+			fn.Latest.setCode(p)
+		}
+		if len(in.Architectures) > 0 {
+			fn.Latest.Config.Architectures = in.Architectures
+		}
+		r.touch(&fn.Latest)
+		out = fn.Latest.Config
+		if val(in.Publish, false) {
+			v, err := r.publish(tx, f, fn, nil)
+			if err != nil {
+				return err
+			}
+			out = v.Config
+		}
+		return nil
+	}
+	if val(in.DryRun, false) {
+		return r.dryCode(ctx, f, p)
+	}
+	if err := r.change(ctx, f, edit); err != nil {
+		return nil, err
+	}
+	r.retire(ctx, f, old, gone)
+	return (*api.UpdateFunctionCodeOutput)(updating(out)), nil
+}
+
+func (r *lambdaRoom) dryCode(ctx context.Context, f ref, p pack) (*api.UpdateFunctionCodeOutput, error) {
+	pl, err := r.plan(ctx, f)
+	if err != nil {
+		return nil, err
+	}
+	c := pl.main.Config
+	c.CodeSha256, c.CodeSize = &p.hash, &p.size
+	return (*api.UpdateFunctionCodeOutput)(&c), r.d.Blob.Delete(ctx, p.blob)
+}
+
+// existing reads a name that must not carry a qualifier's version, and checks that the function is there.
+func (r *lambdaRoom) existing(ctx context.Context, name *string) (ref, error) {
+	f, err := parseRef(ctx, name, nil)
+	if err != nil {
+		return f, err
+	}
+	f.qualifier = ""
+	_, err = r.plan(ctx, f)
+	return f, err
+}
+
+func (b *build) revision(want *string) error {
+	if want != nil && *want != str(b.Config.RevisionId) {
+		return errPrecondition("GetFunction/GetAlias")
+	}
+	return nil
+}
+
+// retire ends the environments of a build that was replaced. The blob of a package stays while a version may use it; gone is looked up among them.
+func (r *lambdaRoom) retire(ctx context.Context, f ref, tag, gone string) {
+	r.d.Compute.Drop(environmentID(f, latest, tag))
+	if gone == "" {
+		return
+	}
+	used := false
+	err := r.d.Store.View(ctx, func(rd store.Reader) error {
+		return each(rd, key(f.Scope, "version").Str(f.name), func(b build) (bool, error) {
+			used = used || b.Blob == gone
+			return !used, nil
+		})
+	})
+	if err == nil && !used {
+		err = r.d.Blob.Delete(ctx, gone)
+	}
+	if err != nil {
+		r.d.Log.Warn("a package that is no longer used stays", "function", f.name, "error", err)
+	}
+}
+
+func (r *lambdaRoom) updateConfiguration(ctx context.Context, in *api.UpdateFunctionConfigurationInput) (*api.UpdateFunctionConfigurationOutput, error) {
+	f, err := r.existing(ctx, in.FunctionName)
+	if err != nil {
+		return nil, err
+	}
+	if in.ImageConfig != nil || len(in.FileSystemConfigs) > 0 || in.CapacityProviderConfig != nil || in.DurableConfig != nil || in.AcceleratorConfig != nil || in.RuntimeConfig != nil {
+		return nil, cloud.NotImplementedf("UpdateFunctionConfiguration: images, file systems, capacity providers, durable executions and accelerators are not implemented on this platform.")
+	}
+	p, err := r.plan(ctx, f)
+	if err != nil {
+		return nil, err
+	}
+	s := settings{
+		Role: in.Role, Handler: in.Handler, Runtime: in.Runtime, Timeout: in.Timeout, MemorySize: in.MemorySize, VpcConfig: in.VpcConfig,
+		Environment: in.Environment, DeadLetterConfig: in.DeadLetterConfig, KMSKeyArn: in.KMSKeyArn, TracingConfig: in.TracingConfig,
+		Layers: in.Layers, EphemeralStorage: in.EphemeralStorage, SnapStart: in.SnapStart, LoggingConfig: in.LoggingConfig, Description: in.Description,
+	}
+	checked := p.main.Config // layers and targets are looked up outside the transaction
+	if err := r.apply(ctx, f, &checked, s); err != nil {
+		return nil, err
+	}
+	var out api.FunctionConfiguration
+	var old string
+	err = r.change(ctx, f, func(_ store.Tx, fn *function) error {
+		if err := fn.Latest.revision(in.RevisionId); err != nil {
+			return err
+		}
+		old = fn.Latest.Tag
+		merged := s
+		merged.Layers = nil
+		if err := r.apply(ctx, f, &fn.Latest.Config, merged); err != nil {
+			return err
+		}
+		if s.Layers != nil {
+			fn.Latest.Config.Layers = checked.Layers
+		}
+		r.touch(&fn.Latest)
+		out = fn.Latest.Config
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	r.retire(ctx, f, old, "")
+	return (*api.UpdateFunctionConfigurationOutput)(updating(out)), nil
+}
+
+func (r *lambdaRoom) deleteFunction(ctx context.Context, in *api.DeleteFunctionInput) (*api.DeleteFunctionOutput, error) {
+	f, err := parseRef(ctx, in.FunctionName, in.Qualifier)
+	if err != nil {
+		return nil, err
+	}
+	if f.qualifier == latest {
+		return nil, errParameter("$LATEST version cannot be deleted without deleting the function.")
+	}
+	if f.qualifier != "" && !digits.MatchString(f.qualifier) {
+		return nil, errParameter("Deletion of aliases is not currently supported.")
+	}
+	var dead []build
+	err = r.d.Store.Update(ctx, func(tx store.Tx) error {
+		dead = nil
+		fn, err := read(tx, ref{Scope: f.Scope, name: f.name})
+		if err != nil {
+			return err
+		}
+		if f.qualifier != "" {
+			return deleteVersion(tx, f, fn, &dead)
+		}
+		return deleteAll(tx, f, fn, &dead)
+	})
+	r.forget(f)
+	if err != nil {
+		return nil, err
+	}
+	for _, b := range dead {
+		r.d.Compute.Drop(environmentID(f, str(b.Config.Version), b.Tag))
+	}
+	if f.qualifier == "" {
+		r.sweepBlobs(ctx, dead)
+		r.mounts.remove(f.arn())
+	}
+	return &api.DeleteFunctionOutput{}, nil
+}
+
+func deleteVersion(tx store.Tx, f ref, fn *function, dead *[]build) error {
+	b, err := readVersion(tx, f, fn, f.qualifier)
+	if err != nil {
+		return nil // AWS deletes a version that is not there without a word
+	}
+	err = each(tx, key(f.Scope, "alias").Str(f.name), func(a alias) (bool, error) {
+		if str(a.Config.FunctionVersion) == f.qualifier {
+			return false, errConflict("Version %s is currently in use by alias %s. Update or delete the alias before deleting the version.", f.qualifier, str(a.Config.Name))
+		}
+		return true, nil
+	})
+	if err != nil {
+		return err
+	}
+	*dead = append(*dead, *b)
+	n, err := parseNumber(f.qualifier)
+	if err != nil {
+		return err
+	}
+	return tx.Delete(versionKey(f, n))
+}
+
+func deleteAll(tx store.Tx, f ref, fn *function, dead *[]build) error {
+	*dead = append(*dead, fn.Latest)
+	versions, aliases := key(f.Scope, "version").Str(f.name), key(f.Scope, "alias").Str(f.name)
+	if err := each(tx, versions, func(b build) (bool, error) { *dead = append(*dead, b); return true, nil }); err != nil {
+		return err
+	}
+	if err := tx.DeleteRange(versions, versions.End()); err != nil {
+		return err
+	}
+	if err := tx.DeleteRange(aliases, aliases.End()); err != nil {
+		return err
+	}
+	return tx.Delete(functionKey(f))
+}
+
+func (r *lambdaRoom) sweepBlobs(ctx context.Context, dead []build) {
+	seen := map[string]bool{}
+	for _, b := range dead {
+		if seen[b.Blob] {
+			continue
+		}
+		seen[b.Blob] = true
+		if err := r.d.Blob.Delete(ctx, b.Blob); err != nil {
+			r.d.Log.Warn("a deleted function's package stays", "error", err)
+		}
+	}
+}
+
+func (r *lambdaRoom) listFunctions(ctx context.Context, in *api.ListFunctionsInput) (*api.ListFunctionsOutput, error) {
+	sc := cloud.CallFrom(ctx).Scope
+	var all []api.FunctionConfiguration
+	err := r.d.Store.View(ctx, func(rd store.Reader) error {
+		return each(rd, key(sc, "function"), func(fn function) (bool, error) {
+			c := fn.Latest.Config
+			c.FunctionArn = new(ref{Scope: sc, name: fn.Name, qualifier: latest}.qualified().String())
+			if str(in.FunctionVersion) != "ALL" {
+				c.FunctionArn = new(ref{Scope: sc, name: fn.Name}.arn().String())
+			}
+			all = append(all, c)
+			if str(in.FunctionVersion) != "ALL" {
+				return true, nil
+			}
+			return true, each(rd, key(sc, "version").Str(fn.Name), func(b build) (bool, error) { all = append(all, b.Config); return true, nil })
+		})
+	})
+	if err != nil {
+		return nil, err
+	}
+	page, next, err := paginate(all, in.Marker, in.MaxItems, 50)
+	return &api.ListFunctionsOutput{Functions: page, NextMarker: next}, err
+}

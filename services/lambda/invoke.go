@@ -1,0 +1,241 @@
+package lambda
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"io"
+	"strings"
+	"time"
+
+	api "sundog/api/lambda"
+	"sundog/cloud"
+	"sundog/engine/compute"
+)
+
+// Limits of payloads (Lambda Developer Guide, "Quotas").
+const (
+	maxSync  = 6291456
+	maxAsync = 1048576
+	accounts = 1000 // concurrent executions of an account
+)
+
+func (r *lambdaRoom) invokeOperation(ctx context.Context, in *api.InvokeInput) (*api.InvokeOutput, error) {
+	f, err := parseRef(ctx, in.FunctionName, in.Qualifier)
+	if err != nil {
+		return nil, err
+	}
+	if in.TenantId != nil || in.DurableExecutionName != nil {
+		return nil, cloud.NotImplementedf("Invoke: TenantId and DurableExecutionName are not implemented on this platform.")
+	}
+	m := cloud.Mode{Type: cloud.InvocationType(str(in.InvocationType)), LogTail: str(in.LogType) == "Tail"}
+	if in.ClientContext != nil {
+		if m.ClientContext, err = base64.StdEncoding.DecodeString(*in.ClientContext); err != nil {
+			return nil, errBadPayload(err)
+		}
+	}
+	res, err := r.invoke(ctx, f, in.Payload, m)
+	if err != nil {
+		return nil, err
+	}
+	return invokeOutput(res, m), nil
+}
+
+func invokeOutput(res cloud.Result, m cloud.Mode) *api.InvokeOutput {
+	switch m.Type {
+	case cloud.EventInvoke:
+		return &api.InvokeOutput{StatusCode: new(int32(202))}
+	case cloud.DryRun:
+		return &api.InvokeOutput{StatusCode: new(int32(204))}
+	}
+	out := &api.InvokeOutput{StatusCode: new(int32(200)), Payload: res.Payload, ExecutedVersion: &res.ExecutedVersion}
+	if res.FunctionError != "" {
+		out.FunctionError = &res.FunctionError
+	}
+	if m.LogTail {
+		out.LogResult = new(base64.StdEncoding.EncodeToString(res.LogTail))
+	}
+	return out
+}
+
+// invoke is every invocation that comes in by name: checked, and run, queued or only checked by its mode.
+func (r *lambdaRoom) invoke(ctx context.Context, f ref, payload []byte, m cloud.Mode) (cloud.Result, error) {
+	p, err := r.plan(ctx, f)
+	if err != nil {
+		if f.qualifier == "" && cloud.IsCode(err, "ResourceNotFoundException") {
+			return cloud.Result{}, errNotFound("Function not found: %s", f.exact())
+		}
+		return cloud.Result{}, err
+	}
+	limit := maxSync
+	if m.Type == cloud.EventInvoke {
+		limit = maxAsync
+	}
+	if len(payload) > limit {
+		return cloud.Result{}, errTooLarge("Request must be smaller than %d bytes for the InvokeFunction operation", limit)
+	}
+	if len(payload) == 0 {
+		payload = []byte("{}")
+	} else if !json.Valid(payload) {
+		var v any
+		return cloud.Result{}, errBadPayload(json.Unmarshal(payload, &v))
+	}
+	switch m.Type {
+	case cloud.DryRun:
+		return cloud.Result{}, nil
+	case cloud.EventInvoke:
+		id := r.d.IDs.UUID()
+		return cloud.Result{RequestID: id}, r.enqueue(ctx, p, id, payload)
+	case cloud.RequestResponse, "":
+		return r.run(ctx, p, call{id: r.d.IDs.UUID(), payload: payload, context: m.ClientContext, out: m.Out, tail: m.LogTail})
+	}
+	return cloud.Result{}, errValidation("Value '%s' at 'invocationType' failed to satisfy constraint: Member must satisfy enum value set: [Event, RequestResponse, DryRun]", m.Type)
+}
+
+// call is one run of a function.
+type call struct {
+	id      string // the request's
+	payload []byte
+	context []byte
+	out     io.Writer
+	tail    bool
+}
+
+// pick chooses the version that an invocation runs, by the alias's weights.
+func (r *lambdaRoom) pick(p *plan) *build {
+	if len(p.others) == 0 {
+		return p.main
+	}
+	raw, err := hex.DecodeString(r.d.IDs.Hex(4))
+	if err != nil {
+		return p.main // never: Hex gives hex
+	}
+	x := float64(binary.BigEndian.Uint32(raw)) / (1 << 32)
+	for number, b := range p.others {
+		if x -= p.alias.Config.RoutingConfig.AdditionalVersionWeights[number]; x < 0 {
+			return b
+		}
+	}
+	return p.main
+}
+
+// enter counts an invocation in: within the function's reserved concurrency, or the account's.
+func (r *lambdaRoom) enter(p *plan) (leave func(), running int64, err error) {
+	name := counter(&r.gates.name, p.ref.arn())
+	account := counter(&r.gates.account, p.ref.Scope)
+	n := name.Add(1)
+	if p.fn.Reserved != nil && n > int64(*p.fn.Reserved) {
+		name.Add(-1)
+		return nil, 0, errTooMany("ReservedFunctionConcurrentInvocationLimitExceeded")
+	}
+	if account.Add(1) > accounts {
+		name.Add(-1)
+		account.Add(-1)
+		return nil, 0, errTooMany("ConcurrentInvocationLimitExceeded")
+	}
+	return func() { name.Add(-1); account.Add(-1) }, n, nil
+}
+
+// run runs a function once and records it. The error is the platform's or a throttle; the function's own is in the result.
+func (r *lambdaRoom) run(ctx context.Context, p *plan, c call) (cloud.Result, error) {
+	b := r.pick(p)
+	leave, running, err := r.enter(p)
+	if err != nil {
+		r.throttled(p)
+		return cloud.Result{}, err
+	}
+	defer leave()
+	defer r.d.Clock.Busy("lambda " + p.ref.name)()
+	v, done, err := r.version(ctx, p, b)
+	if err != nil {
+		return cloud.Result{}, err
+	}
+	defer done()
+	rec := r.record(ctx, p, b, c, running)
+	inv := compute.Invocation{
+		RequestID: c.id, Payload: c.payload, ClientContext: c.context, Trace: rec.trace, Started: rec.started, Log: rec.line, Out: c.out,
+	}
+	res, err := r.d.Compute.Invoke(ctx, v, inv)
+	if err != nil {
+		if cloud.AsError(err).Kind == cloud.Throttled {
+			r.throttled(p)
+			return cloud.Result{}, errTooMany("CallerRateLimitExceeded")
+		}
+		return cloud.Result{}, err
+	}
+	rec.finished(res)
+	out := cloud.Result{Payload: res.Payload, ExecutedVersion: str(b.Config.Version), RequestID: c.id, LogTail: rec.tail()}
+	if res.Kind != compute.None {
+		out.FunctionError = "Unhandled"
+	}
+	return out, nil
+}
+
+// environmentID names the environments of a build: a changed configuration or code is another one.
+func environmentID(f ref, version, tag string) string {
+	return f.arn().String() + ":" + version + "@" + tag
+}
+
+// version gives what runs: the unpacked package, or the folder that is mounted over it. done says that the call is over.
+func (r *lambdaRoom) version(ctx context.Context, p *plan, b *build) (v compute.Version, done func(), err error) {
+	c := &b.Config
+	f := p.ref
+	number := str(c.Version)
+	v = compute.Version{
+		ID: environmentID(f, number, b.Tag), Function: f.name, Qualifier: number, ARN: p.ref.qualified(), Runtime: str(c.Runtime), Handler: str(c.Handler),
+		MemoryMB: int(val(c.MemorySize, 128)), Timeout: time.Duration(val(c.Timeout, 3)) * time.Second, LogGroup: logGroup(c), Endpoint: r.o.Endpoint,
+		EphemeralMB: 512, Env: map[string]string{},
+	}
+	if v.Role, err = cloud.ParseARN(str(c.Role)); err != nil {
+		return v, nil, err
+	}
+	if c.EphemeralStorage != nil {
+		v.EphemeralMB = int(val(c.EphemeralStorage.Size, 512))
+	}
+	if c.Environment != nil {
+		for k, x := range c.Environment.Variables {
+			v.Env[k] = x
+		}
+	}
+	if l := c.LoggingConfig; l != nil && str(l.LogFormat) == "JSON" {
+		v.Env["AWS_LAMBDA_LOG_FORMAT"], v.Env["AWS_LAMBDA_LOG_LEVEL"] = "JSON", val(l.ApplicationLogLevel, "INFO")
+	}
+	if f.qualifier != "" && !digits.MatchString(f.qualifier) && f.qualifier != latest {
+		v.ID += "/" + f.qualifier // its context shows the alias's ARN
+	}
+	if v.Layers, err = r.layerDirs(ctx, c.Layers); err != nil {
+		return v, nil, err
+	}
+	if number == latest {
+		if x, release := r.mounts.use(f.arn()); x != nil {
+			v.CodeDir, v.ID, v.Layers = x.dir, v.ID+"#"+x.tag, append(x.layers[:len(x.layers):len(x.layers)], v.Layers...)
+			return v, release, nil
+		}
+	}
+	v.CodeDir, err = r.codeDir(ctx, b.Blob, str(c.CodeSha256))
+	return v, func() {}, err
+}
+
+func logGroup(c *api.FunctionConfiguration) string {
+	if c.LoggingConfig != nil && str(c.LoggingConfig.LogGroup) != "" {
+		return *c.LoggingConfig.LogGroup
+	}
+	return "/aws/lambda/" + str(c.FunctionName)
+}
+
+// Invoker serves cloud.Invoker: the gateway's Invoke without the gateway. The caller has been authorised.
+type invoker struct{ r *lambdaRoom }
+
+// Invoke runs a function, which may be named with its version or alias.
+func (i invoker) Invoke(ctx context.Context, as cloud.Principal, fn cloud.ARN, payload []byte, m cloud.Mode) (cloud.Result, error) {
+	if fn.Service != service || !strings.HasPrefix(fn.Resource, "function:") {
+		return cloud.Result{}, errNotFound("Function not found: %s", fn)
+	}
+	c := cloud.CallFrom(ctx)
+	c.Principal, c.Scope = as, fn.Scope()
+	return i.r.invoke(cloud.WithCall(ctx, c), refOf(fn), payload, m)
+}
+
+var _ cloud.Invoker = invoker{}

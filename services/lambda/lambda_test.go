@@ -1,0 +1,416 @@
+package lambda
+
+import (
+	"archive/zip"
+	"bytes"
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	api "sundog/api/lambda"
+	"sundog/cloud"
+	"sundog/engine/bus"
+	"sundog/engine/compute/computetest"
+	"sundog/engine/compute/process"
+	"sundog/engine/telemetry"
+	"sundog/internal/clock"
+	"sundog/internal/ids"
+	"sundog/services/servicetest"
+)
+
+func TestMain(m *testing.M) {
+	process.MaybeInit()
+	os.Exit(m.Run())
+}
+
+// recorder keeps what is recorded.
+type recorder struct {
+	telemetry.Recorder
+	mu      sync.Mutex
+	lines   []string
+	metrics map[string]float64
+	spans   []telemetry.Span
+}
+
+func (r *recorder) Log(_ telemetry.LogGroup, _ string, events ...telemetry.LogEvent) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, e := range events {
+		r.lines = append(r.lines, e.Message)
+	}
+}
+
+func (r *recorder) Metric(ms ...telemetry.Metric) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, m := range ms {
+		r.metrics[m.Name] += m.Values[0]
+	}
+}
+
+func (r *recorder) Span(s ...telemetry.Span) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.spans = append(r.spans, s...)
+}
+
+func (r *recorder) log() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return strings.Join(r.lines, "\n")
+}
+
+func (r *recorder) sum(name string) float64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.metrics[name]
+}
+
+// inbox plays the queues and topics that destinations name.
+type inbox struct {
+	mu  sync.Mutex
+	got []bus.Delivery
+}
+
+func (*inbox) Action(cloud.ARN) string { return "sqs:SendMessage" }
+
+func (i *inbox) Deliver(_ context.Context, d bus.Delivery) (bus.Outcome, error) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.got = append(i.got, d)
+	return bus.Outcome{}, nil
+}
+
+func (i *inbox) all() []bus.Delivery {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return append([]bus.Delivery{}, i.got...)
+}
+
+type bench struct {
+	*servicetest.Kit
+	r     *lambdaRoom
+	admin *Admin
+	rec   *recorder
+	in    *inbox
+	ctx   context.Context
+	t     testing.TB
+}
+
+func open(t testing.TB, prepare ...func(*servicetest.Kit)) *bench {
+	k := servicetest.New(t)
+	rec := &recorder{metrics: map[string]float64{}}
+	d, err := process.New(process.Options{Dir: t.TempDir(), Clock: clock.New(computetest.Wall, 0), IDs: ids.New(), Reexec: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		if err := d.Close(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+	k.Deps.Telemetry, k.Deps.Compute = rec, d
+	in := &inbox{}
+	k.Targets["sqs"] = in
+	for _, p := range prepare {
+		p(k)
+	}
+	rm, admin := New(k.Deps, Options{Dir: t.TempDir(), Endpoint: "http://127.0.0.1:4566"})
+	b := &bench{Kit: k, r: rm.Target.(target).lambdaRoom, admin: admin, rec: rec, in: in, ctx: k.Context(), t: t}
+	k.Begin(t, rm)
+	return b
+}
+
+func zipped(t testing.TB, files map[string]string) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	z := zip.NewWriter(&b)
+	for name, text := range files {
+		w, err := z.Create(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Write([]byte(text)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+const role = "arn:aws:iam::000000000000:role/r"
+
+func (b *bench) create(name, code string, change ...func(*api.CreateFunctionInput)) *api.CreateFunctionOutput {
+	b.t.Helper()
+	in := &api.CreateFunctionInput{
+		FunctionName: &name, Runtime: new("nodejs20.x"), Handler: new("index.handler"), Role: new(role), Code: &api.FunctionCode{ZipFile: zipped(b.t, map[string]string{"index.js": code})},
+	}
+	for _, c := range change {
+		c(in)
+	}
+	out, err := b.r.createFunction(b.ctx, in)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return out
+}
+
+func (b *bench) invoke(name, payload string) cloud.Result {
+	b.t.Helper()
+	f, err := parseRef(b.ctx, &name, nil)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	res, err := b.r.invoke(b.ctx, f, []byte(payload), cloud.Mode{LogTail: true})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return res
+}
+
+func (b *bench) answers(name, payload, want string) {
+	b.t.Helper()
+	if res := b.invoke(name, payload); string(res.Payload) != want || res.FunctionError != "" {
+		b.t.Fatalf("%s gave %s %s, want %s\n%s", name, res.FunctionError, res.Payload, want, res.LogTail)
+	}
+}
+
+func wantError(t testing.TB, err error, code, message string) {
+	t.Helper()
+	if !cloud.IsCode(err, code) || !strings.Contains(cloud.AsError(err).Message, message) {
+		t.Fatalf("error %v, want %s: %s", err, code, message)
+	}
+}
+
+func TestFunctionLife(t *testing.T) {
+	b := open(t)
+	out := b.create("f", `exports.handler = async (e) => { console.log('seen', e.n); return e.n + 1; }`)
+	if *out.State != "Pending" || *out.FunctionArn != "arn:aws:lambda:eu-west-1:000000000000:function:f" || *out.CodeSize == 0 {
+		t.Fatalf("%+v", out)
+	}
+	res := b.invoke("f", `{"n":1}`)
+	if string(res.Payload) != "2" || res.ExecutedVersion != "$LATEST" {
+		t.Fatalf("%s", res.Payload)
+	}
+	for _, want := range []string{"INIT_START Runtime Version: nodejs20.x", "START RequestId: " + res.RequestID + " Version: $LATEST", "\tINFO\tseen 1", "END RequestId: ", "REPORT RequestId: ", "Init Duration: ", "XRAY TraceId: 1-"} {
+		if !strings.Contains(b.rec.log(), want) || !strings.Contains(string(res.LogTail), want) {
+			t.Fatalf("no %q in\n%s", want, b.rec.log())
+		}
+	}
+	if b.rec.sum("Invocations") != 1 || b.rec.sum("Errors") != 0 || len(b.rec.spans) != 1 || b.rec.spans[0].Kind != "invoke" {
+		t.Fatalf("%v %v", b.rec.metrics, b.rec.spans)
+	}
+	_, err := b.r.createFunction(b.ctx, &api.CreateFunctionInput{FunctionName: new("f"), Runtime: new("nodejs20.x"), Handler: new("x.y"), Role: new(role), Code: &api.FunctionCode{ZipFile: []byte("x")}})
+	wantError(t, err, "ResourceConflictException", "Function already exist: f")
+	stale := *out.RevisionId
+	if _, err := b.r.updateConfiguration(b.ctx, &api.UpdateFunctionConfigurationInput{FunctionName: new("f"), Environment: &api.Environment{Variables: map[string]string{"A": "1"}}}); err != nil {
+		t.Fatal(err)
+	}
+	_, err = b.r.updateCode(b.ctx, &api.UpdateFunctionCodeInput{FunctionName: new("f"), RevisionId: &stale, ZipFile: zipped(t, map[string]string{"index.js": "1"})})
+	wantError(t, err, "PreconditionFailedException", "The Revision Id provided does not match")
+	if _, err := b.r.updateCode(b.ctx, &api.UpdateFunctionCodeInput{FunctionName: new("f"), ZipFile: zipped(t, map[string]string{"index.js": `exports.handler = async () => process.env.A`})}); err != nil {
+		t.Fatal(err)
+	}
+	b.answers("f", `{}`, `"1"`)
+	if _, err := b.r.deleteFunction(b.ctx, &api.DeleteFunctionInput{FunctionName: new("f")}); err != nil {
+		t.Fatal(err)
+	}
+	_, err = b.r.getFunction(b.ctx, &api.GetFunctionInput{FunctionName: new("f")})
+	wantError(t, err, "ResourceNotFoundException", "Function not found: arn:aws:lambda:eu-west-1:000000000000:function:f")
+	_, err = b.r.invokeOperation(b.ctx, &api.InvokeInput{FunctionName: new("f")})
+	wantError(t, err, "ResourceNotFoundException", "function:f:$LATEST")
+}
+
+func TestErrorsAndTimeouts(t *testing.T) {
+	b := open(t)
+	b.create("f", `exports.handler = async (e) => { if (e.hang) await new Promise((r) => setTimeout(r, 60000)); throw new Error('boom'); }`, func(in *api.CreateFunctionInput) { in.Timeout = new(int32(1)) })
+	if res := b.invoke("f", `{}`); res.FunctionError != "Unhandled" || !strings.Contains(string(res.Payload), `"errorMessage":"boom"`) {
+		t.Fatalf("%+v", res)
+	}
+	res := b.invoke("f", `{"hang":true}`)
+	if res.FunctionError != "Unhandled" || !strings.Contains(string(res.Payload), "Task timed out after 1.00 seconds") || !strings.Contains(string(res.LogTail), "Status: timeout") {
+		t.Fatalf("%s\n%s", res.Payload, res.LogTail)
+	}
+	if b.rec.sum("Errors") != 2 {
+		t.Fatal(b.rec.metrics)
+	}
+	_, err := b.r.invoke(b.ctx, ref{Scope: servicetest.Scope, name: "f"}, []byte(`{"n":`), cloud.Mode{})
+	wantError(t, err, "InvalidRequestContentException", "Could not parse request body into json")
+}
+
+func TestVersionsAndAliases(t *testing.T) {
+	b := open(t)
+	b.create("f", `exports.handler = async (e, c) => [process.env.AWS_LAMBDA_FUNCTION_VERSION, c.invokedFunctionArn.split(':').slice(7).join()]`)
+	v1, err := b.r.publishVersion(b.ctx, &api.PublishVersionInput{FunctionName: new("f")})
+	if err != nil || *v1.Version != "1" {
+		t.Fatal(v1, err)
+	}
+	if again, err := b.r.publishVersion(b.ctx, &api.PublishVersionInput{FunctionName: new("f")}); err != nil || *again.Version != "1" {
+		t.Fatal(again, err)
+	}
+	if _, err := b.r.updateConfiguration(b.ctx, &api.UpdateFunctionConfigurationInput{FunctionName: new("f"), Timeout: new(int32(5))}); err != nil {
+		t.Fatal(err)
+	}
+	if v2, err := b.r.publishVersion(b.ctx, &api.PublishVersionInput{FunctionName: new("f")}); err != nil || *v2.Version != "2" || *v2.Timeout != 5 {
+		t.Fatal(v2, err)
+	}
+	if _, err := b.r.createAlias(b.ctx, &api.CreateAliasInput{FunctionName: new("f"), Name: new("live"), FunctionVersion: new("1")}); err != nil {
+		t.Fatal(err)
+	}
+	b.answers("f:live", `{}`, `["1","live"]`)
+	b.answers("f:2", `{}`, `["2","2"]`)
+	if _, err := b.r.updateAlias(b.ctx, &api.UpdateAliasInput{FunctionName: new("f"), Name: new("live"), RoutingConfig: &api.AliasRoutingConfiguration{AdditionalVersionWeights: map[string]float64{"2": 1}}}); err != nil {
+		t.Fatal(err)
+	}
+	b.answers("f:live", `{}`, `["2","live"]`)
+	_, err = b.r.createAlias(b.ctx, &api.CreateAliasInput{FunctionName: new("f"), Name: new("2024"), FunctionVersion: new("1")})
+	wantError(t, err, "ValidationException", "(?!^[0-9]+$)([a-zA-Z0-9-_]+)")
+	_, err = b.r.deleteFunction(b.ctx, &api.DeleteFunctionInput{FunctionName: new("f"), Qualifier: new("1")})
+	wantError(t, err, "ResourceConflictException", "in use by alias live")
+	if l, err := b.r.listVersions(b.ctx, &api.ListVersionsByFunctionInput{FunctionName: new("f")}); err != nil || len(l.Versions) != 3 {
+		t.Fatal(l, err)
+	}
+}
+
+func TestPermissions(t *testing.T) {
+	b := open(t)
+	b.create("f", `exports.handler = async () => 1`)
+	arn := ref{Scope: servicetest.Scope, name: "f"}.arn()
+	lookup := b.r.policies.Lookup(b.r.readPolicy)
+	if p, err := lookup(b.ctx, arn); p != nil || err != nil {
+		t.Fatal(p, err)
+	}
+	in := &api.AddPermissionInput{FunctionName: new("f"), StatementId: new("s3"), Action: new("lambda:InvokeFunction"), Principal: new("s3.amazonaws.com"), SourceArn: new("arn:aws:s3:::b")}
+	out, err := b.r.addPermission(b.ctx, in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `{"Sid":"s3","Effect":"Allow","Principal":{"Service":"s3.amazonaws.com"},"Action":"lambda:InvokeFunction","Resource":"arn:aws:lambda:eu-west-1:000000000000:function:f","Condition":{"ArnLike":{"AWS:SourceArn":"arn:aws:s3:::b"}}}`
+	if *out.Statement != want {
+		t.Fatal(*out.Statement)
+	}
+	_, err = b.r.addPermission(b.ctx, in)
+	wantError(t, err, "ResourceConflictException", "The statement id (s3) provided already exists.")
+	if p, err := lookup(b.ctx, arn); err != nil || len(p.Statements) != 1 {
+		t.Fatal(p, err)
+	}
+	if _, err := b.r.removePermission(b.ctx, &api.RemovePermissionInput{FunctionName: new("f"), StatementId: new("s3")}); err != nil {
+		t.Fatal(err)
+	}
+	_, err = b.r.getPolicy(b.ctx, &api.GetPolicyInput{FunctionName: new("f")})
+	wantError(t, err, "ResourceNotFoundException", "The resource you requested does not exist.")
+}
+
+func TestReservedConcurrency(t *testing.T) {
+	b := open(t)
+	b.create("f", `exports.handler = async () => 1`)
+	if _, err := b.r.putConcurrency(b.ctx, &api.PutFunctionConcurrencyInput{FunctionName: new("f"), ReservedConcurrentExecutions: new(int32(0))}); err != nil {
+		t.Fatal(err)
+	}
+	_, err := b.r.invoke(b.ctx, ref{Scope: servicetest.Scope, name: "f"}, nil, cloud.Mode{})
+	wantError(t, err, "TooManyRequestsException", "Rate Exceeded.")
+	if cloud.AsError(err).Fields["Reason"] != "ReservedFunctionConcurrentInvocationLimitExceeded" || b.rec.sum("Throttles") != 1 {
+		t.Fatal(err, b.rec.metrics)
+	}
+	_, err = b.r.putConcurrency(b.ctx, &api.PutFunctionConcurrencyInput{FunctionName: new("f"), ReservedConcurrentExecutions: new(int32(950))})
+	wantError(t, err, "InvalidParameterValueException", "below its minimum value of [100]")
+}
+
+func TestLayersAndMounts(t *testing.T) {
+	b := open(t)
+	l, err := b.r.publishLayer(b.ctx, &api.PublishLayerVersionInput{LayerName: new("l"), Content: &api.LayerVersionContentInput{ZipFile: zipped(t, map[string]string{"nodejs/node_modules/dep/index.js": "module.exports = 'from the layer'"})}})
+	if err != nil || *l.Version != 1 {
+		t.Fatal(l, err)
+	}
+	b.create("f", `exports.handler = async () => require('dep')`, func(in *api.CreateFunctionInput) { in.Layers = []string{*l.LayerVersionArn} })
+	b.answers("f", `{}`, `"from the layer"`)
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "index.js"), []byte(`exports.handler = async () => 'mounted'`), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.admin.Mount(b.ctx, "f", dir); err != nil {
+		t.Fatal(err)
+	}
+	b.answers("f", `{}`, `"mounted"`)
+	released, err := b.admin.Mount(b.ctx, "f", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-released
+	b.answers("f", `{}`, `"from the layer"`)
+	_, err = b.r.updateConfiguration(b.ctx, &api.UpdateFunctionConfigurationInput{FunctionName: new("f"), Layers: []string{"arn:aws:lambda:eu-west-1:000000000000:layer:none:1"}})
+	wantError(t, err, "InvalidParameterValueException", "Layer version arn:aws:lambda:eu-west-1:000000000000:layer:none:1 does not exist.")
+	if fs, err := b.admin.Functions(b.ctx); err != nil || len(fs) != 1 {
+		t.Fatal(fs, err)
+	}
+}
+
+func TestAsynchronous(t *testing.T) {
+	b := open(t)
+	b.create("f", `exports.handler = async (e) => { if (e.fail) throw new Error('no'); return 'yes'; }`)
+	dest := func(q string) *string { return new("arn:aws:sqs:eu-west-1:000000000000:" + q) }
+	_, err := b.r.putEventConfig(b.ctx, &api.PutFunctionEventInvokeConfigInput{FunctionName: new("f"), MaximumRetryAttempts: new(int32(1)), DestinationConfig: &api.DestinationConfig{
+		OnSuccess: &api.OnSuccess{Destination: dest("good")}, OnFailure: &api.OnFailure{Destination: dest("bad")},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := ref{Scope: servicetest.Scope, name: "f"}
+	for _, payload := range []string{`{"ok":1}`, `{"fail":1}`} {
+		if _, err := b.r.invoke(b.ctx, f, []byte(payload), cloud.Mode{Type: cloud.EventInvoke}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	computetest.Eventually(t, "two runs", func() bool { return b.rec.sum("Invocations") == 2 })
+	b.Settle()
+	if got := b.in.all(); len(got) != 1 || got[0].Target.Resource != "good" || !strings.Contains(string(got[0].Payload), `"condition":"Success"`) {
+		t.Fatalf("%+v", got)
+	}
+	b.Advance(59 * time.Second)
+	if n := b.rec.sum("Invocations"); n != 2 {
+		t.Fatalf("%v runs before the minute", n)
+	}
+	b.Advance(10 * time.Second)
+	computetest.Eventually(t, "the failure's record", func() bool { return len(b.in.all()) == 2 })
+	got := b.in.all()[1]
+	var rec struct {
+		RequestContext struct {
+			Condition              string
+			ApproximateInvokeCount int
+		}
+		ResponsePayload struct{ ErrorMessage string }
+	}
+	if err := json.Unmarshal(got.Payload, &rec); err != nil || got.Target.Resource != "bad" || rec.RequestContext.Condition != "RetriesExhausted" || rec.RequestContext.ApproximateInvokeCount != 2 || rec.ResponsePayload.ErrorMessage != "no" {
+		t.Fatalf("%s %v", got.Payload, err)
+	}
+}
+
+// An event that another service delivers twice runs once.
+func TestDeliveriesOnce(t *testing.T) {
+	b := open(t)
+	b.create("f", `exports.handler = async (e) => e.n`)
+	d := bus.Delivery{ID: "same", Scope: servicetest.Scope, Target: ref{Scope: servicetest.Scope, name: "f"}.arn(), Payload: []byte(`{"n":1}`), As: cloud.RootOf("000000000000")}
+	for range 2 {
+		if o, err := (target{b.r}).Deliver(b.ctx, d); err != nil || o.Kind != bus.Done {
+			t.Fatal(o, err)
+		}
+	}
+	computetest.Eventually(t, "the run", func() bool { return b.rec.sum("Invocations") >= 1 })
+	b.Settle()
+	if n := b.rec.sum("Invocations"); n != 1 {
+		t.Fatalf("%v runs", n)
+	}
+	o, err := target{b.r}.Deliver(b.ctx, bus.Delivery{ID: "x", Target: ref{Scope: servicetest.Scope, name: "none"}.arn(), Payload: []byte(`{}`)})
+	if err != nil || o.Kind != bus.Permanent || o.Code != "ResourceNotFoundException" {
+		t.Fatal(o, err)
+	}
+}

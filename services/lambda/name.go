@@ -1,0 +1,98 @@
+package lambda
+
+import (
+	"context"
+	"regexp"
+	"strings"
+
+	"sundog/cloud"
+)
+
+// ref names a function, perhaps with a version or alias.
+type ref struct {
+	cloud.Scope
+	name      string
+	qualifier string // "": none was given
+}
+
+const latest = "$LATEST"
+
+var (
+	functionName = regexp.MustCompile(`^(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:)?(\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\$LATEST|[a-zA-Z0-9-_]+))?$`)
+	aliasName    = regexp.MustCompile(`^[a-zA-Z0-9-_]+$`)
+	digits       = regexp.MustCompile(`^[0-9]+$`)
+)
+
+const functionPattern = `(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:)?(\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\$LATEST|[a-zA-Z0-9-_]+))?`
+
+// parseRef reads a function's name, partial ARN or ARN, with or without a qualifier, and the request's own Qualifier beside it.
+func parseRef(ctx context.Context, name, qualifier *string) (ref, error) {
+	text := str(name)
+	m := functionName.FindStringSubmatch(text)
+	if m == nil {
+		return ref{}, errValidation("Value '%s' at 'functionName' failed to satisfy constraint: Member must satisfy regular expression pattern: %s", text, functionPattern)
+	}
+	f := ref{Scope: cloud.CallFrom(ctx).Scope, name: m[11], qualifier: m[13]}
+	if region := strings.TrimSuffix(m[3], ":"); region != "" && region != f.Region {
+		return ref{}, errNotFound("Functions from '%s' are not reachable in this region ('%s')", region, f.Region)
+	}
+	if account := strings.TrimSuffix(m[9], ":"); account != "" {
+		f.Account = account
+	}
+	if q := str(qualifier); q != "" {
+		if f.qualifier != "" && f.qualifier != q {
+			return ref{}, errParameter("The derived qualifier from the function name does not match the specified qualifier.")
+		}
+		f.qualifier = q
+	}
+	if len(f.name) > 64 {
+		return f, errParameter("1 validation error detected: Value '%s' at 'functionName' failed to satisfy constraint: Member must have length less than or equal to 64", f.name)
+	}
+	return f, nil
+}
+
+// refOf reads the ARN of a function.
+func refOf(a cloud.ARN) ref {
+	parts := strings.Split(strings.TrimPrefix(a.Resource, "function:"), ":")
+	f := ref{Scope: a.Scope(), name: parts[0]}
+	if len(parts) > 1 {
+		f.qualifier = parts[1]
+	}
+	return f
+}
+
+// arn is the ARN without a qualifier.
+func (f ref) arn() cloud.ARN { return cloud.NewARN(service, f.Scope, "function:"+f.name) }
+
+// qualified is the ARN with the qualifier, if there is one.
+func (f ref) qualified() cloud.ARN {
+	if f.qualifier == "" {
+		return f.arn()
+	}
+	return cloud.NewARN(service, f.Scope, "function:"+f.name+":"+f.qualifier)
+}
+
+// exact is the ARN with the qualifier, $LATEST when none was given.
+func (f ref) exact() cloud.ARN {
+	if f.qualifier == "" {
+		f.qualifier = latest
+	}
+	return f.qualified()
+}
+
+func (f ref) errAbsent() error { return errNotFound("Function not found: %s", f.qualified()) }
+
+func str(p *string) string {
+	if p == nil {
+		return ""
+	}
+	return *p
+}
+
+// val gives what p points to, or def.
+func val[T any](p *T, def T) T {
+	if p == nil {
+		return def
+	}
+	return *p
+}

@@ -1,0 +1,184 @@
+package lambda
+
+import (
+	"context"
+	"strings"
+
+	api "sundog/api/lambda"
+	"sundog/cloud"
+	"sundog/engine/store"
+	"sundog/lang/policydoc"
+	"sundog/services/room"
+)
+
+// statement is one permission, with its members in the order in which AWS shows them.
+type statement struct {
+	Sid       string
+	Effect    string
+	Principal any
+	Action    string
+	Resource  string
+	Condition map[string]map[string]string `json:",omitempty"`
+}
+
+// principalOf makes the principal element of AddPermission's text: a service, an account, an ARN or everyone.
+func principalOf(p string) any {
+	switch {
+	case p == "*":
+		return "*"
+	case strings.Contains(p, ".") && !strings.HasPrefix(p, "arn:"):
+		return map[string]string{"Service": p}
+	case len(p) == 12 && digits.MatchString(p):
+		return map[string]string{"AWS": "arn:aws:iam::" + p + ":root"}
+	}
+	return map[string]string{"AWS": p}
+}
+
+func permission(f ref, in *api.AddPermissionInput) statement {
+	st := statement{Sid: str(in.StatementId), Effect: "Allow", Principal: principalOf(str(in.Principal)), Action: str(in.Action), Resource: f.qualified().String()}
+	add := func(operator, key string, value *string) {
+		if value == nil {
+			return
+		}
+		if st.Condition == nil {
+			st.Condition = map[string]map[string]string{}
+		}
+		if st.Condition[operator] == nil {
+			st.Condition[operator] = map[string]string{}
+		}
+		st.Condition[operator][key] = *value
+	}
+	add("ArnLike", "AWS:SourceArn", in.SourceArn)
+	add("StringEquals", "AWS:SourceAccount", in.SourceAccount)
+	add("StringEquals", "lambda:FunctionUrlAuthType", in.FunctionUrlAuthType)
+	add("StringEquals", "lambda:EventSourceToken", in.EventSourceToken)
+	add("StringEquals", "aws:PrincipalOrgID", in.PrincipalOrgID)
+	if in.InvokedViaFunctionUrl != nil {
+		text := "false"
+		if *in.InvokedViaFunctionUrl {
+			text = "true"
+		}
+		add("Bool", "lambda:InvokedViaFunctionUrl", &text)
+	}
+	return st
+}
+
+func (r *lambdaRoom) addPermission(ctx context.Context, in *api.AddPermissionInput) (*api.AddPermissionOutput, error) {
+	f, err := parseRef(ctx, in.FunctionName, in.Qualifier)
+	if err != nil {
+		return nil, err
+	}
+	if f.qualifier == latest {
+		return nil, errParameter("We currently do not support adding policies for $LATEST.")
+	}
+	if a := str(in.Action); !strings.HasPrefix(a, "lambda:") && a != "*" {
+		return nil, errValidation(`Value '%s' at 'action' failed to satisfy constraint: Member must satisfy regular expression pattern: (lambda:[*]|lambda:[a-zA-Z]+|[*])`, a)
+	}
+	st := permission(f, in)
+	var text string
+	err = r.editPolicy(ctx, f, in.RevisionId, func(doc *room.Statements) error {
+		if doc.Find(st.Sid) >= 0 {
+			return errConflict("The statement id (%s) provided already exists. Please provide a new statement id, or remove the existing statement.", st.Sid)
+		}
+		if doc.Version == "" {
+			doc.Version, doc.ID = "2012-10-17", "default"
+		}
+		if err := doc.Add(st); err != nil {
+			return err
+		}
+		text = string(doc.Statement[len(doc.Statement)-1])
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &api.AddPermissionOutput{Statement: &text}, nil
+}
+
+// editPolicy rewrites the policy of a function, version or alias. A wrong principal is refused by the policy language.
+func (r *lambdaRoom) editPolicy(ctx context.Context, f ref, revision *string, fn func(*room.Statements) error) error {
+	return r.change(ctx, f, func(tx store.Tx, rec *function) error {
+		if _, _, _, err := find(tx, f); err != nil {
+			return err
+		}
+		old := rec.Policies[f.qualifier]
+		if revision != nil && *revision != old.Revision {
+			return errPrecondition("GetPolicy")
+		}
+		doc, err := room.ParseStatements(old.Text)
+		if err != nil {
+			return err
+		}
+		if err := fn(&doc); err != nil {
+			return err
+		}
+		if len(doc.Statement) == 0 {
+			delete(rec.Policies, f.qualifier)
+			return nil
+		}
+		text, err := doc.Text()
+		if err != nil {
+			return err
+		}
+		if _, err := policydoc.Parse(text, policydoc.Resource); err != nil {
+			return errParameter("The provided principal was invalid. Please check the principal and try again.")
+		}
+		if rec.Policies == nil {
+			rec.Policies = map[string]policyRecord{}
+		}
+		rec.Policies[f.qualifier] = policyRecord{Text: text, Revision: r.d.IDs.UUID()}
+		return nil
+	})
+}
+
+func errNoPolicy() error { return errNotFound("The resource you requested does not exist.") }
+
+func (r *lambdaRoom) removePermission(ctx context.Context, in *api.RemovePermissionInput) (*api.RemovePermissionOutput, error) {
+	f, err := parseRef(ctx, in.FunctionName, in.Qualifier)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := r.plan(ctx, ref{Scope: f.Scope, name: f.name}); err != nil {
+		return nil, errNotFound("No policy found for: %s", f.qualified())
+	}
+	return &api.RemovePermissionOutput{}, r.editPolicy(ctx, f, in.RevisionId, func(doc *room.Statements) error {
+		i := doc.Find(str(in.StatementId))
+		if i < 0 {
+			return errNotFound("Statement %s is not found in resource policy.", str(in.StatementId))
+		}
+		doc.Remove(i)
+		return nil
+	})
+}
+
+func (r *lambdaRoom) getPolicy(ctx context.Context, in *api.GetPolicyInput) (*api.GetPolicyOutput, error) {
+	f, err := parseRef(ctx, in.FunctionName, in.Qualifier)
+	if err != nil {
+		return nil, err
+	}
+	p, err := r.plan(ctx, f)
+	if err != nil {
+		return nil, err
+	}
+	rec, ok := p.fn.Policies[f.qualifier]
+	if !ok {
+		return nil, errNoPolicy()
+	}
+	return &api.GetPolicyOutput{Policy: &rec.Text, RevisionId: &rec.Revision}, nil
+}
+
+// readPolicy reads the policy that holds for an ARN; nil when there is none.
+func (r *lambdaRoom) readPolicy(ctx context.Context, a cloud.ARN) (*cloud.Policy, error) {
+	if !strings.HasPrefix(a.Resource, "function:") {
+		return nil, nil
+	}
+	f := refOf(a)
+	if f.qualifier == latest {
+		f.qualifier = ""
+	}
+	p, err := r.plan(ctx, f)
+	if err != nil || p.fn.Policies[f.qualifier].Text == "" {
+		return nil, err
+	}
+	return policydoc.Parse(p.fn.Policies[f.qualifier].Text, policydoc.Resource)
+}

@@ -1,0 +1,150 @@
+package lambda
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"strings"
+	"sync"
+	"time"
+
+	"sundog/cloud"
+	"sundog/engine/compute"
+	"sundog/engine/telemetry"
+)
+
+// tailSize is how much of the log LogType Tail returns.
+const tailSize = 4096
+
+// report is what is recorded of one invocation: its log with START, END and REPORT lines, its metrics and its span.
+type report struct {
+	r       *lambdaRoom
+	p       *plan
+	b       *build
+	id      string
+	running int64
+	trace   cloud.Trace // under which the function's own work hangs
+	parent  string
+	span    string
+	group   telemetry.LogGroup
+	begun   time.Time
+
+	mu     sync.Mutex
+	stream string
+	kept   []byte
+	keep   bool
+}
+
+func (r *lambdaRoom) record(ctx context.Context, p *plan, b *build, c call, running int64) *report {
+	t := cloud.CallFrom(ctx).Trace
+	if t.IsZero() {
+		t = cloud.NewTrace(r.d.Clock.Now(), r.d.IDs)
+	}
+	span := cloud.NewSpanID(r.d.IDs)
+	return &report{
+		r: r, p: p, b: b, id: c.id, running: running, trace: t.Under(span), parent: t.Parent, span: span, keep: c.tail, begun: r.d.Clock.Now(),
+		group: telemetry.LogGroup{Scope: p.ref.Scope, Name: logGroup(&b.Config)},
+	}
+}
+
+// started notes the environment's log stream and writes the first lines.
+func (r *report) started(s compute.Start) {
+	r.stream = s.LogStream
+	if s.Cold {
+		r.write("INIT_START Runtime Version: " + str(r.b.Config.Runtime) + "\tRuntime Version ARN: " + r.runtimeARN())
+	}
+	r.write("START RequestId: " + r.id + " Version: " + str(r.b.Config.Version))
+}
+
+func (r *report) runtimeARN() string {
+	if c := r.b.Config.RuntimeVersionConfig; c != nil {
+		return str(c.RuntimeVersionArn)
+	}
+	return ""
+}
+
+func (r *report) line(l compute.LogLine) { r.writeAt(l.Time, l.Text) }
+
+func (r *report) write(text string) { r.writeAt(r.r.d.Clock.Now(), text) }
+
+func (r *report) writeAt(at time.Time, text string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.keep {
+		r.kept = append(append(r.kept, text...), '\n')
+		if len(r.kept) > 2*tailSize {
+			r.kept = append(r.kept[:0], r.kept[len(r.kept)-tailSize:]...)
+		}
+	}
+	r.r.d.Telemetry.Log(r.group, r.stream, telemetry.LogEvent{Time: at, Ingested: at, Message: text})
+}
+
+func (r *report) tail() []byte {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.kept[max(0, len(r.kept)-tailSize):]
+}
+
+// finished writes the last lines, the metrics and the span.
+func (r *report) finished(res compute.Result) {
+	now := r.r.d.Clock.Now()
+	switch res.Kind {
+	case compute.Timeout:
+		_, text, _ := strings.Cut(res.Error, "Error: ")
+		r.write(now.UTC().Format("2006-01-02T15:04:05.000Z ") + r.id + " " + text)
+	case compute.Exit, compute.OutOfMemory:
+		r.write(res.Error + "\nRuntime.ExitError")
+	}
+	r.write("END RequestId: " + r.id)
+	r.write(r.reportLine(res))
+	r.metrics(res, now)
+	s := telemetry.Span{
+		Trace: r.trace.Root, ID: r.span, Parent: r.parent, Scope: r.p.ref.Scope, Name: r.p.ref.name, Kind: "invoke", Resource: r.p.ref.qualified().String(),
+		Start: r.begun, End: now, Fault: res.Error, Fields: map[string]string{
+			"requestId": r.id, "logGroup": r.group.Name, "logStream": res.LogStream, "version": str(r.b.Config.Version), "cold": fmt.Sprint(res.Cold),
+		},
+	}
+	r.r.d.Telemetry.Span(s)
+}
+
+func (r *report) reportLine(res compute.Result) string {
+	ms := func(d time.Duration) string { return fmt.Sprintf("%.2f ms", float64(d.Microseconds())/1000) }
+	billed := int64(math.Ceil(float64((res.Duration + res.Init).Microseconds()) / 1000))
+	s := fmt.Sprintf("REPORT RequestId: %s\tDuration: %s\tBilled Duration: %d ms\tMemory Size: %d MB\tMax Memory Used: %d MB\t",
+		r.id, ms(res.Duration), billed, val(r.b.Config.MemorySize, 128), res.MaxMemoryMB)
+	if res.Cold {
+		s += "Init Duration: " + ms(res.Init) + "\t"
+	}
+	switch res.Kind {
+	case compute.Timeout:
+		s += "Status: timeout\t"
+	case compute.Exit, compute.OutOfMemory, compute.Init:
+		s += "Status: error\tError Type: Runtime.ExitError\t"
+	}
+	if r.trace.Sampled {
+		s += "\nXRAY TraceId: " + r.trace.Root + "\tSegmentId: " + r.span + "\tSampled: true\t"
+	}
+	return s
+}
+
+func (r *report) metrics(res compute.Result, now time.Time) {
+	failed := 0.0
+	if res.Kind != compute.None {
+		failed = 1
+	}
+	r.r.d.Telemetry.Metric(
+		r.r.metric(r.p, "Invocations", "Count", 1, now), r.r.metric(r.p, "Errors", "Count", failed, now), r.r.metric(r.p, "Throttles", "Count", 0, now),
+		r.r.metric(r.p, "Duration", "Milliseconds", float64(res.Duration.Microseconds())/1000, now),
+		r.r.metric(r.p, "ConcurrentExecutions", "Count", float64(r.running), now),
+	)
+}
+
+func (r *lambdaRoom) metric(p *plan, name, unit string, value float64, at time.Time) telemetry.Metric {
+	return telemetry.Metric{
+		Scope: p.ref.Scope, Namespace: "AWS/Lambda", Name: name, Dimensions: map[string]string{"FunctionName": p.ref.name}, Unit: unit, Time: at, Values: []float64{value},
+	}
+}
+
+func (r *lambdaRoom) throttled(p *plan) {
+	r.d.Telemetry.Metric(r.metric(p, "Throttles", "Count", 1, r.d.Clock.Now()))
+}

@@ -1,0 +1,314 @@
+package lambda
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+
+	"sundog/cloud"
+	"sundog/services/room"
+)
+
+// functionProps are the properties of AWS::Lambda::Function that CreateFunction and UpdateFunctionConfiguration have under the same names.
+var functionProps = []string{
+	"Runtime", "Role", "Handler", "Description", "Timeout", "MemorySize", "VpcConfig", "DeadLetterConfig", "Environment", "KmsKeyArn", "TracingConfig", "Layers",
+	"EphemeralStorage", "SnapStart", "LoggingConfig", "FileSystemConfigs", "ImageConfig",
+}
+
+var mappingProps = []string{
+	"EventSourceArn", "FunctionName", "Enabled", "BatchSize", "FilterCriteria", "MaximumBatchingWindowInSeconds", "ParallelizationFactor", "StartingPosition",
+	"StartingPositionTimestamp", "DestinationConfig", "MaximumRecordAgeInSeconds", "BisectBatchOnFunctionError", "MaximumRetryAttempts", "TumblingWindowInSeconds",
+	"FunctionResponseTypes", "ScalingConfig", "Topics", "Queues", "SourceAccessConfigurations", "SelfManagedEventSource", "ProvisionedPollerConfig",
+}
+
+func (r *lambdaRoom) resources() []room.ResourceType {
+	return []room.ResourceType{
+		{
+			Type: "AWS::Lambda::Function", Properties: append([]string{"FunctionName", "Code", "Tags", "Architectures", "PackageType", "ReservedConcurrentExecutions"}, functionProps...),
+			NoEffect: map[string]string{
+				"RuntimeManagementConfig": "runtimes are those of the machine", "RecursiveLoop": "recursive loops are not detected",
+			},
+			Attributes: []string{"Arn"}, Create: r.createFunctionResource, Update: r.updateFunctionResource, Delete: r.deleteNamed("DeleteFunction", "FunctionName"),
+		},
+		{
+			Type: "AWS::Lambda::Version", Properties: []string{"FunctionName", "CodeSha256", "Description"}, Attributes: []string{"FunctionArn", "Version"},
+			NoEffect: map[string]string{"ProvisionedConcurrencyConfig": "environments stay warm while they are in use", "RuntimePolicy": "runtimes are those of the machine"},
+			Create:   r.createVersionResource, Delete: r.deleteVersionResource,
+		},
+		{
+			Type: "AWS::Lambda::Alias", Properties: []string{"FunctionName", "Name", "FunctionVersion", "Description", "RoutingConfig"}, Attributes: []string{"AliasArn"},
+			NoEffect: map[string]string{"ProvisionedConcurrencyConfig": "environments stay warm while they are in use"},
+			Create:   r.createAliasResource, Update: r.updateAliasResource, Delete: r.deleteAliasResource,
+		},
+		{
+			Type: "AWS::Lambda::Permission", Properties: []string{"Action", "FunctionName", "Principal", "SourceArn", "SourceAccount", "EventSourceToken", "FunctionUrlAuthType", "InvokedViaFunctionUrl", "PrincipalOrgID"},
+			Attributes: []string{"Id"}, Create: r.createPermissionResource, Delete: r.deletePermissionResource,
+		},
+		{
+			Type: "AWS::Lambda::EventSourceMapping", Properties: append([]string{"Tags"}, mappingProps...), Attributes: []string{"Id", "EventSourceMappingArn"},
+			Create: r.createMappingResource, Update: r.updateMappingResource, Delete: r.deleteNamed("DeleteEventSourceMapping", "UUID"),
+		},
+		{
+			Type: "AWS::Lambda::EventInvokeConfig", Properties: []string{"FunctionName", "Qualifier", "MaximumRetryAttempts", "MaximumEventAgeInSeconds", "DestinationConfig"},
+			Create: r.putEventResource, Update: r.putEventResource, Delete: r.deleteEventResource,
+		},
+		{
+			Type: "AWS::Lambda::LayerVersion", Properties: []string{"LayerName", "Content", "Description", "CompatibleArchitectures", "CompatibleRuntimes", "LicenseInfo"},
+			Attributes: []string{"LayerVersionArn"}, Create: r.createLayerResource, Delete: r.deleteLayerResource,
+		},
+		{
+			Type: "AWS::Lambda::LayerVersionPermission", Properties: []string{"LayerVersionArn", "Action", "Principal", "OrganizationId"}, Attributes: []string{"Id"},
+			Create: r.createLayerPermissionResource, Delete: r.deleteLayerPermissionResource,
+		},
+	}
+}
+
+// pickProps makes an operation's input of properties that have the same names, and numbers that came as texts turned into numbers.
+func pickProps(p room.Props, names ...string) map[string]any {
+	in := map[string]any{}
+	for _, n := range names {
+		raw, ok := p[n]
+		if !ok || string(raw) == "null" {
+			continue
+		}
+		in[n] = scalar(n, raw)
+	}
+	return in
+}
+
+// numeric are the properties that templates may write as texts.
+const numeric = " Timeout MemorySize BatchSize MaximumBatchingWindowInSeconds ParallelizationFactor MaximumRecordAgeInSeconds MaximumRetryAttempts MaximumEventAgeInSeconds TumblingWindowInSeconds ReservedConcurrentExecutions Enabled BisectBatchOnFunctionError InvokedViaFunctionUrl "
+
+func scalar(name string, raw json.RawMessage) json.RawMessage {
+	var s string
+	if strings.Contains(numeric, " "+name+" ") && json.Unmarshal(raw, &s) == nil && json.Valid([]byte(s)) {
+		return json.RawMessage(s)
+	}
+	return raw
+}
+
+// rename gives an input's member the API's spelling.
+func rename(in map[string]any, from, to string) {
+	if v, ok := in[from]; ok {
+		delete(in, from)
+		in[to] = v
+	}
+}
+
+// functionInput makes an input of a function's properties; environment variables may be numbers and booleans in a template.
+func (r *lambdaRoom) functionInput(p room.Props) (map[string]any, error) {
+	in := pickProps(p, functionProps...)
+	rename(in, "KmsKeyArn", "KMSKeyArn")
+	var env struct{ Variables map[string]any }
+	if ok, err := p.Get("Environment", &env); err != nil {
+		return nil, err
+	} else if ok {
+		vars := map[string]string{}
+		for k := range env.Variables {
+			raw, err := json.Marshal(env.Variables[k])
+			if err != nil {
+				return nil, err
+			}
+			vars[k] = room.Props{k: raw}.Text(k)
+		}
+		in["Environment"] = map[string]any{"Variables": vars}
+	}
+	return in, nil
+}
+
+// codeInput makes the API's code of a template's: ZipFile there is a text of source code, which becomes index.js or index.py in a package.
+func (r *lambdaRoom) codeInput(p room.Props) (map[string]any, error) {
+	var c map[string]json.RawMessage
+	if ok, err := p.Get("Code", &c); err != nil || !ok {
+		return nil, orParameter(err, "Code is missing")
+	}
+	in := map[string]any{}
+	for k, v := range c {
+		in[k] = v
+	}
+	var text string
+	if raw, ok := c["ZipFile"]; ok {
+		if err := json.Unmarshal(raw, &text); err != nil {
+			return nil, err
+		}
+		name := "index.js"
+		if strings.HasPrefix(p.Text("Runtime"), "python") {
+			name = "index.py"
+		}
+		z, err := zipOf(name, text)
+		if err != nil {
+			return nil, err
+		}
+		in["ZipFile"] = z
+	}
+	return in, nil
+}
+
+func orParameter(err error, text string) error {
+	if err != nil {
+		return err
+	}
+	return errParameter("%s", text)
+}
+
+func (r *lambdaRoom) createFunctionResource(ctx context.Context, req room.Request) (room.Result, error) {
+	in, err := r.functionInput(req.New)
+	if err != nil {
+		return room.Result{}, err
+	}
+	name := req.New.Text("FunctionName")
+	if name == "" {
+		name = req.Name(64)
+	}
+	if in["Code"], err = r.codeInput(req.New); err != nil {
+		return room.Result{}, err
+	}
+	if in["Tags"], err = req.MergedTags(req.New); err != nil {
+		return room.Result{}, err
+	}
+	in["FunctionName"] = name
+	for k, v := range pickProps(req.New, "Architectures", "PackageType") {
+		in[k] = v
+	}
+	res := functionResult(ctx, name)
+	if err := r.d.Do(ctx, service, "CreateFunction", in, nil); err != nil {
+		return room.Result{}, err
+	}
+	return res, r.reserve(ctx, req, name)
+}
+
+func functionResult(ctx context.Context, name string) room.Result {
+	f := ref{Scope: cloud.CallFrom(ctx).Scope, name: name}
+	return room.Result{Physical: name, Attributes: map[string]any{"Arn": f.arn().String()}}
+}
+
+// reserve applies ReservedConcurrentExecutions.
+func (r *lambdaRoom) reserve(ctx context.Context, req room.Request, name string) error {
+	if !req.Changed("ReservedConcurrentExecutions") {
+		return nil
+	}
+	in := pickProps(req.New, "ReservedConcurrentExecutions")
+	in["FunctionName"] = name
+	if len(in) == 1 {
+		return r.d.Do(ctx, service, "DeleteFunctionConcurrency", in, nil)
+	}
+	return r.d.Do(ctx, service, "PutFunctionConcurrency", in, nil)
+}
+
+func (r *lambdaRoom) updateFunctionResource(ctx context.Context, req room.Request) (room.Result, error) {
+	if req.Changed("FunctionName", "PackageType") {
+		return r.createFunctionResource(ctx, req)
+	}
+	name := req.Physical
+	if req.Changed(functionProps...) {
+		in, err := r.functionInput(req.New)
+		if err != nil {
+			return room.Result{}, err
+		}
+		for prop, empty := range map[string]any{
+			"Environment": map[string]any{"Variables": map[string]string{}}, "Layers": []string{}, "DeadLetterConfig": map[string]string{"TargetArn": ""}, "Description": "",
+			"Timeout": 3, "MemorySize": 128, "TracingConfig": map[string]string{"Mode": "PassThrough"}, "EphemeralStorage": map[string]int{"Size": 512},
+			"VpcConfig": map[string]any{"SubnetIds": []string{}, "SecurityGroupIds": []string{}},
+		} {
+			if _, had := req.Old[prop]; had && in[prop] == nil {
+				in[prop] = empty
+			}
+		}
+		in["FunctionName"] = name
+		if err := r.d.Do(ctx, service, "UpdateFunctionConfiguration", in, nil); err != nil {
+			return room.Result{}, err
+		}
+	}
+	if req.Changed("Code", "Architectures") {
+		in, err := r.codeInput(req.New)
+		if err != nil {
+			return room.Result{}, err
+		}
+		for k, v := range pickProps(req.New, "Architectures") {
+			in[k] = v
+		}
+		in["FunctionName"] = name
+		if err := r.d.Do(ctx, service, "UpdateFunctionCode", in, nil); err != nil {
+			return room.Result{}, err
+		}
+	}
+	if err := r.reserve(ctx, req, name); err != nil {
+		return room.Result{}, err
+	}
+	return functionResult(ctx, name), r.retag(ctx, req, functionResult(ctx, name).Attributes["Arn"].(string))
+}
+
+func (r *lambdaRoom) retag(ctx context.Context, req room.Request, arn string) error {
+	tags, err := req.MergedTags(req.New)
+	if err != nil {
+		return err
+	}
+	old, err := req.MergedTags(req.Old)
+	if err != nil {
+		return err
+	}
+	var gone []string
+	for k := range old {
+		if _, ok := tags[k]; !ok {
+			gone = append(gone, k)
+		}
+	}
+	if len(gone) > 0 {
+		if err := r.d.Do(ctx, service, "UntagResource", map[string]any{"Resource": arn, "TagKeys": gone}, nil); err != nil {
+			return err
+		}
+	}
+	if len(tags) == 0 {
+		return nil
+	}
+	return r.d.Do(ctx, service, "TagResource", map[string]any{"Resource": arn, "Tags": tags}, nil)
+}
+
+// gone passes over what is not there any more.
+func gone(err error) error {
+	if cloud.IsCode(err, "ResourceNotFoundException") {
+		return nil
+	}
+	return err
+}
+
+func (r *lambdaRoom) deleteNamed(op, member string) func(context.Context, room.Request) error {
+	return func(ctx context.Context, req room.Request) error {
+		return gone(r.d.Do(ctx, service, op, map[string]any{member: req.Physical}, nil))
+	}
+}
+
+func (r *lambdaRoom) createMappingResource(ctx context.Context, req room.Request) (room.Result, error) {
+	in := pickProps(req.New, mappingProps...)
+	tags, err := req.MergedTags(req.New)
+	if err != nil {
+		return room.Result{}, err
+	}
+	in["Tags"] = tags
+	var out struct{ UUID, EventSourceMappingArn string }
+	if err := r.d.Do(ctx, service, "CreateEventSourceMapping", in, &out); err != nil {
+		return room.Result{}, err
+	}
+	return room.Result{Physical: out.UUID, Attributes: map[string]any{"Id": out.UUID, "EventSourceMappingArn": out.EventSourceMappingArn}}, nil
+}
+
+func (r *lambdaRoom) updateMappingResource(ctx context.Context, req room.Request) (room.Result, error) {
+	if req.Changed("EventSourceArn", "StartingPosition", "StartingPositionTimestamp") {
+		return r.createMappingResource(ctx, req)
+	}
+	in := pickProps(req.New, mappingProps...)
+	for _, fixed := range []string{"EventSourceArn", "StartingPosition", "StartingPositionTimestamp"} {
+		delete(in, fixed)
+	}
+	for prop, empty := range map[string]any{"FilterCriteria": map[string]any{"Filters": []any{}}, "FunctionResponseTypes": []string{}, "Enabled": true} {
+		if _, had := req.Old[prop]; had && in[prop] == nil {
+			in[prop] = empty
+		}
+	}
+	in["UUID"] = req.Physical
+	if err := r.d.Do(ctx, service, "UpdateEventSourceMapping", in, nil); err != nil {
+		return room.Result{}, err
+	}
+	arn := mappingARN(cloud.CallFrom(ctx).Scope, req.Physical).String()
+	return room.Result{Physical: req.Physical, Attributes: map[string]any{"Id": req.Physical, "EventSourceMappingArn": arn}}, r.retag(ctx, req, arn)
+}

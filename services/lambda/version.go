@@ -1,0 +1,79 @@
+package lambda
+
+import (
+	"context"
+	"strconv"
+
+	api "sundog/api/lambda"
+	"sundog/engine/store"
+)
+
+// publish makes a version of what is unpublished; when nothing has changed since the last version, it gives that one. The caller saves fn.
+func (r *lambdaRoom) publish(tx store.Tx, f ref, fn *function, description *string) (*build, error) {
+	if fn.Next > 1 {
+		var last build
+		ok, err := load(tx, versionKey(f, fn.Next-1), &last)
+		if err != nil {
+			return nil, err
+		}
+		if ok && last.Tag == fn.Latest.Tag {
+			return &last, nil
+		}
+	}
+	number := strconv.FormatInt(fn.Next, 10)
+	v := fn.Latest
+	v.Config.Version = &number
+	v.Config.FunctionArn = new(ref{Scope: f.Scope, name: f.name, qualifier: number}.qualified().String())
+	v.Config.RevisionId = new(r.d.IDs.UUID())
+	set(&v.Config.Description, description)
+	fn.Next++
+	return &v, save(tx, versionKey(f, fn.Next-1), &v)
+}
+
+func (r *lambdaRoom) publishVersion(ctx context.Context, in *api.PublishVersionInput) (*api.PublishVersionOutput, error) {
+	f, err := r.existing(ctx, in.FunctionName)
+	if err != nil {
+		return nil, err
+	}
+	var out api.FunctionConfiguration
+	err = r.change(ctx, f, func(tx store.Tx, fn *function) error {
+		if err := fn.Latest.revision(in.RevisionId); err != nil {
+			return err
+		}
+		if in.CodeSha256 != nil && *in.CodeSha256 != str(fn.Latest.Config.CodeSha256) {
+			return errParameter("CodeSHA256 (%s) is different from current CodeSHA256 in $LATEST (%s). Please try again with the CodeSHA256 in $LATEST.", *in.CodeSha256, str(fn.Latest.Config.CodeSha256))
+		}
+		v, err := r.publish(tx, f, fn, in.Description)
+		if err == nil {
+			out = v.Config
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return (*api.PublishVersionOutput)(&out), nil
+}
+
+func (r *lambdaRoom) listVersions(ctx context.Context, in *api.ListVersionsByFunctionInput) (*api.ListVersionsByFunctionOutput, error) {
+	f, err := parseRef(ctx, in.FunctionName, nil)
+	if err != nil {
+		return nil, err
+	}
+	var all []api.FunctionConfiguration
+	err = r.d.Store.View(ctx, func(rd store.Reader) error {
+		fn, err := read(rd, f)
+		if err != nil {
+			return err
+		}
+		c := fn.Latest.Config
+		c.FunctionArn = new(ref{Scope: f.Scope, name: f.name, qualifier: latest}.qualified().String())
+		all = append(all, c)
+		return each(rd, key(f.Scope, "version").Str(f.name), func(b build) (bool, error) { all = append(all, b.Config); return true, nil })
+	})
+	if err != nil {
+		return nil, err
+	}
+	page, next, err := paginate(all, in.Marker, in.MaxItems, 50)
+	return &api.ListVersionsByFunctionOutput{Versions: page, NextMarker: next}, err
+}
