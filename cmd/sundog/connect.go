@@ -61,7 +61,12 @@ type connection struct {
 	signer *sigv4.Signer
 }
 
-func (p platform) connect() (*connection, error) {
+// ownAgent is the user agent of commands that only look or deploy: the platform leaves their calls out of traces.
+const ownAgent = "sundog"
+
+func (p platform) connect() (*connection, error) { return p.connectAs(ownAgent) }
+
+func (p platform) connectAs(agent string) (*connection, error) {
 	c := &connection{ready: ready{Endpoint: p.Endpoint, Region: p.Region, Account: "000000000000"}}
 	text, err := os.ReadFile(readyPath("."))
 	if err == nil {
@@ -82,17 +87,17 @@ func (p platform) connect() (*connection, error) {
 	if c.Credentials.AccessKeyID == "" {
 		c.Credentials = credentials{"test", "test"}
 	}
-	return c, c.open()
+	return c, c.open(agent)
 }
 
 // open makes the clients of a connection.
-func (c *connection) open() (err error) {
+func (c *connection) open(agent string) (err error) {
 	creds := sigv4.Credentials{AccessKey: c.Credentials.AccessKeyID, Secret: c.Credentials.SecretAccessKey, Token: os.Getenv("AWS_SESSION_TOKEN")}
 	if c.Credentials.AccessKeyID != os.Getenv("AWS_ACCESS_KEY_ID") {
 		creds.Token = ""
 	}
 	c.client, err = client.New(client.Options{
-		Endpoint: c.Endpoint, Region: c.Region, Clock: clock.New(time.Now, 0), IDs: ids.New(), UserAgent: "sundog",
+		Endpoint: c.Endpoint, Region: c.Region, Clock: clock.New(time.Now, 0), IDs: ids.New(), UserAgent: agent,
 		Credentials: func(context.Context) (sigv4.Credentials, error) { return creds, nil },
 	})
 	c.signer = sigv4.NewSigner(sigv4.NewKeys(4))

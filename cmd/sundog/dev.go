@@ -134,7 +134,7 @@ func (l *live) openPlatform(ctx context.Context) (err error) {
 		return err
 	}
 	l.conn = &connection{ready: ready{Endpoint: l.platform.Endpoint, Region: l.app.Region, Account: devAccount, Credentials: credentials{"test", "test"}}}
-	if err := l.conn.open(); err != nil {
+	if err := l.conn.open(ownAgent); err != nil {
 		return errors.Join(err, l.platform.Close())
 	}
 	l.deployer = &deploy.Deployer{Client: l.conn.client}

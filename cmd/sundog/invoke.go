@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -15,17 +16,20 @@ import (
 type invokeCommand struct {
 	platform
 	Function string `arg:"" help:"The function's key in the file, or its name."`
-	Data     string `xor:"input" help:"The event, as JSON."`
-	DataFile string `xor:"input" type:"existingfile" help:"A file with the event."`
-	Event    string `xor:"input" enum:",httpApi,sns,sqs,s3,schedule" default:"" help:"A sample event: httpApi, sns, sqs, s3 or schedule."`
+	Data     string `help:"The event, as JSON."`
+	DataFile string `type:"existingfile" help:"A file with the event."`
+	Event    string `enum:",httpApi,sns,sqs,s3,schedule" default:"" help:"A sample event: httpApi, sns, sqs, s3 or schedule."`
 	Async    bool   `help:"Do not wait for the result."`
 }
 
 // Run invokes and prints the payload, and the log's tail when the function fails.
 func (c *invokeCommand) Run(ctx context.Context) error {
-	conn, err := c.connect()
+	conn, err := c.connectAs("sundog-invoke")
 	if err != nil {
 		return err
+	}
+	if c.Event != "" && (c.Data != "" || c.DataFile != "") {
+		return errors.New("--event cannot be used together with --data or --data-file")
 	}
 	payload := []byte(c.Data)
 	switch {

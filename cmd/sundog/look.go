@@ -125,8 +125,8 @@ func (c *envCommand) Run() error {
 	} {
 		fmt.Printf("export %s=%s\n", kv[0], kv[1])
 	}
-	// Version 1 of the AWS CLI sends SQS calls to a legacy name in place of AWS_ENDPOINT_URL unless this is set.
-	fmt.Println("export BOTO_DISABLE_COMMONNAME=true")
+	// Version 1 of the AWS CLI sends calls to SQS to a legacy name of AWS's, whatever AWS_ENDPOINT_URL says; only the flag stops it.
+	fmt.Println(`aws() { command aws --endpoint-url "$AWS_ENDPOINT_URL" "$@"; }`)
 	fmt.Println("unset AWS_SESSION_TOKEN AWS_PROFILE")
 	return nil
 }

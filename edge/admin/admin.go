@@ -155,7 +155,8 @@ func (o Options) change(r *http.Request) (ClockState, error) {
 	var d time.Duration
 	switch {
 	case c.Reset:
-		return o.clock(), o.Reset(r.Context())
+		err := o.Reset(r.Context())
+		return o.clock(), err
 	case c.Advance != "":
 		var err error
 		if d, err = Duration(c.Advance); err != nil {
