@@ -16,6 +16,7 @@ import (
 	"sundog/cloud"
 	"sundog/edge/admin"
 	"sundog/edge/gateway"
+	"sundog/edge/xray"
 	"sundog/engine/blob"
 	"sundog/engine/bus"
 	"sundog/engine/compute/process"
@@ -97,6 +98,7 @@ type Platform struct {
 	timers    *timer.Wheel
 	bus       *bus.Dispatcher
 	compute   *process.Driver
+	daemon    *xray.Daemon
 	servers   []*http.Server
 	stopped   sync.Once
 	stopErr   error
@@ -158,9 +160,13 @@ func (p *Platform) build() error {
 	judge := bus.Policies{Directory: bound, Identity: bound, Clock: p.Clock, Evaluator: policy.NewEvaluator(4096)}
 	p.bus = bus.New(bus.Options{Store: p.store, Clock: p.Clock, IDs: id, Log: p.o.Log, Telemetry: p.Telemetry, Authorise: p.lenient(judge.Authorise)})
 	var err error
+	scope := cloud.Scope{Account: p.o.Account, Region: p.o.Region}
+	if p.daemon, err = xray.Listen(xray.Options{Addr: "127.0.0.1:0", Caller: bound, Scope: scope, Log: p.o.Log}); err != nil {
+		return err
+	}
 	p.compute, err = process.New(process.Options{
 		Dir: p.scratch(), SDKDir: p.o.Cache, Clock: p.Clock, IDs: id, Log: p.o.Log, Reexec: true, Spares: p.o.Spares,
-		Credentials: bound.Issue, Running: bound.Running, Progress: p.o.Progress,
+		Credentials: bound.Issue, Running: bound.Running, XRayDaemon: p.daemon.Addr(), Progress: p.o.Progress,
 	})
 	if err != nil {
 		return err
@@ -245,6 +251,9 @@ func (p *Platform) close() error {
 		if err := s.Shutdown(ctx); err != nil {
 			errs = append(errs, s.Close())
 		}
+	}
+	if p.daemon != nil {
+		errs = append(errs, p.daemon.Close())
 	}
 	if p.bus != nil {
 		errs = append(errs, p.bus.Close(), p.timers.Close())

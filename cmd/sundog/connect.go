@@ -137,7 +137,7 @@ func (c *connection) stream(ctx context.Context, method, path string, in any) (*
 	c.signer.Sign(req, sigv4.HashHex(body), creds, "sundog", c.Region, time.Now())
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return nil, fmt.Errorf("%w (%s does not answer: %v)", errNowhere, c.Endpoint, errors.Unwrap(err))
+		return nil, fmt.Errorf("%w (%s does not answer: %w)", errNowhere, c.Endpoint, errors.Unwrap(err))
 	}
 	if resp.StatusCode/100 != 2 {
 		defer resp.Body.Close()

@@ -28,6 +28,14 @@ const (
 	exitFunction = 7
 )
 
+// exitUsage ends the process for the command line's parser: wrong usage is 2, help 0.
+func exitUsage(code int) {
+	if code != 0 {
+		code = 2
+	}
+	os.Exit(code)
+}
+
 // errNowhere says that no platform was found to talk to.
 var errNowhere = errors.New("no platform found: run `sundog dev` in this folder, or name one with --endpoint")
 

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"net/http"
 	"net/url"
@@ -220,7 +221,7 @@ const defaultBodyLimit = 10 << 20
 // tooLarge is the error of a body over its limit, or of one that broke off.
 func tooLarge(err error) *cloud.Error {
 	e := cloud.Errorf(cloud.TooLarge, "RequestEntityTooLarge", "The request body is larger than this operation accepts.").WithStatus(http.StatusRequestEntityTooLarge)
-	if _, ok := err.(*http.MaxBytesError); !ok {
+	if tooBig := (*http.MaxBytesError)(nil); !errors.As(err, &tooBig) {
 		e = cloud.Errorf(cloud.Invalid, "IncompleteBody", "The request body ended too early.").WithStatus(http.StatusBadRequest)
 	}
 	e.Cause = err

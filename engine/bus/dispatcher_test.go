@@ -97,7 +97,10 @@ func (f *fixture) emit(d ...Delivery) {
 		if d[i].Target.IsZero() {
 			d[i].Target = queue
 		}
-		d[i].Source, d[i].Scope = topic, scope
+		if d[i].Source.IsZero() {
+			d[i].Source = topic
+		}
+		d[i].Scope = scope
 	}
 	f.update(func(tx store.Tx) error { return f.Emit(tx, 4, d...) })
 }
@@ -214,7 +217,8 @@ func TestDeadLetters(t *testing.T) {
 				}
 				return c.answer, c.err
 			}
-			c.d.ID, c.d.DeadLetter, c.d.Payload = "a", grave, []byte("body")
+			c.d.ID, c.d.DeadLetter, c.d.Payload, c.d.Letter = "a", grave, []byte("event"), []byte("body")
+			c.d.Source = cloud.NewARN("lambda", scope, "function:f")
 			f.emit(c.d)
 			f.expect(23*time.Hour, c.want...)
 			if c.want != nil {
@@ -227,6 +231,16 @@ func TestDeadLetters(t *testing.T) {
 			f.expect(3 * time.Hour)
 			f.empty()
 		})
+	}
+}
+
+// A topic hands its messages to the dead letter queue as they were.
+func TestDeadLetterOfATopic(t *testing.T) {
+	s := &settlement{verdict: verdict{outcome: Outcome{Code: "C", Reason: "no"}}}
+	s.d.Source, s.d.Target = cloud.NewARN("sns", scope, "news"), queue
+	s.d.Attributes = map[string]Attribute{"a": {Type: "String", Value: "v"}}
+	if got := deadAttributes(s); len(got) != 1 || got["a"].Value != "v" {
+		t.Fatalf("%+v", got)
 	}
 }
 

@@ -29,7 +29,7 @@ var (
 func Unpack(r io.ReaderAt, size int64, dir string, limit int64) (int64, error) {
 	z, err := zip.NewReader(r, size)
 	if err != nil {
-		return 0, fmt.Errorf("%w (%v)", ErrNotZip, err)
+		return 0, fmt.Errorf("%w (%w)", ErrNotZip, err)
 	}
 	if len(z.File) > maxEntries {
 		return 0, fmt.Errorf("%w (%d entries)", ErrNotZip, len(z.File))
@@ -77,7 +77,7 @@ func unpackEntry(root *os.Root, f *zip.File, left int64) (int64, error) {
 func unpackFile(root *os.Root, name string, f *zip.File, left int64) (n int64, err error) {
 	src, err := f.Open()
 	if err != nil {
-		return 0, fmt.Errorf("%w (%v)", ErrNotZip, err)
+		return 0, fmt.Errorf("%w (%w)", ErrNotZip, err)
 	}
 	defer src.Close()
 	perm := fs.FileMode(0o644)
@@ -91,7 +91,7 @@ func unpackFile(root *os.Root, name string, f *zip.File, left int64) (n int64, e
 	defer func() { err = errors.Join(err, dst.Close()) }()
 	n, err = io.Copy(dst, io.LimitReader(src, left+1))
 	if err != nil {
-		return n, fmt.Errorf("%w (%v)", ErrNotZip, err)
+		return n, fmt.Errorf("%w (%w)", ErrNotZip, err)
 	}
 	if n > left {
 		return n, ErrUnzippedTooLarge
@@ -102,12 +102,12 @@ func unpackFile(root *os.Root, name string, f *zip.File, left int64) (n int64, e
 func unpackLink(root *os.Root, name string, f *zip.File) error {
 	src, err := f.Open()
 	if err != nil {
-		return fmt.Errorf("%w (%v)", ErrNotZip, err)
+		return fmt.Errorf("%w (%w)", ErrNotZip, err)
 	}
 	defer src.Close()
 	target, err := io.ReadAll(io.LimitReader(src, 4096))
 	if err != nil {
-		return fmt.Errorf("%w (%v)", ErrNotZip, err)
+		return fmt.Errorf("%w (%w)", ErrNotZip, err)
 	}
 	to := filepath.FromSlash(string(target))
 	if filepath.IsAbs(to) || !filepath.IsLocal(filepath.Join(filepath.Dir(name), to)) {

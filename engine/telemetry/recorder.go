@@ -280,7 +280,7 @@ func (r *recorder) gather(first item) []item {
 }
 
 func (r *recorder) commit(items []item) {
-	extracted := extract(items)
+	extracted := extract(items, r.o.Clock.Now())
 	var made *batch
 	err := r.o.Store.Update(context.Background(), func(tx store.Tx) error {
 		made = newBatch(tx)
@@ -308,11 +308,20 @@ func (r *recorder) commit(items []item) {
 	r.tidy()
 }
 
+// CloudWatch takes values from two weeks ago to two hours ahead (PutMetricData).
+const (
+	metricOldest = 14 * 24 * time.Hour
+	metricNewest = 2 * time.Hour
+)
+
 // extract reads the metrics in lines that are in the embedded metric format.
-func extract(items []item) (out []Metric) {
+func extract(items []item, now time.Time) (out []Metric) {
 	for _, it := range items {
 		for _, e := range it.events {
 			for _, m := range emf.Parse(e.Message) {
+				if m.Time.Before(now.Add(-metricOldest)) || m.Time.After(now.Add(metricNewest)) {
+					continue
+				}
 				out = append(out, Metric{
 					Scope: it.group.Scope, Namespace: m.Namespace, Name: m.Name, Dimensions: m.Dimensions, Unit: m.Unit, Time: m.Time, Values: m.Values,
 				})

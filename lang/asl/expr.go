@@ -64,7 +64,6 @@ type scope struct {
 	context  func() *jsonpath.Object
 	variable func(name string) (any, bool)
 	env      Env
-	field    string // the member that is being evaluated, for messages
 }
 
 // errNoVariable is given for a variable that nothing has assigned.

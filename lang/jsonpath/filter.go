@@ -1,6 +1,7 @@
 package jsonpath
 
 import (
+	"errors"
 	"regexp"
 	"strings"
 )
@@ -73,7 +74,7 @@ func (o operand) value(e *evaluation, item any) (any, bool, error) {
 	if err == nil {
 		return v, true, nil
 	}
-	if err == ErrTooMuch {
+	if errors.Is(err, ErrTooMuch) {
 		return nil, false, err
 	}
 	return nil, false, nil

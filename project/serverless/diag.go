@@ -1,6 +1,7 @@
 package serverless
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -194,7 +195,8 @@ func (ds *diagnostics) addErr(p Pos, err error) {
 	if err == nil {
 		return
 	}
-	if e, ok := err.(*Error); ok {
+	var e *Error
+	if errors.As(err, &e) {
 		for _, d := range e.Diagnostics {
 			ds.add(d.Severity, d.Pos, d.Hint, d.Message)
 		}

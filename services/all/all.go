@@ -5,6 +5,7 @@ import (
 	"sundog/cloud"
 	"sundog/services/apigateway"
 	"sundog/services/cloudformation"
+	"sundog/services/cloudwatch"
 	"sundog/services/dynamodb"
 	"sundog/services/events"
 	"sundog/services/iam"
@@ -15,6 +16,7 @@ import (
 	"sundog/services/sfn"
 	"sundog/services/sns"
 	"sundog/services/sqs"
+	"sundog/services/xray"
 )
 
 // Options are what single rooms need besides Deps.
@@ -45,6 +47,8 @@ func New(d room.Deps, o Options) House {
 	h.Rooms = []room.Room{
 		identity,
 		logs.New(d),
+		cloudwatch.New(d),
+		xray.New(d),
 		dynamodb.New(d),
 		s3.New(d),
 		sqs.New(d),

@@ -47,7 +47,10 @@ func (f front) Access(r *http.Request) ([]cloud.Access, error) {
 func (r *gatewayRoom) access(req *http.Request, a ref, path string) ([]cloud.Access, error) {
 	l, err := r.live(req.Context(), a)
 	if err != nil {
-		return nil, nil // answered as not found
+		if cloud.AsError(err).Kind == cloud.NotFound {
+			err = nil // answered as not found
+		}
+		return nil, err
 	}
 	x := &exchange{api: l, method: req.Method}
 	x.enter(path)
@@ -113,7 +116,12 @@ func (o *Own) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (r *gatewayRoom) serve(w http.ResponseWriter, req *http.Request, a ref, path string) {
 	l, err := r.live(req.Context(), a)
 	if err != nil {
-		send(w, message(http.StatusNotFound, "Not Found"))
+		out := message(http.StatusNotFound, "Not Found")
+		if cloud.AsError(err).Kind != cloud.NotFound {
+			r.d.Log.Error("api gateway cannot read its API", "api", a.API, "error", err)
+			out = message(http.StatusInternalServerError, "Internal Server Error")
+		}
+		send(w, out)
 		return
 	}
 	x := &exchange{

@@ -110,7 +110,7 @@ func valuesOf(l []api.AttributeValue) ([]ddbexpr.Value, error) {
 	return v.List, err
 }
 
-var yes, no = true, false
+var yes = true
 
 // attributes gives an item as the API shows it; nil for no item. The answer refers to the item.
 func attributes(it ddbexpr.Item) map[string]api.AttributeValue {

@@ -119,6 +119,9 @@ func (r *logsRoom) deleteGroup(ctx context.Context, in *api.DeleteLogGroupInput)
 	if _, err := r.record(ctx, n); err != nil {
 		return nil, err
 	}
+	if err := r.changeFilters(ctx, n, func([]filter) ([]filter, error) { return nil, nil }); err != nil {
+		return nil, err
+	}
 	if err := r.d.Telemetry.DeleteStream(ctx, n.group(), ""); err != nil {
 		return nil, err
 	}

@@ -26,8 +26,9 @@ type bench struct {
 // open starts the room; the fake gateway calls its operations.
 func open(t *testing.T) *bench {
 	k := servicetest.New(t)
-	rm := New(k.Deps)
-	b := &bench{Kit: k, r: &logsRoom{d: k.Deps}, room: rm, ctx: k.Context(), t: t}
+	r := build(k.Deps)
+	rm := r.room()
+	b := &bench{Kit: k, r: r, room: rm, ctx: k.Context(), t: t}
 	ops := map[string]cloud.Operation{}
 	for _, op := range rm.Operations {
 		ops[op.Name] = op

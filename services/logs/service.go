@@ -5,31 +5,43 @@ import (
 
 	api "sundog/api/logs"
 	"sundog/cloud"
+	"sundog/engine/telemetry"
 	"sundog/services/room"
 )
 
 const service = "logs"
 
 // logsRoom is the room.
-type logsRoom struct{ d room.Deps }
+type logsRoom struct {
+	d    room.Deps
+	feed feed
+}
 
 // New makes the room.
-func New(d room.Deps) room.Room {
+func New(d room.Deps) room.Room { return build(d).room() }
+
+func build(d room.Deps) *logsRoom {
 	r := &logsRoom{d: d}
+	r.feed.r, r.feed.filters = r, map[telemetry.LogGroup][]*filter{}
 	d.Timers.Handle(sweepTimer, r.sweep)
+	return r
+}
+
+func (r *logsRoom) room() room.Room {
 	return room.Room{
 		Service:    service,
 		Operations: r.operations(),
 		Refused:    refused,
 		Resources:  r.resources(),
 		Describe:   r.describe,
+		Start:      r.feed.start,
+		Close:      r.feed.close,
 	}
 }
 
 const (
 	insights      = "Logs Insights queries are not served; FilterLogEvents is"
 	destinations  = "cross-account destinations are not served"
-	subscriptions = "subscription filters are not served"
 	metricFilters = "metric filters are not served; metrics in the embedded metric format are"
 	policies      = "resource policies of CloudWatch Logs only let AWS's services write, which need none here"
 )
@@ -39,7 +51,6 @@ var refused = map[string]string{
 	"StartQuery": insights, "StopQuery": insights, "GetQueryResults": insights, "DescribeQueries": insights, "PutQueryDefinition": insights,
 	"DeleteQueryDefinition": insights, "DescribeQueryDefinitions": insights, "GetLogGroupFields": insights, "GetLogRecord": insights,
 	"PutDestination": destinations, "DeleteDestination": destinations, "DescribeDestinations": destinations, "PutDestinationPolicy": destinations,
-	"PutSubscriptionFilter": subscriptions, "DeleteSubscriptionFilter": subscriptions, "DescribeSubscriptionFilters": subscriptions,
 	"PutMetricFilter": metricFilters, "DeleteMetricFilter": metricFilters, "DescribeMetricFilters": metricFilters, "TestMetricFilter": metricFilters,
 	"PutResourcePolicy": policies, "DeleteResourcePolicy": policies, "DescribeResourcePolicies": policies,
 	"StartLiveTail": "live tail is not served; FilterLogEvents is",
@@ -52,6 +63,9 @@ func (r *logsRoom) operations() []cloud.Operation {
 		cloud.Op(service, api.DeleteLogGroupOp, r.deleteGroup, onGroup("DeleteLogGroup", func(in *api.DeleteLogGroupInput) *string { return in.LogGroupName })),
 		cloud.Op(service, api.DeleteLogStreamOp, r.deleteStream, accessDeleteStream),
 		cloud.Op(service, api.DeleteRetentionPolicyOp, r.deleteRetention, onGroup("DeleteRetentionPolicy", func(in *api.DeleteRetentionPolicyInput) *string { return in.LogGroupName })),
+		cloud.Op(service, api.DeleteSubscriptionFilterOp, r.deleteFilter, onGroup("DeleteSubscriptionFilter", func(in *api.DeleteSubscriptionFilterInput) *string { return in.LogGroupName })),
+		cloud.Op(service, api.DescribeSubscriptionFiltersOp, r.describeFilters, onGroup("DescribeSubscriptionFilters", func(in *api.DescribeSubscriptionFiltersInput) *string { return in.LogGroupName })),
+		cloud.Op(service, api.PutSubscriptionFilterOp, r.putFilter, onGroup("PutSubscriptionFilter", func(in *api.PutSubscriptionFilterInput) *string { return in.LogGroupName })),
 		cloud.Op(service, api.DescribeLogGroupsOp, r.describeGroups, onAll[api.DescribeLogGroupsInput]("DescribeLogGroups")),
 		cloud.Op(service, api.DescribeLogStreamsOp, r.describeStreams, accessDescribeStreams),
 		cloud.Op(service, api.FilterLogEventsOp, r.filterEvents, accessFilter),

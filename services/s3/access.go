@@ -74,7 +74,7 @@ func writing(acl, class, sealed *string) map[string][]string {
 	return keys
 }
 
-// put is what writing an object needs; setting its tags needs a permission of its own.
+// writes is what writing an object needs; setting its tags needs a permission of its own.
 func writes(bucket, key, acl, class, sealed, tagging *string) []cloud.Access {
 	a := objectARN(text(bucket), text(key))
 	out := []cloud.Access{{Action: "s3:PutObject", Resource: a, Keys: writing(acl, class, sealed)}}

@@ -2,7 +2,6 @@ package s3
 
 import (
 	"context"
-	"net/http"
 
 	api "sundog/api/s3"
 	"sundog/cloud"
@@ -87,7 +86,7 @@ func putACL(b *bucket, acl *string, list *api.AccessControlPolicy, grants ...*st
 }
 
 func (r *s3Room) getObjectACL(ctx context.Context, in *api.GetObjectAclInput) (*api.GetObjectAclOutput, error) {
-	b, _, _, err := r.resolve(ctx, asked{bucket: in.Bucket, owner: in.ExpectedBucketOwner, key: in.Key, version: in.VersionId, method: http.MethodGet})
+	b, _, _, err := r.resolve(ctx, asked{bucket: in.Bucket, owner: in.ExpectedBucketOwner, key: in.Key, version: in.VersionId, method: "GET"})
 	if err != nil {
 		return nil, err
 	}
@@ -95,7 +94,7 @@ func (r *s3Room) getObjectACL(ctx context.Context, in *api.GetObjectAclInput) (*
 }
 
 func (r *s3Room) putObjectACL(ctx context.Context, in *api.PutObjectAclInput) (*api.PutObjectAclOutput, error) {
-	b, _, _, err := r.resolve(ctx, asked{bucket: in.Bucket, owner: in.ExpectedBucketOwner, key: in.Key, version: in.VersionId, method: http.MethodPut})
+	b, _, _, err := r.resolve(ctx, asked{bucket: in.Bucket, owner: in.ExpectedBucketOwner, key: in.Key, version: in.VersionId, method: "PUT"})
 	if err != nil {
 		return nil, err
 	}

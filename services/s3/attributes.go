@@ -3,8 +3,8 @@ package s3
 import (
 	"context"
 	"encoding/json"
-	"net/http"
 	"slices"
+	"strings"
 
 	api "sundog/api/s3"
 	"sundog/engine/store"
@@ -27,7 +27,7 @@ func (r *s3Room) getObjectAttributes(ctx context.Context, in *api.GetObjectAttri
 		return nil, err
 	}
 	b, o, _, err := r.resolve(ctx, asked{
-		bucket: in.Bucket, owner: in.ExpectedBucketOwner, key: in.Key, version: in.VersionId, customerKey: in.SSECustomerAlgorithm, method: http.MethodGet,
+		bucket: in.Bucket, owner: in.ExpectedBucketOwner, key: in.Key, version: in.VersionId, customerKey: in.SSECustomerAlgorithm, method: "GET",
 	})
 	if err != nil {
 		return nil, err
@@ -44,7 +44,9 @@ func (r *s3Room) getObjectAttributes(ctx context.Context, in *api.GetObjectAttri
 		out.StorageClass = new(o.class())
 	}
 	if has("Checksum") && o.Sum.Value != "" {
-		s := o.Sum.sums()
+		sum := o.Sum
+		sum.Value, _, _ = strings.Cut(sum.Value, "-") // without the number of parts
+		s := sum.sums()
 		out.Checksum = &api.Checksum{
 			ChecksumCRC32: s.CRC32, ChecksumCRC32C: s.CRC32C, ChecksumCRC64NVME: s.CRC64NVME, ChecksumSHA1: s.SHA1, ChecksumSHA256: s.SHA256, ChecksumType: o.Sum.kind(),
 		}

@@ -63,7 +63,7 @@ func sumSize(algorithm string) int { return newHash(algorithm).Size() }
 // sums are the checksum members of an input or output.
 type sums struct{ CRC32, CRC32C, CRC64NVME, SHA1, SHA256 *string }
 
-// of gives the members of an output for a checksum.
+// sums gives the members of an output for a checksum.
 func (c checksum) sums() (s sums) {
 	if c.Value == "" {
 		return s

@@ -37,6 +37,9 @@ func (r *s3Room) completeMultipartUpload(ctx context.Context, in *api.CompleteMu
 		if o, err = assemble(tx, b, u, in, &w); err != nil {
 			return err
 		}
+		if err := overtaken(tx, b.Name, u, want); err != nil {
+			return err
+		}
 		if err := tx.Delete(uploadKey(b.Name, u.Key, u.Object.Seq, u.ID)); err != nil {
 			return err
 		}
@@ -56,6 +59,19 @@ func (r *s3Room) completeMultipartUpload(ctx context.Context, in *api.CompleteMu
 		ServerSideEncryption: o.Seal.algorithm(), SSEKMSKeyId: optional(o.Seal.Key), BucketKeyEnabled: o.Seal.bucketKey(), VersionId: o.shown(),
 		Expiration: expirationOf(b, o),
 	}, nil
+}
+
+// overtaken gives an error when the object that If-Match names was written after the upload began.
+func overtaken(rd store.Reader, bucket string, u *upload, want writeCondition) error {
+	if want.match == nil {
+		return nil
+	}
+	old, err := current(rd, bucket, u.Key)
+	if err == nil && old != nil && matches(*want.match, old.ETag) && old.Seq > u.Object.Seq {
+		err = fault(409, "ConditionalRequestConflict", "The conditional request cannot succeed due to a conflicting operation against this resource.").
+			With("Condition", "If-Match").With("Key", u.Key)
+	}
+	return err
 }
 
 // assemble makes the object of an upload's parts: their rows become pieces, those that are left out go.
@@ -113,20 +129,12 @@ func parts(rd store.Reader, bucket, id string) (map[int32]part, error) {
 
 // choose finds the parts that a CompleteMultipartUpload lists, and checks them.
 func choose(u *upload, there map[int32]part, list []api.CompletedPart) ([]part, error) {
+	if err := ascending(u, list); err != nil {
+		return nil, err
+	}
 	var out []part
-	last := int32(0)
 	for i, c := range list {
-		n := int32(0)
-		if c.PartNumber != nil {
-			n = *c.PartNumber
-		}
-		if n <= last {
-			if checkNumber(&n) != nil {
-				return nil, checkNumber(&n)
-			}
-			return nil, fault(400, "InvalidPartOrder", "The list of parts was not in ascending order. Parts must be ordered by part number.").With("UploadId", u.ID)
-		}
-		last = n
+		n := *c.PartNumber
 		p, ok := there[n]
 		etag := strings.Trim(text(c.ETag), `"`)
 		if !ok || etag != p.ETag {
@@ -142,6 +150,21 @@ func choose(u *upload, there map[int32]part, list []api.CompletedPart) ([]part, 
 		out = append(out, p)
 	}
 	return out, nil
+}
+
+// ascending checks the order of a list of parts.
+func ascending(u *upload, list []api.CompletedPart) error {
+	last := int32(0)
+	for _, c := range list {
+		if err := checkNumber(c.PartNumber); err != nil {
+			return err
+		}
+		if *c.PartNumber <= last {
+			return fault(400, "InvalidPartOrder", "The list of parts was not in ascending order. Parts must be ordered by part number.").With("UploadId", u.ID)
+		}
+		last = *c.PartNumber
+	}
+	return nil
 }
 
 // checkSum compares the checksum that the list has of a part; composite checksums need one for each.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -12,6 +11,7 @@ import (
 	api "sundog/api/s3"
 	"sundog/cloud"
 	"sundog/engine/blob"
+	"sundog/engine/store"
 )
 
 // copySource is what x-amz-copy-source names.
@@ -50,7 +50,7 @@ type origin struct {
 }
 
 func (r *s3Room) origin(ctx context.Context, s copySource, owner *string, c readCondition) (f origin, err error) {
-	f.bucket, f.object, _, err = r.resolve(ctx, asked{bucket: &s.bucket, owner: owner, key: &s.key, version: s.version, method: http.MethodGet})
+	f.bucket, f.object, _, err = r.resolve(ctx, asked{bucket: &s.bucket, owner: owner, key: &s.key, version: s.version, method: "GET"})
 	if cloud.IsCode(err, "MethodNotAllowed") {
 		return f, errRequest("The source of a copy request may not specifically refer to a delete marker by version id.")
 	}
@@ -96,6 +96,9 @@ func (r *s3Room) copyObject(ctx context.Context, in *api.CopyObjectInput) (*api.
 	if err := want.check(); err != nil {
 		return nil, err
 	}
+	if err := r.early(ctx, b.Name, text(in.Key), want); err != nil {
+		return nil, err
+	}
 	var o *object
 	c := readCondition{in.CopySourceIfMatch, in.CopySourceIfNoneMatch, in.CopySourceIfModifiedSince, in.CopySourceIfUnmodifiedSince}
 	f, id, d, err := r.transfer(ctx, func() (f origin, part span, i integrity, err error) {
@@ -122,12 +125,24 @@ func (r *s3Room) copyObject(ctx context.Context, in *api.CopyObjectInput) (*api.
 			ChecksumCRC32: sum.CRC32, ChecksumCRC32C: sum.CRC32C, ChecksumCRC64NVME: sum.CRC64NVME, ChecksumSHA1: sum.SHA1, ChecksumSHA256: sum.SHA256,
 		},
 		ServerSideEncryption: o.Seal.algorithm(), SSEKMSKeyId: optional(o.Seal.Key), BucketKeyEnabled: o.Seal.bucketKey(),
-		SSEKMSEncryptionContext: optional(o.Seal.Context), VersionId: o.shown(), Expiration: expirationOf(b, o),
+		SSEKMSEncryptionContext: optional(o.Seal.Context), VersionId: o.named(b), Expiration: expirationOf(b, o),
 	}
-	if f.object.Version != "" {
-		out.CopySourceVersionId = &f.object.Version
-	}
+	out.CopySourceVersionId = optional(f.object.Version)
 	return out, nil
+}
+
+// early judges the conditions of a write before its work is done; they are judged again when it is committed.
+func (r *s3Room) early(ctx context.Context, bucket, key string, want writeCondition) error {
+	if want == (writeCondition{}) {
+		return nil
+	}
+	return r.d.Store.View(ctx, func(rd store.Reader) error {
+		old, err := current(rd, bucket, key)
+		if err != nil {
+			return err
+		}
+		return want.judge(key, old)
+	})
 }
 
 func checkDirectives(in *api.CopyObjectInput) error {
@@ -151,6 +166,11 @@ func copiedAlgorithm(in *api.CopyObjectInput, source *object) *string {
 
 // copied makes the object that a copy of source becomes, but for its bytes.
 func copied(b *bucket, in *api.CopyObjectInput, s copySource, source *object) (*object, error) {
+	same := s.bucket == b.Name && s.key == text(in.Key) && s.version == nil
+	if same && text(in.MetadataDirective) != "REPLACE" && in.StorageClass == nil && in.WebsiteRedirectLocation == nil && in.ServerSideEncryption == nil &&
+		in.ChecksumAlgorithm == nil && in.BucketKeyEnabled == nil {
+		return nil, errRequest("This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, storage class, website redirect location or encryption attributes.")
+	}
 	o, err := newObject(b, &api.PutObjectInput{
 		Key: in.Key, ACL: in.ACL, GrantFullControl: in.GrantFullControl, GrantRead: in.GrantRead, GrantReadACP: in.GrantReadACP, GrantWriteACP: in.GrantWriteACP,
 		CacheControl: in.CacheControl, ContentDisposition: in.ContentDisposition, ContentEncoding: in.ContentEncoding, ContentLanguage: in.ContentLanguage,
@@ -169,11 +189,6 @@ func copied(b *bucket, in *api.CopyObjectInput, s copySource, source *object) (*
 	}
 	if text(in.TaggingDirective) != "REPLACE" {
 		o.Tags = source.Tags
-	}
-	same := s.bucket == b.Name && s.key == o.Key && s.version == nil
-	if same && text(in.MetadataDirective) != "REPLACE" && o.class() == source.class() && in.WebsiteRedirectLocation == nil && in.ServerSideEncryption == nil &&
-		in.ChecksumAlgorithm == nil && in.BucketKeyEnabled == nil {
-		return nil, errRequest("This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, storage class, website redirect location or encryption attributes.")
 	}
 	return o, nil
 }

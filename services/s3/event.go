@@ -106,18 +106,17 @@ func (r *s3Room) records(ctx context.Context, b *bucket, h happening, configurat
 		},
 	}
 	o := &rec.S3.Object
-	switch group, kind, _ := strings.Cut(h.event, ":"); {
-	case group == "ObjectCreated":
+	group, kind, _ := strings.Cut(h.event, ":")
+	switch group {
+	case "ObjectCreated":
 		o.Size, o.ETag = &h.object.Size, h.object.ETag
-	case group == "ObjectTagging":
+	case "ObjectTagging":
 		rec.EventVersion, o.ETag, o.Sequencer = "2.3", h.object.ETag, ""
-	case group == expiredEvents:
+	case expiredEvents:
 		rec.EventVersion = "2.3"
-		fallthrough
-	default:
-		if kind == "DeleteMarkerCreated" {
-			o.ETag = emptyETag
-		}
+	}
+	if kind == "DeleteMarkerCreated" {
+		o.ETag = emptyETag
 	}
 	return encode(map[string][]record{"Records": {rec}})
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"strconv"
 	"strings"
 
@@ -43,6 +42,18 @@ type span struct {
 	off, n  int64
 	partial bool
 	parts   int32
+	sum     checksum // of the part that was asked for by its number
+}
+
+// checksum is what an answer with this part of o states: the object's, or that of the part where parts have one of their own.
+func (s span) checksum(mode *string, o *object) checksum {
+	switch {
+	case !strings.EqualFold(text(mode), "ENABLED"):
+		return checksum{}
+	case s.n == o.Size && s.sum.Value == "":
+		return o.Sum
+	}
+	return s.sum
 }
 
 // contentRange is the header of a partial answer.
@@ -62,8 +73,8 @@ func parseRange(header string, size int64) (span, error) {
 		return all, nil
 	}
 	if from == "" {
-		n, err := strconv.ParseInt(to, 10, 64)
-		if err != nil || n < 0 {
+		n, ok := natural(to)
+		if !ok {
 			return all, nil
 		}
 		if n == 0 || size == 0 {
@@ -72,14 +83,14 @@ func parseRange(header string, size int64) (span, error) {
 		n = min(n, size)
 		return span{off: size - n, n: n, partial: true}, nil
 	}
-	first, err := strconv.ParseInt(from, 10, 64)
-	if err != nil || first < 0 {
+	first, ok := natural(from)
+	if !ok {
 		return all, nil
 	}
 	last := size - 1
 	if to != "" {
-		v, err := strconv.ParseInt(to, 10, 64)
-		if err != nil || v < first {
+		v, ok := natural(to)
+		if !ok || v < first {
 			return all, nil
 		}
 		last = min(last, v)
@@ -88,6 +99,11 @@ func parseRange(header string, size int64) (span, error) {
 		return all, errRange(header, size)
 	}
 	return span{off: first, n: last - first + 1, partial: true}, nil
+}
+
+func natural(s string) (int64, bool) {
+	n, err := strconv.ParseInt(s, 10, 64)
+	return n, err == nil && n >= 0
 }
 
 // extent gives the part of o that a range or part number names.
@@ -122,6 +138,10 @@ func partExtent(rd store.Reader, bucket string, o *object, number int32) (s span
 		}
 		if p.Number == number {
 			s.off, s.n, s.partial = p.Offset, p.Size, true
+			if o.Sum.Composite {
+				s.sum = p.Sum
+				s.sum.Composite = true
+			}
 		}
 		return nil
 	})
@@ -165,9 +185,12 @@ func getQuery(in *api.GetObjectInput) asked {
 	return asked{
 		bucket: in.Bucket, owner: in.ExpectedBucketOwner, key: in.Key, version: in.VersionId, header: in.Range, number: in.PartNumber,
 		condition:   readCondition{in.IfMatch, in.IfNoneMatch, in.IfModifiedSince, in.IfUnmodifiedSince},
-		customerKey: in.SSECustomerAlgorithm, method: http.MethodGet,
+		customerKey: in.SSECustomerAlgorithm, method: "GET",
 	}
 }
+
+// httpTime is the form of times in headers (RFC 9110, section 5.6.7).
+const httpTime = "Mon, 02 Jan 2006 15:04:05 GMT"
 
 // tries is how often a read begins anew when the object was replaced between finding and opening it.
 const tries = 10
@@ -200,13 +223,12 @@ func getOutput(in *api.GetObjectInput, b *bucket, o *object, s span, body io.Rea
 		StorageClass: optional(o.Class), PartsCount: s.count(), TagCount: o.tagCount(), Expiration: expirationOf(b, o),
 	}
 	if in.ResponseExpires != nil {
-		out.Expires = new(in.ResponseExpires.UTC().Format(http.TimeFormat))
+		out.Expires = new(in.ResponseExpires.UTC().Format(httpTime))
 	}
-	if text(in.ChecksumMode) == "ENABLED" && s.n == o.Size {
-		c := o.Sum.sums()
-		out.ChecksumCRC32, out.ChecksumCRC32C, out.ChecksumCRC64NVME, out.ChecksumSHA1, out.ChecksumSHA256 = c.CRC32, c.CRC32C, c.CRC64NVME, c.SHA1, c.SHA256
-		out.ChecksumType = o.Sum.kind()
-	}
+	sum := s.checksum(in.ChecksumMode, o)
+	c := sum.sums()
+	out.ChecksumCRC32, out.ChecksumCRC32C, out.ChecksumCRC64NVME, out.ChecksumSHA1, out.ChecksumSHA256 = c.CRC32, c.CRC32C, c.CRC64NVME, c.SHA1, c.SHA256
+	out.ChecksumType = sum.kind()
 	return out
 }
 
@@ -242,7 +264,7 @@ func (r *s3Room) headObject(ctx context.Context, in *api.HeadObjectInput) (*api.
 	b, o, s, err := r.resolve(ctx, asked{
 		bucket: in.Bucket, owner: in.ExpectedBucketOwner, key: in.Key, version: in.VersionId, header: in.Range, number: in.PartNumber,
 		condition:   readCondition{in.IfMatch, in.IfNoneMatch, in.IfModifiedSince, in.IfUnmodifiedSince},
-		customerKey: in.SSECustomerAlgorithm, method: http.MethodHead,
+		customerKey: in.SSECustomerAlgorithm, method: "HEAD",
 	})
 	if err != nil {
 		return nil, err
@@ -256,12 +278,11 @@ func (r *s3Room) headObject(ctx context.Context, in *api.HeadObjectInput) (*api.
 		StorageClass: optional(o.Class), PartsCount: s.count(), TagCount: o.tagCount(), Expiration: expirationOf(b, o),
 	}
 	if in.ResponseExpires != nil {
-		out.Expires = new(in.ResponseExpires.UTC().Format(http.TimeFormat))
+		out.Expires = new(in.ResponseExpires.UTC().Format(httpTime))
 	}
-	if text(in.ChecksumMode) == "ENABLED" && s.n == o.Size {
-		c := o.Sum.sums()
-		out.ChecksumCRC32, out.ChecksumCRC32C, out.ChecksumCRC64NVME, out.ChecksumSHA1, out.ChecksumSHA256 = c.CRC32, c.CRC32C, c.CRC64NVME, c.SHA1, c.SHA256
-		out.ChecksumType = o.Sum.kind()
-	}
+	sum := s.checksum(in.ChecksumMode, o)
+	c := sum.sums()
+	out.ChecksumCRC32, out.ChecksumCRC32C, out.ChecksumCRC64NVME, out.ChecksumSHA1, out.ChecksumSHA256 = c.CRC32, c.CRC32C, c.CRC64NVME, c.SHA1, c.SHA256
+	out.ChecksumType = sum.kind()
 	return out, nil
 }

@@ -188,7 +188,7 @@ func expirationOf(b *bucket, o *object) *string {
 	if !ok {
 		return nil
 	}
-	return new(`expiry-date="` + at.UTC().Format("Mon, 02 Jan 2006 15:04:05 GMT") + `", rule-id="` + escapeKey(id) + `"`)
+	return new(`expiry-date="` + at.UTC().Format(httpTime) + `", rule-id="` + escapeKey(id) + `"`)
 }
 
 // abortOf gives when a rule ends an upload, and the rule's id.

@@ -100,7 +100,7 @@ func (r *s3Room) listMultipartUploads(ctx context.Context, in *api.ListMultipart
 			return err
 		}
 		out = &api.ListMultipartUploadsOutput{
-			Bucket: &b.Name, KeyMarker: code(text(in.KeyMarker)), UploadIdMarker: new(text(in.UploadIdMarker)), Prefix: code(text(in.Prefix)),
+			Bucket: &b.Name, KeyMarker: code(text(in.KeyMarker)), UploadIdMarker: new(text(in.UploadIdMarker)), Prefix: coded(in.Prefix, code),
 			Delimiter: coded(in.Delimiter, code), MaxUploads: new(int32(limit)), EncodingType: in.EncodingType, IsTruncated: new(false),
 			NextKeyMarker: new(""), NextUploadIdMarker: new(""),
 		}
@@ -134,7 +134,7 @@ func listUploads(rd store.Reader, b *bucket, l listing, idMarker string, out *ap
 			return err
 		}
 		if len(out.Uploads)+len(prefixes) == l.limit {
-			out.IsTruncated, out.NextKeyMarker, out.NextUploadIdMarker = new(true), code(lastKey), &lastID
+			out.IsTruncated = new(true)
 			break
 		}
 		if g, ok := l.group(key); ok {
@@ -156,6 +156,7 @@ func listUploads(rd store.Reader, b *bucket, l listing, idMarker string, out *ap
 		}
 		out.Uploads = append(out.Uploads, entry)
 	}
+	out.NextKeyMarker, out.NextUploadIdMarker = code(lastKey), &lastID
 	out.CommonPrefixes = commonPrefixes(prefixes, code)
 	return it.Err()
 }

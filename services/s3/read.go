@@ -3,6 +3,7 @@ package s3
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"sync"
 
@@ -89,7 +90,7 @@ func (p *pieces) Read(b []byte) (int, error) {
 			}
 		}
 		n, err := p.now.Read(b)
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			err = p.now.Close()
 			p.now = nil
 		}

@@ -20,6 +20,12 @@ func (r *s3Room) resources() []room.ResourceType {
 				"BucketName", "NotificationConfiguration", "VersioningConfiguration", "Tags", "LifecycleConfiguration", "PublicAccessBlockConfiguration",
 				"OwnershipControls", "AccessControl", "BucketEncryption",
 			},
+			NoEffect: map[string]string{
+				"AccelerateConfiguration":          edges,
+				"AnalyticsConfigurations":          reporting,
+				"MetricsConfigurations":            reporting,
+				"IntelligentTieringConfigurations": tiers,
+			},
 			Attributes: []string{"Arn", "DomainName", "RegionalDomainName", "DualStackDomainName", "WebsiteURL"},
 			Create:     r.createBucketResource, Update: r.updateBucketResource, Delete: r.deleteBucketResource,
 		},

@@ -64,7 +64,7 @@ func testFailures(t *testing.T, open Open) {
 		tx.AfterCommit(func(store.Stamp) { t.Error("hook of a failed update ran") })
 		return boom
 	})
-	if err != boom {
+	if !errors.Is(err, boom) {
 		t.Fatalf("update: %v", err)
 	}
 	if got := get(t, s, key("a")); got != "-" {

@@ -56,7 +56,7 @@ func testModel(t *testing.T, open Open) {
 				return nil
 			})
 			switch {
-			case drop && err != errDrop || !drop && err != nil:
+			case drop && !errors.Is(err, errDrop) || !drop && err != nil:
 				t.Fatal(err)
 			case !drop:
 				m = own
