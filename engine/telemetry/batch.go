@@ -16,7 +16,7 @@ import (
 )
 
 // The tables, in shard 0 of the recorder's own store: "group" (group), "log" (group, time, arrival), "stream" (group, stream), "metric" (metric,
-// minute, unit), "hour" (metric, hour, unit), "metricid" (metric), "span" (trace, start, span), "trace" (start, trace), "root" (trace).
+// minute, unit), "hour" (metric, hour, unit), "metricid" (metric), "span" (trace, start, span), "trace" (arrival, trace), "root" (trace).
 func table(name string) store.Key { return store.K(0, "telemetry", name) }
 
 func groupKey(name string, g LogGroup) store.Key {
@@ -83,9 +83,10 @@ func decodeEvent(row []byte) (e LogEvent, err error) {
 
 // rootRow is what is known of a trace as a whole.
 type rootRow struct {
-	Start int64 // unix nanoseconds of the span that stands for the trace in lists
-	Root  bool  // that span has no parent that is recorded
-	Spans int
+	Arrived uint64 // order of the trace's first span among all traces: the clock can be taken back, this cannot
+	Start   int64  // unix nanoseconds of the span that stands for the trace in lists
+	Root    bool   // that span has no parent that is recorded
+	Spans   int
 }
 
 // maxSpans bounds the spans of one trace.
@@ -94,6 +95,7 @@ const maxSpans = 10_000
 // batch gathers the read-modify-write rows (groups, streams, rollups, traces) of one commit, so that each is written once.
 type batch struct {
 	tx      store.Tx
+	arrival func() uint64 // the next number in the order of arrival; only spans need it
 	groups  map[string]*GroupInfo
 	streams map[string]*StreamInfo
 	points  map[string]*Datapoint
@@ -218,14 +220,13 @@ func (b *batch) addSpan(s *Span) {
 		return
 	}
 	start, root := s.Start.UnixNano(), s.Parent == "" || s.Fields["entry"] != ""
+	if r.Spans == 0 {
+		b.traces++
+		r.Arrived = b.arrival()
+	}
 	if r.Spans == 0 || root && (!r.Root || start < r.Start) {
-		if r.Spans == 0 {
-			b.traces++
-		} else if err := b.tx.Delete(table("trace").U64(uint64(r.Start)).Str(s.Trace)); err != nil && b.err == nil {
-			b.err = err
-		}
 		r.Start, r.Root = start, root
-		b.put(table("trace").U64(uint64(start)).Str(s.Trace), s)
+		b.put(table("trace").U64(r.Arrived).Str(s.Trace), s)
 	}
 	r.Spans++
 	b.put(table("span").Str(s.Trace).U64(uint64(start)).Str(s.ID), s)

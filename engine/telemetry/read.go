@@ -105,19 +105,14 @@ func (r *recorder) Traces(ctx context.Context, q SpanQuery) (out []Span, err err
 	p := table("trace")
 	o := store.Prefix(p)
 	o.Reverse = true
-	if !q.From.IsZero() {
-		o.Lo = p.Clone().U64(uint64(q.From.UnixNano()))
-	}
-	if !q.To.IsZero() {
-		o.Hi = p.Clone().U64(uint64(q.To.UnixNano()))
-	}
 	if q.Limit == 0 {
 		q.Limit = 100
 	}
 	err = r.o.Store.View(ctx, func(rd store.Reader) error {
 		out = nil
 		return rows(rd, o, decodeJSON[Span], func(s Span) bool {
-			if q.Scope == (cloud.Scope{}) || s.Scope == q.Scope {
+			inTime := !s.Start.Before(q.From) && (q.To.IsZero() || s.Start.Before(q.To))
+			if inTime && (q.Scope == (cloud.Scope{}) || s.Scope == q.Scope) {
 				out = append(out, s)
 			}
 			return len(out) < q.Limit

@@ -284,6 +284,7 @@ func (r *recorder) commit(items []item) {
 	var made *batch
 	err := r.o.Store.Update(context.Background(), func(tx store.Tx) error {
 		made = newBatch(tx)
+		made.arrival = func() uint64 { return r.seq.Add(1) }
 		for _, it := range items {
 			made.add(it)
 		}
