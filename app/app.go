@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"sync"
@@ -20,6 +21,7 @@ import (
 	"sundog/engine/blob"
 	"sundog/engine/bus"
 	"sundog/engine/compute/process"
+	"sundog/engine/egress"
 	"sundog/engine/lane"
 	"sundog/engine/policy"
 	"sundog/engine/store"
@@ -57,6 +59,9 @@ type Options struct {
 	Warn       func(gateway.Missing)
 	Progress   func(string) // short lines about slow work
 	Spares     int          // pre-started runtimes; 0: 1, negative: none
+	// AllowPrivate lets the platform's own requests (subscriptions by HTTP) out to loopback and private addresses, EgressAllow to these ranges.
+	AllowPrivate bool
+	EgressAllow  []netip.Prefix
 }
 
 func (o Options) withDefaults() Options {
@@ -98,6 +103,7 @@ type Platform struct {
 	timers    *timer.Wheel
 	bus       *bus.Dispatcher
 	compute   *process.Driver
+	egress    *egress.HTTP
 	daemon    *xray.Daemon
 	servers   []*http.Server
 	stopped   sync.Once
@@ -171,8 +177,11 @@ func (p *Platform) build() error {
 	if err != nil {
 		return err
 	}
+	if err := p.openEgress(); err != nil {
+		return err
+	}
 	d := room.Deps{
-		Store: p.store, Blob: p.blob, Lanes: p.lanes, Bus: p.bus, Timers: p.timers, Telemetry: p.Telemetry, Compute: p.compute,
+		Store: p.store, Blob: p.blob, Lanes: p.lanes, Bus: p.bus, Timers: p.timers, Telemetry: p.Telemetry, Compute: p.compute, Egress: p.egress,
 		Clock: p.Clock, IDs: id, Log: p.o.Log, Caller: bound, Invoker: bound, Directory: bound, Identity: bound,
 	}
 	p.House = all.New(d, all.Options{Roots: p.root, Endpoint: p.Endpoint, CodeDir: filepath.Join(p.o.Data, "code")})
@@ -265,6 +274,9 @@ func (p *Platform) close() error {
 	}
 	if p.compute != nil {
 		errs = append(errs, p.compute.Close(ctx))
+	}
+	if p.egress != nil {
+		errs = append(errs, p.egress.Close())
 	}
 	if p.lanes != nil {
 		errs = append(errs, p.lanes.Close())

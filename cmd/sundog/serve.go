@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"os"
 	"path/filepath"
 
@@ -14,12 +15,13 @@ import (
 )
 
 type serveCommand struct {
-	Listen           string `default:"127.0.0.1:4566" help:"Address of the AWS endpoint."`
-	Data             string `default:"sundog-data" type:"path" help:"Folder of the data."`
-	Durability       string `enum:"sync,relaxed" default:"sync" help:"sync: every answer waits for the disk; relaxed: a power cut may lose 100 ms."`
-	AllowUnsandboxed bool   `help:"Run functions as plain processes."`
-	Region           string `default:"us-east-1" help:"The region of unsigned requests."`
-	Verbose          bool   `short:"v" help:"Show the platform's own log in detail."`
+	Listen           string         `default:"127.0.0.1:4566" help:"Address of the AWS endpoint."`
+	Data             string         `default:"sundog-data" type:"path" help:"Folder of the data."`
+	Durability       string         `enum:"sync,relaxed" default:"sync" help:"sync: every answer waits for the disk; relaxed: a power cut may lose 100 ms."`
+	AllowUnsandboxed bool           `help:"Run functions as plain processes."`
+	Region           string         `default:"us-east-1" help:"The region of unsigned requests."`
+	EgressAllow      []netip.Prefix `placeholder:"CIDR,..." help:"Private ranges that the platform's own requests (subscriptions by HTTP) may reach; public addresses may always be reached, link-local ones never."`
+	Verbose          bool           `short:"v" help:"Show the platform's own log in detail."`
 }
 
 // serveAccount is the account of a served platform.
@@ -42,7 +44,7 @@ func (c *serveCommand) Run(ctx context.Context) error {
 		level = slog.LevelDebug
 	}
 	p, err := app.Open(ctx, app.Options{
-		Data: c.Data, Durability: c.Durability, Listen: c.Listen, Enforce: true, Region: c.Region, Account: serveAccount,
+		Data: c.Data, Durability: c.Durability, Listen: c.Listen, Enforce: true, Region: c.Region, Account: serveAccount, EgressAllow: c.EgressAllow,
 		Roots: map[string]string{root.AccessKeyID: root.SecretAccessKey}, Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level})),
 	})
 	if err != nil {

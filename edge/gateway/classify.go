@@ -190,7 +190,11 @@ func (g *Gateway) classifyREST(r *http.Request, c *sigv4.Credential) (question, 
 			return q, nil
 		}
 	}
-	if q.service != nil {
+	if q.service != nil { // of this signing name, but another API may be meant
+		if s, name := g.unknownREST(r, signing); s != nil && !strings.Contains(name, " ") {
+			q.service, q.protocol, q.name = s, restProtocol(s), name
+			return q, nil
+		}
 		q.name = r.Method + " " + r.URL.Path
 		return q, nil
 	}

@@ -32,7 +32,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			err = e
 		}
 	}
-	q, qerr := g.classify(r, c)
+	q, qerr := g.classify(addressed(r, c), c)
 	id := g.o.IDs.UUID()
 	if err == nil {
 		err = qerr
@@ -74,7 +74,7 @@ func (g *Gateway) serveOperation(w http.ResponseWriter, r *http.Request, c *sigv
 	under, entry := g.trace(r, who.Parent)
 	call := g.call(r, who.Principal, c, id)
 	call.Trace = under.Under(cloud.NewSpanID(g.o.IDs))
-	err = g.answer(w, r, call, q, op, body)
+	err = g.answer(w, addressed(r, c), call, q, op, body)
 	var e *cloud.Error
 	if err != nil {
 		e = cloud.AsError(err)
@@ -266,17 +266,47 @@ func (g *Gateway) permitFront(r *http.Request, f any, call cloud.Call) error {
 	return err
 }
 
-// serveAdmin serves /_sundog/*, never to sandboxes or web pages of others.
+// serveAdmin serves /_sundog/*: root's signed requests only, never those of web pages of others or of sandboxes.
 func (g *Gateway) serveAdmin(w http.ResponseWriter, r *http.Request) {
-	if e := g.guard(r); e != nil {
-		http.Error(w, e.Message, e.Status)
-		return
-	}
 	if g.o.Admin == nil {
 		http.NotFound(w, r)
 		return
 	}
+	if err := g.permitAdmin(r); err != nil {
+		e := cloud.AsError(err)
+		status := e.Status
+		if status == 0 {
+			status = http.StatusForbidden
+		}
+		http.Error(w, e.Code+": "+e.Message, status)
+		return
+	}
 	g.o.Admin.ServeHTTP(w, r)
+}
+
+func (g *Gateway) permitAdmin(r *http.Request) error {
+	if e := g.guard(r); e != nil {
+		return e
+	}
+	c, err := sigv4.Parse(r)
+	if err != nil {
+		return err
+	}
+	body, err := readBody(r, defaultBodyLimit)
+	if err != nil {
+		return err
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	if c != nil {
+		who, err := g.verifier.Verify(r, c, body)
+		if err != nil {
+			return err
+		}
+		if who.Principal.Kind == cloud.Root && who.Principal.Environment == "" {
+			return nil
+		}
+	}
+	return cloud.Errorf(cloud.Denied, "AccessDenied", "Admin calls must be signed with the root key.").WithStatus(http.StatusForbidden)
 }
 
 // recorder remembers the status of an answer.

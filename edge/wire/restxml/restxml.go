@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"reflect"
 	"strconv"
+	"strings"
 
 	"sundog/cloud"
 	"sundog/cloud/schema"
@@ -96,6 +97,7 @@ func (Protocol) Encode(w http.ResponseWriter, r *http.Request, op *schema.Operat
 		return nil
 	}
 	status := wire.EncodeHeaders(p, v, h)
+	lowerMetadata(h)
 	if status == 0 {
 		status = m.Status
 	}
@@ -116,6 +118,16 @@ func (Protocol) Encode(w http.ResponseWriter, r *http.Request, op *schema.Operat
 		return eventstream.Serve(w, r, f.Member.Shape, fv.Interface().(schema.EventStream), nil, "")
 	}
 	return encodePayload(w, op.Service, status, f, fv)
+}
+
+// lowerMetadata writes the names of S3's user metadata in lower case, as S3 does: clients take the keys from the names as they are.
+func lowerMetadata(h http.Header) {
+	for name, values := range h {
+		if strings.HasPrefix(name, "X-Amz-Meta-") {
+			delete(h, name)
+			h[strings.ToLower(name)] = values
+		}
+	}
 }
 
 // document writes an output without payload member. S3's GetBucketLocation has a root element that is its only member.
