@@ -9,6 +9,7 @@ import (
 	"sundog/cloud"
 	"sundog/engine/store"
 	"sundog/engine/telemetry"
+	"sundog/internal/recent"
 )
 
 const (
@@ -53,8 +54,9 @@ type Dispatcher struct {
 	mu       sync.Mutex
 	started  bool
 	closed   bool
-	known    map[string]*entry // unordered deliveries in memory, by name
-	removed  map[string]bool   // names that left known during the running scan; nil: none runs
+	known    map[string]*entry         // unordered deliveries in memory, by name
+	early    *recent.Map[string, bool] // names that a scan found and that are over; see arrive
+	removed  map[string]bool           // names that left known during the running scan; nil: none runs
 	bytes    int
 	groups   map[string]*group // groups in memory, by key
 	targets  map[cloud.ARN]*target
@@ -83,7 +85,7 @@ func New(o Options) *Dispatcher {
 	if o.Total == 0 {
 		o.Total = 1024
 	}
-	b := &Dispatcher{o: o, known: map[string]*entry{}, groups: map[string]*group{}, targets: map[cloud.ARN]*target{}}
+	b := &Dispatcher{o: o, known: map[string]*entry{}, groups: map[string]*group{}, targets: map[cloud.ARN]*target{}, early: recent.New[string, bool](4096)}
 	b.ctx, b.cancel = context.WithCancel(context.Background())
 	return b
 }
@@ -146,12 +148,13 @@ func (b *Dispatcher) Close() error {
 // entry is a delivery in memory.
 type entry struct {
 	stored
-	shard  store.Shard
-	at     int64     // under which it waits; 0 in a group
-	index  store.Key // its row in the due or group table
-	group  *group
-	gone   bool // cancelled, or its body is not there
-	parked bool // waited as its group's head: it may have been cancelled since
+	shard   store.Shard
+	at      int64     // under which it waits; 0 in a group
+	index   store.Key // its row in the due or group table
+	group   *group
+	scanned bool // found in the store by a scan
+	gone    bool // cancelled, or its body is not there
+	parked  bool // waited as its group's head: it may have been cancelled since
 }
 
 func name(s store.Shard, id string) string { return string(rune(s)) + id }
@@ -175,12 +178,20 @@ func (b *Dispatcher) arrive(e *entry) {
 		b.noticeGroup(e.shard, groupKey(e.shard, e.Target, e.OrderKey), e.Target)
 	case e.at > b.o.Clock.Now().UnixNano():
 		b.notice(e.shard, e.at)
+	case b.wasEarly(e):
+		// A scan can find a delivery before its commit is told of here, and it can be over by then. What is there shows another scan.
+		b.goScan([]store.Shard{e.shard}, nil)
 	case b.room():
 		b.load(e)
 	default:
 		b.spilt[e.shard] = true
 		b.refill()
 	}
+}
+
+func (b *Dispatcher) wasEarly(e *entry) bool {
+	_, over := b.early.Get(name(e.shard, e.ID))
+	return over
 }
 
 func (b *Dispatcher) room() bool { return len(b.known) < maxKnown && b.bytes < maxBytes }

@@ -109,6 +109,7 @@ func (b *Dispatcher) scanDue(s store.Shard) error {
 	defer b.mu.Unlock()
 	for _, e := range all {
 		if !b.removed[name(s, e.ID)] { // else it was settled after the snapshot
+			e.scanned = true
 			b.load(e)
 		}
 	}

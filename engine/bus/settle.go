@@ -171,6 +171,9 @@ func (b *Dispatcher) settled(batch []*settlement) {
 		if b.removed != nil {
 			b.removed[n] = true
 		}
+		if s.entry.scanned {
+			b.early.Put(n, true)
+		}
 		b.bytes -= len(s.d.Payload)
 		b.release()
 	}

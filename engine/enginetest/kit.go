@@ -12,6 +12,7 @@ import (
 	"sundog/engine/blob"
 	blobmem "sundog/engine/blob/mem"
 	"sundog/engine/bus"
+	"sundog/engine/egress/egresstest"
 	"sundog/engine/lane"
 	"sundog/engine/store"
 	"sundog/engine/store/mem"
@@ -33,6 +34,8 @@ type Kit struct {
 	Blob   blob.Store
 	Clock  *clock.Manual
 	IDs    cloud.IDs
+	// Egress plays the outside.
+	Egress *egresstest.Fake
 	Log    *slog.Logger
 	// Telemetry has a store of its own.
 	Telemetry telemetry.Recorder
@@ -54,7 +57,7 @@ func New(t testing.TB) *Kit {
 func Over(t testing.TB, s store.Store, c *clock.Manual, g cloud.IDs) *Kit {
 	t.Helper()
 	log := slog.New(slog.NewTextHandler(testWriter{t}, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	k := &Kit{Store: s, Clock: c, IDs: g, Log: log, Blob: blobmem.New(g), t: t}
+	k := &Kit{Store: s, Clock: c, IDs: g, Log: log, Blob: blobmem.New(g), Egress: &egresstest.Fake{}, t: t}
 	k.Lanes = lane.New(s, log)
 	side := mem.New()
 	k.Telemetry = telemetry.New(telemetry.Options{Store: side, Clock: c, Log: log})
