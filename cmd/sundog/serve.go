@@ -20,7 +20,7 @@ type serveCommand struct {
 	Durability       string         `enum:"sync,relaxed" default:"sync" help:"sync: every answer waits for the disk; relaxed: a power cut may lose 100 ms."`
 	AllowUnsandboxed bool           `help:"Run functions as plain processes."`
 	Region           string         `default:"us-east-1" help:"The region of unsigned requests."`
-	EgressAllow      []netip.Prefix `placeholder:"CIDR,..." help:"Private ranges that the platform's own requests (subscriptions by HTTP) may reach; public addresses may always be reached, link-local ones never."`
+	EgressAllow      []netip.Prefix `placeholder:"CIDR" help:"Private ranges that the platform's own requests (subscriptions by HTTP) may reach; public addresses may always be reached, link-local ones never."`
 	Verbose          bool           `short:"v" help:"Show the platform's own log in detail."`
 }
 

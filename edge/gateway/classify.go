@@ -137,12 +137,30 @@ func (g *Gateway) classifyQuery(r *http.Request, c *sigv4.Credential) (q questio
 	if q.service == nil {
 		q.service = g.targets.byVersion[form.Get("Version")]
 	}
+	if q.service == nil && c == nil && !form.Has("Version") {
+		q.service = g.onlyService(q.name)
+	}
 	if q.service == nil {
 		q.service = g.unknown("", c, wire.QueryName)
 		return q, true, nil
 	}
 	q.schema = g.schemaOf(q.service, q.name)
 	return q, true, nil
+}
+
+// onlyService finds the service of an action that only one has: links in messages (to confirm a subscription, to unsubscribe) name no version.
+// nil when there is none, or more than one.
+func (g *Gateway) onlyService(action string) (only *schema.Service) {
+	for id, s := range g.targets.services {
+		if !s.Speaks(wire.QueryName) || g.operation(id, action) == nil {
+			continue
+		}
+		if only != nil {
+			return nil
+		}
+		only = s
+	}
+	return only
 }
 
 // queryValues reads single values of a form without parsing it whole.

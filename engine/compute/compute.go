@@ -48,8 +48,21 @@ type Invocation struct {
 	Trace         cloud.Trace
 	Started       func(Start)   // called once, before Log, when an environment has the invocation, or failed to come up for it; nil: nobody
 	Log           func(LogLine) // called in order, from one goroutine at a time
-	Out           io.Writer     // streamed response; nil: buffered
+	Out           io.Writer     // streamed response, perhaps a Begun; nil: buffered
 	Tenant        string
+}
+
+// Begun is an Invocation.Out that wants to know, before the first byte, that the response is streamed, and of what media type it is.
+type Begun interface {
+	io.Writer
+	Begin(contentType string)
+}
+
+// Begin tells the invocation's Out that a streamed response begins, if it wants to know.
+func (i *Invocation) Begin(contentType string) {
+	if b, ok := i.Out.(Begun); ok {
+		b.Begin(contentType)
+	}
 }
 
 // Start tells in which environment an invocation runs.

@@ -11,6 +11,7 @@ import (
 
 	api "sundog/api/apigatewayv2"
 	"sundog/cloud"
+	"sundog/lang/httpevent"
 	"sundog/services/servicetest"
 )
 
@@ -85,7 +86,7 @@ func TestRequest(t *testing.T) {
 		if res.StatusCode != 201 || res.Header.Get("x-route") != c.route || res.Header.Get("Set-Cookie") != "a=b" {
 			t.Fatalf("%s %s: %d %v", c.method, c.path, res.StatusCode, res.Header)
 		}
-		var e eventV2
+		var e httpevent.Event
 		if err := json.NewDecoder(res.Body).Decode(&e); err != nil {
 			t.Fatal(err)
 		}

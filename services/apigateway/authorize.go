@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"sundog/cloud"
+	"sundog/lang/httpevent"
 	"sundog/lang/policydoc"
 )
 
@@ -51,7 +52,7 @@ func (x *exchange) identitySources() ([]string, bool) {
 		case strings.HasPrefix(name, "header."):
 			v = x.headerFold(strings.TrimPrefix(name, "header."))
 		case strings.HasPrefix(name, "querystring."):
-			v = x.query().Get(strings.TrimPrefix(name, "querystring."))
+			v = httpevent.Query(x.rawQuery).Get(strings.TrimPrefix(name, "querystring."))
 		case kind == "context":
 			v = map[string]string{"routeKey": x.route.key.text, "stage": x.stage, "httpMethod": x.method, "path": x.path, "identity.sourceIp": x.ip}[name]
 		case kind == "stageVariables":
@@ -132,7 +133,7 @@ func (r *gatewayRoom) ask(ctx context.Context, x *exchange, sources []string) (v
 		e.Type, e.MethodArn, e.IdentitySource = "REQUEST", x.arn(), strings.Join(sources, ",")
 		payload, err = json.Marshal(e)
 	} else {
-		e := x.v2()
+		e := x.request().Event()
 		e.Type, e.RouteArn, e.IdentitySource = "REQUEST", x.arn(), sources
 		payload, err = json.Marshal(e)
 	}

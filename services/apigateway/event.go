@@ -1,12 +1,11 @@
 package apigateway
 
 import (
-	"encoding/base64"
 	"encoding/json"
-	"net/url"
 	"strings"
 	"time"
-	"unicode/utf8"
+
+	"sundog/lang/httpevent"
 )
 
 // exchange is one request on its way through an API. front.go fills it from the connection; nothing here knows HTTP's types.
@@ -31,106 +30,13 @@ type exchange struct {
 	identity any // requestContext.authorizer
 }
 
-type eventV2 struct {
-	Version               string            `json:"version"`
-	Type                  string            `json:"type,omitempty"` // authorizers: REQUEST
-	RouteArn              string            `json:"routeArn,omitempty"`
-	IdentitySource        []string          `json:"identitySource,omitempty"`
-	RouteKey              string            `json:"routeKey"`
-	RawPath               string            `json:"rawPath"`
-	RawQueryString        string            `json:"rawQueryString"`
-	Cookies               []string          `json:"cookies,omitempty"`
-	Headers               map[string]string `json:"headers"`
-	QueryStringParameters map[string]string `json:"queryStringParameters,omitempty"`
-	RequestContext        contextV2         `json:"requestContext"`
-	Body                  *string           `json:"body,omitempty"`
-	PathParameters        map[string]string `json:"pathParameters,omitempty"`
-	IsBase64Encoded       *bool             `json:"isBase64Encoded,omitempty"`
-	StageVariables        map[string]string `json:"stageVariables,omitempty"`
-}
-
-type contextV2 struct {
-	AccountID    string `json:"accountId"`
-	APIID        string `json:"apiId"`
-	Authorizer   any    `json:"authorizer,omitempty"`
-	DomainName   string `json:"domainName"`
-	DomainPrefix string `json:"domainPrefix"`
-	HTTP         struct {
-		Method    string `json:"method"`
-		Path      string `json:"path"`
-		Protocol  string `json:"protocol"`
-		SourceIP  string `json:"sourceIp"`
-		UserAgent string `json:"userAgent"`
-	} `json:"http"`
-	RequestID string `json:"requestId"`
-	RouteKey  string `json:"routeKey"`
-	Stage     string `json:"stage"`
-	Time      string `json:"time"`
-	TimeEpoch int64  `json:"timeEpoch"`
-}
-
-// v2 is the event of payload format 2.0 (Developer Guide, "Create AWS Lambda proxy integrations for HTTP APIs").
-func (x *exchange) v2() eventV2 {
-	e := eventV2{
-		Version: "2.0", RouteKey: x.route.key.text, RawPath: x.rawPath, RawQueryString: x.rawQuery, Headers: map[string]string{},
+// request is the exchange as payload format 2.0 knows it.
+func (x *exchange) request() *httpevent.Request {
+	return &httpevent.Request{
+		Account: x.api.Account, API: x.api.API, RouteKey: x.route.key.text, Stage: x.stage, Method: x.method, Path: x.rawPath, RawQuery: x.rawQuery, Host: x.host,
+		Protocol: x.protocol, SourceIP: x.ip, UserAgent: x.agent, ID: x.id, Time: x.time, Header: x.header, Body: x.body, Authorizer: x.identity,
 		PathParameters: x.vars, StageVariables: x.api.stages[x.stage].StageVariables,
 	}
-	for n, vs := range x.header {
-		if n == "Cookie" {
-			for _, v := range vs {
-				for c := range strings.SplitSeq(v, "; ") {
-					e.Cookies = append(e.Cookies, c)
-				}
-			}
-			continue
-		}
-		e.Headers[strings.ToLower(n)] = strings.Join(vs, ",")
-	}
-	for k, vs := range x.query() {
-		if e.QueryStringParameters == nil {
-			e.QueryStringParameters = map[string]string{}
-		}
-		e.QueryStringParameters[k] = strings.Join(vs, ",")
-	}
-	c := &e.RequestContext
-	c.AccountID, c.APIID, c.DomainName, c.RequestID, c.RouteKey, c.Stage = x.api.Account, x.api.API, x.host, x.id, e.RouteKey, x.stage
-	c.DomainPrefix, _, _ = strings.Cut(x.host, ".")
-	c.HTTP.Method, c.HTTP.Path, c.HTTP.Protocol, c.HTTP.SourceIP, c.HTTP.UserAgent = x.method, x.rawPath, x.protocol, x.ip, x.agent
-	c.Time, c.TimeEpoch = x.time.UTC().Format("02/Jan/2006:15:04:05 -0700"), x.time.UnixMilli()
-	c.Authorizer = x.identity
-	return e
-}
-
-// payloadV2 is the event with its body.
-func (x *exchange) payloadV2() ([]byte, error) {
-	e := x.v2()
-	body, encoded := x.text()
-	e.Body, e.IsBase64Encoded = body, &encoded
-	return json.Marshal(e)
-}
-
-func (x *exchange) query() url.Values {
-	q, err := url.ParseQuery(x.rawQuery)
-	if err != nil {
-		q = url.Values{} // a query that cannot be parsed stays in rawQueryString
-	}
-	return q
-}
-
-// text gives the body as the event has it: text types as they are, others in base64; nil when there is none.
-func (x *exchange) text() (body *string, encoded bool) {
-	if len(x.body) == 0 {
-		return nil, false
-	}
-	kind, _, _ := strings.Cut(strings.ToLower(x.first("Content-Type")), ";")
-	kind = strings.TrimSpace(kind)
-	isText := strings.HasPrefix(kind, "text/") || kind == "application/json" || kind == "application/javascript" || kind == "application/xml" || kind == ""
-	if isText && x.first("Content-Encoding") == "" && utf8.Valid(x.body) {
-		s := string(x.body)
-		return &s, false
-	}
-	s := base64.StdEncoding.EncodeToString(x.body)
-	return &s, true
 }
 
 func (x *exchange) first(header string) string {
@@ -191,7 +97,7 @@ func (x *exchange) v1() eventV1 {
 	for n, vs := range x.header {
 		e.Headers[n] = vs[len(vs)-1]
 	}
-	if q := x.query(); len(q) > 0 {
+	if q := httpevent.Query(x.rawQuery); len(q) > 0 {
 		e.Query, e.MultiValueQuery = map[string]string{}, q
 		for k, vs := range q {
 			e.Query[k] = vs[len(vs)-1]
@@ -201,7 +107,7 @@ func (x *exchange) v1() eventV1 {
 	c.AccountID, c.APIID, c.DomainName, c.RequestID, c.ExtendedRequestID, c.Stage = x.api.Account, x.api.API, x.host, x.id, x.id, x.stage
 	c.DomainPrefix, _, _ = strings.Cut(x.host, ".")
 	c.HTTPMethod, c.Path, c.Protocol, c.ResourcePath = x.method, x.rawPath, x.protocol, resource
-	c.RequestTime, c.RequestTimeEpoch = x.time.UTC().Format("02/Jan/2006:15:04:05 -0700"), x.time.UnixMilli()
+	c.RequestTime, c.RequestTimeEpoch = x.time.UTC().Format(httpevent.TimeFormat), x.time.UnixMilli()
 	c.Identity = map[string]any{"sourceIp": x.ip, "userAgent": x.agent, "accessKey": nil, "accountId": nil, "caller": nil, "user": nil, "userArn": nil}
 	c.Authorizer = x.identity
 	return e
@@ -209,7 +115,7 @@ func (x *exchange) v1() eventV1 {
 
 func (x *exchange) payloadV1() ([]byte, error) {
 	e := x.v1()
-	e.Body, e.IsBase64Encoded = x.text()
+	e.Body, e.IsBase64Encoded = httpevent.Text(x.header, x.body)
 	return json.Marshal(e)
 }
 

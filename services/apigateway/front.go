@@ -12,6 +12,7 @@ import (
 
 	"sundog/cloud"
 	"sundog/engine/telemetry"
+	"sundog/lang/httpevent"
 )
 
 // pathPrefix is where every API answers on the platform's own endpoint: prefix, API id, then the stage (but $default) and the path.
@@ -205,7 +206,7 @@ func principal(x *exchange, resource string) cloud.Principal {
 }
 
 func (r *gatewayRoom) invoke(ctx context.Context, x *exchange) answer {
-	payload, err := x.payloadV2()
+	payload, err := x.request().Payload()
 	if x.route.payload == "1.0" {
 		payload, err = x.payloadV1()
 	}
@@ -287,7 +288,7 @@ func (r *gatewayRoom) accessLog(x *exchange, a answer, ms float64) {
 	}
 	line := strings.NewReplacer(
 		"$context.requestId", x.id, "$context.identity.sourceIp", x.ip, "$context.requestTimeEpoch", strconv.FormatInt(x.time.UnixMilli(), 10),
-		"$context.requestTime", x.time.UTC().Format("02/Jan/2006:15:04:05 -0700"), "$context.httpMethod", x.method, "$context.routeKey", key,
+		"$context.requestTime", x.time.UTC().Format(httpevent.TimeFormat), "$context.httpMethod", x.method, "$context.routeKey", key,
 		"$context.path", x.rawPath, "$context.status", strconv.Itoa(a.status), "$context.protocol", x.protocol, "$context.responseLength", strconv.Itoa(len(a.body)),
 		"$context.responseLatency", strconv.Itoa(int(ms)), "$context.integrationErrorMessage", dash(a.fault), "$context.error.message", dash(a.fault),
 		"$context.stage", x.stage, "$context.apiId", x.api.API, "$context.domainName", x.host, "$context.identity.userAgent", x.agent,

@@ -47,15 +47,11 @@ func (a *Admin) Mount(ctx context.Context, name, dir string, layers ...string) (
 			return nil, fmt.Errorf("lambda: %s is no folder that can be mounted", dir)
 		}
 	}
-	old, released := a.r.mounts.set(f.arn(), dir, layers)
+	released = a.r.mounts.set(f.arn(), dir, layers)
 	if p == nil {
 		return released, nil
 	}
-	if id := environmentID(f, latest, p.main.Tag); old != "" {
-		a.r.d.Compute.Drop(id + "#" + old)
-	} else {
-		a.r.d.Compute.Drop(id)
-	}
+	a.r.drop(f, *p.main)
 	return released, nil
 }
 
@@ -88,8 +84,8 @@ type mount struct {
 	over     chan struct{}
 }
 
-// set replaces a mount; old is the tag of the one before, released is closed when its last call is over.
-func (m *mounts) set(a cloud.ARN, dir string, layers []string) (old string, released <-chan struct{}) {
+// set replaces a mount; released is closed when the last call on the one before is over.
+func (m *mounts) set(a cloud.ARN, dir string, layers []string) (released <-chan struct{}) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	before := m.by[a]
@@ -104,11 +100,11 @@ func (m *mounts) set(a cloud.ARN, dir string, layers []string) (old string, rele
 	if before == nil {
 		done := make(chan struct{})
 		close(done)
-		return "", done
+		return done
 	}
 	before.gone = true
 	before.settle()
-	return before.tag, before.over
+	return before.over
 }
 
 // settle closes over when nobody uses a mount that is gone.

@@ -5,15 +5,10 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
-	"path/filepath"
-	"sync"
 
 	"sundog/cloud"
 	"sundog/engine/compute"
@@ -40,6 +35,8 @@ type pack struct {
 	size int64
 }
 
+func (p pack) build() (b build) { b.setCode(p); return b }
+
 // fetch reads a package, checks that it can be unpacked, and keeps it as a blob. Without a place to unpack it is checked there and then.
 func (r *lambdaRoom) fetch(ctx context.Context, s source) (pack, error) {
 	if s.image != nil {
@@ -58,7 +55,10 @@ func (r *lambdaRoom) fetch(ctx context.Context, s source) (pack, error) {
 		return pack{}, errParameter("Please provide a source for function code.")
 	}
 	sum := sha256.Sum256(data)
-	if _, err := r.code.unpack(sum, func() (io.ReaderAt, int64, error) { return bytes.NewReader(data), int64(len(data)), nil }); err != nil {
+	_, release, err := r.code.use(sum, func() (io.ReaderAt, int64, error) { return bytes.NewReader(data), int64(len(data)), nil })
+	r.code.want(sum)
+	defer release()
+	if err != nil {
 		if errors.Is(err, compute.ErrNotZip) {
 			return pack{}, errParameter("%v", compute.ErrNotZip)
 		}
@@ -111,65 +111,13 @@ func (r *lambdaRoom) fromBucket(ctx context.Context, s source) ([]byte, error) {
 	return data, err
 }
 
-// codeStore unpacks packages once each, into folders named by their hash.
-type codeStore struct {
-	dir string
-	mu  sync.Mutex
-	at  map[[32]byte]*sync.Mutex
-}
-
-func (c *codeStore) lock(sum [32]byte) *sync.Mutex {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.at == nil {
-		c.at = map[[32]byte]*sync.Mutex{}
+// codeDir gives the folder of a package that was taken in, unpacking it again when it is gone. The folder stays until release.
+func (r *lambdaRoom) codeDir(ctx context.Context, blob, hash string) (dir string, release func(), err error) {
+	sum, ok := sumOf(hash)
+	if !ok {
+		return "", func() {}, fmt.Errorf("lambda: package %s has the hash %q", blob, hash)
 	}
-	if c.at[sum] == nil {
-		c.at[sum] = new(sync.Mutex)
-	}
-	return c.at[sum]
-}
-
-// unpack gives the folder of a package, which open reads when it is not there yet.
-func (c *codeStore) unpack(sum [32]byte, open func() (io.ReaderAt, int64, error)) (string, error) {
-	mu := c.lock(sum)
-	mu.Lock()
-	defer mu.Unlock()
-	dir := filepath.Join(c.dir, codeBlobDir, hex.EncodeToString(sum[:]))
-	if _, err := os.Stat(dir); err == nil {
-		return dir, nil
-	}
-	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
-		return "", err
-	}
-	tmp, err := os.MkdirTemp(filepath.Dir(dir), "new-")
-	if err != nil {
-		return "", err
-	}
-	defer os.RemoveAll(tmp)
-	r, size, err := open()
-	if err != nil {
-		return "", err
-	}
-	if _, err := compute.Unpack(r, size, tmp, compute.MaxUnzipped); err != nil {
-		return "", err
-	}
-	if err := os.Chmod(tmp, 0o755); err != nil {
-		return "", err
-	}
-	if err := os.Rename(tmp, dir); err != nil && !errors.Is(err, fs.ErrExist) {
-		return "", err
-	}
-	return dir, nil
-}
-
-// codeDir gives the folder of a package that was taken in, unpacking it again when it is gone.
-func (r *lambdaRoom) codeDir(ctx context.Context, blob, hash string) (string, error) {
-	raw, err := base64.StdEncoding.DecodeString(hash)
-	if err != nil || len(raw) != 32 {
-		return "", fmt.Errorf("lambda: package %s has the hash %q", blob, hash)
-	}
-	return r.code.unpack([32]byte(raw), func() (io.ReaderAt, int64, error) {
+	return r.code.use(sum, func() (io.ReaderAt, int64, error) {
 		b, err := r.d.Blob.Open(ctx, blob, 0, -1)
 		if err != nil {
 			return nil, 0, err
@@ -178,4 +126,13 @@ func (r *lambdaRoom) codeDir(ctx context.Context, blob, hash string) (string, er
 		data, err := io.ReadAll(b)
 		return bytes.NewReader(data), int64(len(data)), err
 	})
+}
+
+// sumOf reads a CodeSha256.
+func sumOf(hash string) (sum [32]byte, ok bool) {
+	raw, err := base64.StdEncoding.DecodeString(hash)
+	if err != nil || len(raw) != len(sum) {
+		return sum, false
+	}
+	return [32]byte(raw), true
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"maps"
 	"regexp"
+	goruntime "runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -55,8 +56,8 @@ func (r *lambdaRoom) apply(ctx context.Context, f ref, c *api.FunctionConfigurat
 			return err
 		}
 		c.Environment = &api.EnvironmentResponse{Variables: s.Environment.Variables}
-		if len(s.Environment.Variables) == 0 {
-			c.Environment = nil
+		if s.Environment.Variables == nil {
+			c.Environment.Variables = map[string]string{}
 		}
 	}
 	if s.Layers != nil {
@@ -129,17 +130,47 @@ func applyLimits(c *api.FunctionConfiguration, s settings) error {
 	if s.TracingConfig != nil {
 		c.TracingConfig = &api.TracingConfigResponse{Mode: s.TracingConfig.Mode}
 	}
-	if l := s.LoggingConfig; l != nil {
-		merged := *c.LoggingConfig
-		set(&merged.LogFormat, l.LogFormat)
-		set(&merged.LogGroup, l.LogGroup)
-		set(&merged.ApplicationLogLevel, l.ApplicationLogLevel)
-		set(&merged.SystemLogLevel, l.SystemLogLevel)
-		if str(merged.LogFormat) == "JSON" {
-			merged.ApplicationLogLevel = new(val(merged.ApplicationLogLevel, "INFO"))
-			merged.SystemLogLevel = new(val(merged.SystemLogLevel, "INFO"))
+	if s.LoggingConfig == nil {
+		return nil
+	}
+	merged, err := mergeLogging(*c.LoggingConfig, s.LoggingConfig)
+	c.LoggingConfig = &merged
+	return err
+}
+
+// mergeLogging puts what is given over what is there. Levels go with the format JSON only.
+func mergeLogging(to api.LoggingConfig, l *api.LoggingConfig) (api.LoggingConfig, error) {
+	set(&to.LogFormat, l.LogFormat)
+	set(&to.LogGroup, l.LogGroup)
+	if str(to.LogFormat) != "JSON" {
+		if l.ApplicationLogLevel != nil || l.SystemLogLevel != nil {
+			return to, errParameter("To use ApplicationLogLevel or SystemLogLevel, you must set LogFormat to JSON.")
 		}
-		c.LoggingConfig = &merged
+		to.ApplicationLogLevel, to.SystemLogLevel = nil, nil
+		return to, nil
+	}
+	set(&to.ApplicationLogLevel, l.ApplicationLogLevel)
+	set(&to.SystemLogLevel, l.SystemLogLevel)
+	to.ApplicationLogLevel, to.SystemLogLevel = new(val(to.ApplicationLogLevel, "INFO")), new(val(to.SystemLogLevel, "INFO"))
+	return to, nil
+}
+
+// checkArchitecture refuses what cannot run: a program that was built for another processor. Interpreted runtimes run on any.
+func (r *lambdaRoom) checkArchitecture(c *api.FunctionConfiguration, asked []string) error {
+	if len(asked) > 1 {
+		return errValidation("Value '[%s]' at 'architectures' failed to satisfy constraint: Member must have length less than or equal to 1", strings.Join(asked, ", "))
+	}
+	here := "x86_64"
+	if goruntime.GOARCH == "arm64" {
+		here = "arm64"
+	}
+	for _, a := range asked {
+		if a != "x86_64" && a != "arm64" {
+			return errValidation("Value '[%s]' at 'architectures' failed to satisfy constraint: Member must satisfy constraint: [Member must satisfy enum value set: [x86_64, arm64], Member must not be null]", a)
+		}
+		if rt, ok := r.runtimes()[str(c.Runtime)]; a != here && ok && rt.Interpreter == "" {
+			return cloud.NotImplementedf("The architecture %s cannot run on this machine (%s) with the runtime %s: its programs are built for one processor.", a, here, str(c.Runtime))
+		}
 	}
 	return nil
 }

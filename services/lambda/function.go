@@ -2,6 +2,7 @@ package lambda
 
 import (
 	"context"
+	"slices"
 
 	api "sundog/api/lambda"
 	"sundog/cloud"
@@ -41,6 +42,9 @@ func (r *lambdaRoom) createFunction(ctx context.Context, in *api.CreateFunctionI
 	if err := r.apply(ctx, f, &b.Config, s); err != nil {
 		return nil, err
 	}
+	if err := r.checkArchitecture(&b.Config, in.Architectures); err != nil {
+		return nil, err
+	}
 	p, err := r.fetch(ctx, source{zip: in.Code.ZipFile, bucket: in.Code.S3Bucket, key: in.Code.S3Key, version: in.Code.S3ObjectVersion, image: in.Code.ImageUri})
 	if err != nil {
 		return nil, err
@@ -64,6 +68,7 @@ func (r *lambdaRoom) createFunction(ctx context.Context, in *api.CreateFunctionI
 	})
 	r.forget(f)
 	if err != nil {
+		r.sweep(ctx, b)
 		return nil, err
 	}
 	out.State, out.StateReason, out.StateReasonCode, out.LastUpdateStatus = new("Pending"), new("The function is being created."), new("Creating"), nil
@@ -126,7 +131,7 @@ func (r *lambdaRoom) getFunction(ctx context.Context, in *api.GetFunctionInput) 
 	if err != nil {
 		return nil, err
 	}
-	out := &api.GetFunctionOutput{Configuration: c, Code: &api.FunctionCodeLocation{RepositoryType: new("S3")}, Tags: p.fn.Tags}
+	out := &api.GetFunctionOutput{Configuration: c, Code: &api.FunctionCodeLocation{RepositoryType: new("S3"), Location: r.codeLocation(ctx, p.main.Blob)}, Tags: p.fn.Tags}
 	if p.fn.Reserved != nil {
 		out.Concurrency = &api.Concurrency{ReservedConcurrentExecutions: p.fn.Reserved}
 	}
@@ -158,21 +163,25 @@ func (r *lambdaRoom) updateCode(ctx context.Context, in *api.UpdateFunctionCodeI
 	if err != nil {
 		return nil, err
 	}
+	pl, err := r.plan(ctx, f)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.checkArchitecture(&pl.main.Config, in.Architectures); err != nil {
+		return nil, err
+	}
 	p, err := r.fetch(ctx, source{zip: in.ZipFile, bucket: in.S3Bucket, key: in.S3Key, version: in.S3ObjectVersion, image: in.ImageUri})
 	if err != nil {
 		return nil, err
 	}
 	var out api.FunctionConfiguration
-	var old, gone string
+	var old build
 	edit := func(tx store.Tx, fn *function) error {
 		if err := fn.Latest.revision(in.RevisionId); err != nil {
 			return err
 		}
-		old, gone = fn.Latest.Tag, ""
-		if str(fn.Latest.Config.CodeSha256) != p.hash {
-			gone = fn.Latest.Blob
-			fn.Latest.setCode(p)
-		}
+		old = fn.Latest
+		fn.Latest.setCode(p)
 		if len(in.Architectures) > 0 {
 			fn.Latest.Config.Architectures = in.Architectures
 		}
@@ -191,9 +200,10 @@ func (r *lambdaRoom) updateCode(ctx context.Context, in *api.UpdateFunctionCodeI
 		return r.dryCode(ctx, f, p)
 	}
 	if err := r.change(ctx, f, edit); err != nil {
+		r.sweep(ctx, p.build())
 		return nil, err
 	}
-	r.retire(ctx, f, old, gone)
+	r.retire(ctx, f, old)
 	return (*api.UpdateFunctionCodeOutput)(updating(out)), nil
 }
 
@@ -204,7 +214,8 @@ func (r *lambdaRoom) dryCode(ctx context.Context, f ref, p pack) (*api.UpdateFun
 	}
 	c := pl.main.Config
 	c.CodeSha256, c.CodeSize = &p.hash, &p.size
-	return (*api.UpdateFunctionCodeOutput)(&c), r.d.Blob.Delete(ctx, p.blob)
+	r.sweep(ctx, p.build())
+	return (*api.UpdateFunctionCodeOutput)(&c), nil
 }
 
 // existing reads a name that must not carry a qualifier's version, and checks that the function is there.
@@ -225,24 +236,16 @@ func (b *build) revision(want *string) error {
 	return nil
 }
 
-// retire ends the environments of a build that was replaced. The blob of a package stays while a version may use it; gone is looked up among them.
-func (r *lambdaRoom) retire(ctx context.Context, f ref, tag, gone string) {
-	r.d.Compute.Drop(environmentID(f, latest, tag))
-	if gone == "" {
-		return
-	}
-	used := false
-	err := r.d.Store.View(ctx, func(rd store.Reader) error {
-		return each(rd, key(f.Scope, "version").Str(f.name), func(b build) (bool, error) {
-			used = used || b.Blob == gone
-			return !used, nil
-		})
-	})
-	if err == nil && !used {
-		err = r.d.Blob.Delete(ctx, gone)
-	}
-	if err != nil {
-		r.d.Log.Warn("a package that is no longer used stays", "function", f.name, "error", err)
+// retire ends the environments of an unpublished build that was replaced, and removes its package unless something else uses it.
+func (r *lambdaRoom) retire(ctx context.Context, f ref, old build) {
+	r.drop(f, old)
+	r.sweep(ctx, old)
+}
+
+// drop ends the environments of a build.
+func (r *lambdaRoom) drop(f ref, b build) {
+	for _, id := range r.pools.take(environmentID(f, str(b.Config.Version), b.Tag)) {
+		r.d.Compute.Drop(id)
 	}
 }
 
@@ -267,13 +270,18 @@ func (r *lambdaRoom) updateConfiguration(ctx context.Context, in *api.UpdateFunc
 	if err := r.apply(ctx, f, &checked, s); err != nil {
 		return nil, err
 	}
+	if slices.Contains(checked.Architectures, "arm64") { // asked for when the function was made
+		if err := r.checkArchitecture(&checked, checked.Architectures); err != nil {
+			return nil, err
+		}
+	}
 	var out api.FunctionConfiguration
-	var old string
+	var old build
 	err = r.change(ctx, f, func(_ store.Tx, fn *function) error {
 		if err := fn.Latest.revision(in.RevisionId); err != nil {
 			return err
 		}
-		old = fn.Latest.Tag
+		old = fn.Latest
 		merged := s
 		merged.Layers = nil
 		if err := r.apply(ctx, f, &fn.Latest.Config, merged); err != nil {
@@ -289,7 +297,7 @@ func (r *lambdaRoom) updateConfiguration(ctx context.Context, in *api.UpdateFunc
 	if err != nil {
 		return nil, err
 	}
-	r.retire(ctx, f, old, "")
+	r.retire(ctx, f, old)
 	return (*api.UpdateFunctionConfigurationOutput)(updating(out)), nil
 }
 
@@ -321,10 +329,10 @@ func (r *lambdaRoom) deleteFunction(ctx context.Context, in *api.DeleteFunctionI
 		return nil, err
 	}
 	for _, b := range dead {
-		r.d.Compute.Drop(environmentID(f, str(b.Config.Version), b.Tag))
+		r.drop(f, b)
 	}
+	r.sweep(ctx, dead...)
 	if f.qualifier == "" {
-		r.sweepBlobs(ctx, dead)
 		r.mounts.remove(f.arn())
 	}
 	return &api.DeleteFunctionOutput{}, nil
@@ -354,6 +362,11 @@ func deleteVersion(tx store.Tx, f ref, fn *function, dead *[]build) error {
 
 func deleteAll(tx store.Tx, f ref, fn *function, dead *[]build) error {
 	*dead = append(*dead, fn.Latest)
+	for _, u := range fn.URLs {
+		if err := tx.Delete(urlKey(u.ID)); err != nil {
+			return err
+		}
+	}
 	versions, aliases := key(f.Scope, "version").Str(f.name), key(f.Scope, "alias").Str(f.name)
 	if err := each(tx, versions, func(b build) (bool, error) { *dead = append(*dead, b); return true, nil }); err != nil {
 		return err
@@ -365,19 +378,6 @@ func deleteAll(tx store.Tx, f ref, fn *function, dead *[]build) error {
 		return err
 	}
 	return tx.Delete(functionKey(f))
-}
-
-func (r *lambdaRoom) sweepBlobs(ctx context.Context, dead []build) {
-	seen := map[string]bool{}
-	for _, b := range dead {
-		if seen[b.Blob] {
-			continue
-		}
-		seen[b.Blob] = true
-		if err := r.d.Blob.Delete(ctx, b.Blob); err != nil {
-			r.d.Log.Warn("a deleted function's package stays", "error", err)
-		}
-	}
 }
 
 func (r *lambdaRoom) listFunctions(ctx context.Context, in *api.ListFunctionsInput) (*api.ListFunctionsOutput, error) {

@@ -7,7 +7,10 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"io"
+	"maps"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	api "sundog/api/lambda"
@@ -31,16 +34,25 @@ func (r *lambdaRoom) invokeOperation(ctx context.Context, in *api.InvokeInput) (
 		return nil, cloud.NotImplementedf("Invoke: TenantId and DurableExecutionName are not implemented on this platform.")
 	}
 	m := cloud.Mode{Type: cloud.InvocationType(str(in.InvocationType)), LogTail: str(in.LogType) == "Tail"}
-	if in.ClientContext != nil {
-		if m.ClientContext, err = base64.StdEncoding.DecodeString(*in.ClientContext); err != nil {
-			return nil, errBadPayload(err)
-		}
+	if m.ClientContext, err = clientContext(in.ClientContext); err != nil {
+		return nil, err
 	}
 	res, err := r.invoke(ctx, f, in.Payload, m)
 	if err != nil {
 		return nil, err
 	}
 	return invokeOutput(res, m), nil
+}
+
+func clientContext(text *string) ([]byte, error) {
+	if text == nil {
+		return nil, nil
+	}
+	b, err := base64.StdEncoding.DecodeString(*text)
+	if err != nil {
+		return nil, errBadPayload(err)
+	}
+	return b, nil
 }
 
 func invokeOutput(res cloud.Result, m cloud.Mode) *api.InvokeOutput {
@@ -60,27 +72,37 @@ func invokeOutput(res cloud.Result, m cloud.Mode) *api.InvokeOutput {
 	return out
 }
 
-// invoke is every invocation that comes in by name: checked, and run, queued or only checked by its mode.
-func (r *lambdaRoom) invoke(ctx context.Context, f ref, payload []byte, m cloud.Mode) (cloud.Result, error) {
+// admit finds what an invocation runs, and checks its payload.
+func (r *lambdaRoom) admit(ctx context.Context, f ref, payload []byte, limit int) (*plan, []byte, error) {
 	p, err := r.plan(ctx, f)
 	if err != nil {
 		if f.qualifier == "" && cloud.IsCode(err, "ResourceNotFoundException") {
-			return cloud.Result{}, errNotFound("Function not found: %s", f.exact())
+			return nil, nil, errNotFound("Function not found: %s", f.exact())
 		}
-		return cloud.Result{}, err
+		return nil, nil, err
 	}
+	if len(payload) > limit {
+		return nil, nil, errTooLarge("Request must be smaller than %d bytes for the InvokeFunction operation", limit)
+	}
+	if len(payload) == 0 {
+		return p, []byte("{}"), nil
+	}
+	if !json.Valid(payload) {
+		var v any
+		return nil, nil, errBadPayload(json.Unmarshal(payload, &v))
+	}
+	return p, payload, nil
+}
+
+// invoke is every invocation that comes in by name: checked, and run, queued or only checked by its mode.
+func (r *lambdaRoom) invoke(ctx context.Context, f ref, payload []byte, m cloud.Mode) (cloud.Result, error) {
 	limit := maxSync
 	if m.Type == cloud.EventInvoke {
 		limit = maxAsync
 	}
-	if len(payload) > limit {
-		return cloud.Result{}, errTooLarge("Request must be smaller than %d bytes for the InvokeFunction operation", limit)
-	}
-	if len(payload) == 0 {
-		payload = []byte("{}")
-	} else if !json.Valid(payload) {
-		var v any
-		return cloud.Result{}, errBadPayload(json.Unmarshal(payload, &v))
+	p, payload, err := r.admit(ctx, f, payload, limit)
+	if err != nil {
+		return cloud.Result{}, err
 	}
 	switch m.Type {
 	case cloud.DryRun:
@@ -101,6 +123,7 @@ type call struct {
 	context []byte
 	out     io.Writer
 	tail    bool
+	build   *build // nil: by the alias's weights
 }
 
 // pick chooses the version that an invocation runs, by the alias's weights.
@@ -140,7 +163,10 @@ func (r *lambdaRoom) enter(p *plan) (leave func(), running int64, err error) {
 
 // run runs a function once and records it. The error is the platform's or a throttle; the function's own is in the result.
 func (r *lambdaRoom) run(ctx context.Context, p *plan, c call) (cloud.Result, error) {
-	b := r.pick(p)
+	b := c.build
+	if b == nil {
+		b = r.pick(p)
+	}
 	leave, running, err := r.enter(p)
 	if err != nil {
 		r.throttled(p)
@@ -149,10 +175,10 @@ func (r *lambdaRoom) run(ctx context.Context, p *plan, c call) (cloud.Result, er
 	defer leave()
 	defer r.d.Clock.Busy("lambda " + p.ref.name)()
 	v, done, err := r.version(ctx, p, b)
+	defer done()
 	if err != nil {
 		return cloud.Result{}, err
 	}
-	defer done()
 	rec := r.record(ctx, p, b, c, running)
 	inv := compute.Invocation{
 		RequestID: c.id, Payload: c.payload, ClientContext: c.context, Trace: rec.trace, Started: rec.started, Log: rec.line, Out: c.out,
@@ -178,7 +204,39 @@ func environmentID(f ref, version, tag string) string {
 	return f.arn().String() + ":" + version + "@" + tag
 }
 
-// version gives what runs: the unpacked package, or the folder that is mounted over it. done says that the call is over.
+// pools remembers which pools of environments a build has: one for each alias by which it was invoked, and for each folder mounted over it.
+type pools struct {
+	mu sync.Mutex
+	by map[string]map[string]bool
+}
+
+// note adds a pool of a build and gives its id.
+func (p *pools) note(base, id string) string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.by[base][id] {
+		return id
+	}
+	if p.by == nil {
+		p.by = map[string]map[string]bool{}
+	}
+	if p.by[base] == nil {
+		p.by[base] = map[string]bool{}
+	}
+	p.by[base][id] = true
+	return id
+}
+
+// take forgets the pools of a build and gives their ids.
+func (p *pools) take(base string) []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	all := slices.Collect(maps.Keys(p.by[base]))
+	delete(p.by, base)
+	return all
+}
+
+// version gives what runs: the unpacked package, or the folder that is mounted over it. done, which is never nil, says that the call is over.
 func (r *lambdaRoom) version(ctx context.Context, p *plan, b *build) (v compute.Version, done func(), err error) {
 	c := &b.Config
 	f := p.ref
@@ -189,7 +247,7 @@ func (r *lambdaRoom) version(ctx context.Context, p *plan, b *build) (v compute.
 		EphemeralMB: 512, Env: map[string]string{},
 	}
 	if v.Role, err = cloud.ParseARN(str(c.Role)); err != nil {
-		return v, nil, err
+		return v, func() {}, err
 	}
 	if c.EphemeralStorage != nil {
 		v.EphemeralMB = int(val(c.EphemeralStorage.Size, 512))
@@ -202,20 +260,30 @@ func (r *lambdaRoom) version(ctx context.Context, p *plan, b *build) (v compute.
 	if l := c.LoggingConfig; l != nil && str(l.LogFormat) == "JSON" {
 		v.Env["AWS_LAMBDA_LOG_FORMAT"], v.Env["AWS_LAMBDA_LOG_LEVEL"] = "JSON", val(l.ApplicationLogLevel, "INFO")
 	}
+	base := v.ID
 	if f.qualifier != "" && !digits.MatchString(f.qualifier) && f.qualifier != latest {
 		v.ID += "/" + f.qualifier // its context shows the alias's ARN
 	}
-	if v.Layers, err = r.layerDirs(ctx, c.Layers); err != nil {
-		return v, nil, err
+	return r.folders(ctx, v, base, b)
+}
+
+// folders finds a version's code and layers, which stay until done.
+func (r *lambdaRoom) folders(ctx context.Context, v compute.Version, base string, b *build) (compute.Version, func(), error) {
+	layers, leave, err := r.layerDirs(ctx, b.Config.Layers)
+	if err != nil {
+		return v, leave, err
 	}
-	if number == latest {
-		if x, release := r.mounts.use(f.arn()); x != nil {
-			v.CodeDir, v.ID, v.Layers = x.dir, v.ID+"#"+x.tag, append(x.layers[:len(x.layers):len(x.layers)], v.Layers...)
-			return v, release, nil
+	v.Layers = layers
+	if v.Qualifier == latest {
+		if x, release := r.mounts.use(refOf(v.ARN).arn()); x != nil {
+			v.CodeDir, v.ID, v.Layers = x.dir, r.pools.note(base, v.ID+"#"+x.tag), append(x.layers[:len(x.layers):len(x.layers)], v.Layers...)
+			return v, func() { release(); leave() }, nil
 		}
 	}
-	v.CodeDir, err = r.codeDir(ctx, b.Blob, str(c.CodeSha256))
-	return v, func() {}, err
+	dir, release, err := r.codeDir(ctx, b.Blob, str(b.Config.CodeSha256))
+	v.CodeDir = dir
+	r.pools.note(base, v.ID)
+	return v, func() { release(); leave() }, err
 }
 
 func logGroup(c *api.FunctionConfiguration) string {

@@ -83,9 +83,10 @@ func (r *lambdaRoom) publishLayer(ctx context.Context, in *api.PublishLayerVersi
 		return save(tx, layerKey(sc, name, l.Number), &l)
 	})
 	if err != nil {
+		r.sweep(ctx, p.build())
 		return nil, err
 	}
-	return (*api.PublishLayerVersionOutput)(l.shape(sc)), nil
+	return (*api.PublishLayerVersionOutput)(r.layerShape(ctx, sc, &l)), nil
 }
 
 func (l *layer) shape(sc cloud.Scope) *api.GetLayerVersionOutput {
@@ -97,6 +98,13 @@ func (l *layer) shape(sc cloud.Scope) *api.GetLayerVersionOutput {
 	if l.License != "" {
 		out.LicenseInfo = &l.License
 	}
+	return out
+}
+
+// layerShape shows a layer version with where its package can be read.
+func (r *lambdaRoom) layerShape(ctx context.Context, sc cloud.Scope, l *layer) *api.GetLayerVersionOutput {
+	out := l.shape(sc)
+	out.Content.Location = r.codeLocation(ctx, l.Blob)
 	return out
 }
 
@@ -121,7 +129,7 @@ func (r *lambdaRoom) getLayer(ctx context.Context, in *api.GetLayerVersionInput)
 	if err != nil {
 		return nil, orLayer(err)
 	}
-	return l.shape(sc), nil
+	return r.layerShape(ctx, sc, l), nil
 }
 
 func orLayer(err error) error {
@@ -140,7 +148,7 @@ func (r *lambdaRoom) getLayerByARN(ctx context.Context, in *api.GetLayerVersionB
 	if err != nil {
 		return nil, orLayer(err)
 	}
-	return (*api.GetLayerVersionByArnOutput)(l.shape(sc)), nil
+	return (*api.GetLayerVersionByArnOutput)(r.layerShape(ctx, sc, l)), nil
 }
 
 func parseLayerARN(s string) (sc cloud.Scope, name string, n int64, err error) {
@@ -152,11 +160,14 @@ func parseLayerARN(s string) (sc cloud.Scope, name string, n int64, err error) {
 	return cloud.Scope{Account: m[2], Region: m[1]}, m[3], n, err
 }
 
-// deleteLayer hides a version: functions that have it keep it, as on Lambda. Its package stays for them.
+// deleteLayer hides a version: functions that have it keep it, as on Lambda. It is removed when none has it.
 func (r *lambdaRoom) deleteLayer(ctx context.Context, in *api.DeleteLayerVersionInput) (*api.DeleteLayerVersionOutput, error) {
 	err := r.editLayer(ctx, in.LayerName, in.VersionNumber, func(l *layer) error { l.Gone = true; return nil })
 	if cloud.IsCode(err, "ResourceNotFoundException") {
-		err = nil
+		return &api.DeleteLayerVersionOutput{}, nil
+	}
+	if err == nil {
+		r.sweep(ctx)
 	}
 	return &api.DeleteLayerVersionOutput{}, err
 }
@@ -251,25 +262,31 @@ func (r *lambdaRoom) resolveLayers(ctx context.Context, f ref, arns []string) ([
 	return all, nil
 }
 
-// layerDirs gives the unpacked folders of a function's layers, deleted ones too.
-func (r *lambdaRoom) layerDirs(ctx context.Context, layers []api.Layer) ([]string, error) {
-	var dirs []string
+// layerDirs gives the unpacked folders of a function's layers, deleted ones too. They stay until release, which is never nil.
+func (r *lambdaRoom) layerDirs(ctx context.Context, layers []api.Layer) (dirs []string, release func(), err error) {
+	var all []func()
+	release = func() {
+		for _, f := range all {
+			f()
+		}
+	}
 	for _, x := range layers {
 		sc, name, n, err := parseLayerARN(str(x.Arn))
 		if err != nil {
-			return nil, err
+			return nil, release, err
 		}
 		var l layer
 		if err := r.d.Store.View(ctx, func(rd store.Reader) error { _, err := load(rd, layerKey(sc, name, n), &l); return err }); err != nil {
-			return nil, err
+			return nil, release, err
 		}
-		dir, err := r.codeDir(ctx, l.Blob, l.Hash)
+		dir, done, err := r.codeDir(ctx, l.Blob, l.Hash)
+		all = append(all, done)
 		if err != nil {
-			return nil, err
+			return nil, release, err
 		}
 		dirs = append(dirs, dir)
 	}
-	return dirs, nil
+	return dirs, release, nil
 }
 
 func (r *lambdaRoom) addLayerPermission(ctx context.Context, in *api.AddLayerVersionPermissionInput) (*api.AddLayerVersionPermissionOutput, error) {

@@ -26,6 +26,8 @@ type function struct {
 	Tags     map[string]string
 	Policies map[string]policyRecord // by qualifier; "" is the function itself
 	Events   map[string]eventConfig  // by qualifier, $LATEST included
+	URLs     map[string]urlConfig    // by qualifier; "" is the function itself
+	Ready    map[string]provisioned  // provisioned concurrency, by qualifier
 }
 
 type policyRecord struct{ Text, Revision string }

@@ -3,7 +3,6 @@ package lambda
 import (
 	"context"
 	"fmt"
-	"math"
 	"strings"
 	"sync"
 	"time"
@@ -37,7 +36,7 @@ type report struct {
 
 func (r *lambdaRoom) record(ctx context.Context, p *plan, b *build, c call, running int64) *report {
 	t := cloud.CallFrom(ctx).Trace
-	if t.IsZero() {
+	if t.IsZero() { // sampled: the platform keeps its own record of what runs, whatever the function's tracing says
 		t = cloud.NewTrace(r.d.Clock.Now(), r.d.IDs)
 	}
 	span := cloud.NewSpanID(r.d.IDs)
@@ -51,9 +50,12 @@ func (r *lambdaRoom) record(ctx context.Context, p *plan, b *build, c call, runn
 func (r *report) started(s compute.Start) {
 	r.stream = s.LogStream
 	if s.Cold {
-		r.write("INIT_START Runtime Version: " + str(r.b.Config.Runtime) + "\tRuntime Version ARN: " + r.runtimeARN())
+		r.system(levelInfo, "initStart", map[string]any{
+			"initializationType": "on-demand", "phase": "init", "runtimeVersion": str(r.b.Config.Runtime), "runtimeVersionArn": r.runtimeARN(),
+			"functionName": r.p.ref.name, "functionVersion": str(r.b.Config.Version),
+		}, "INIT_START Runtime Version: "+str(r.b.Config.Runtime)+"\tRuntime Version ARN: "+r.runtimeARN())
 	}
-	r.write("START RequestId: " + r.id + " Version: " + str(r.b.Config.Version))
+	r.system(levelInfo, "start", map[string]any{"requestId": r.id, "version": str(r.b.Config.Version)}, "START RequestId: "+r.id+" Version: "+str(r.b.Config.Version))
 }
 
 func (r *report) runtimeARN() string {
@@ -95,8 +97,13 @@ func (r *report) finished(res compute.Result) {
 	case compute.Exit, compute.OutOfMemory:
 		r.write(res.Error + "\nRuntime.ExitError")
 	}
-	r.write("END RequestId: " + r.id)
-	r.write(r.reportLine(res))
+	level, status := outcome(res)
+	done := level
+	if res.Kind == compute.None {
+		done = levelDebug
+	}
+	r.system(done, "runtimeDone", r.doneRecord(res, status), "END RequestId: "+r.id)
+	r.system(level, "report", r.reportRecord(res, status), r.reportLine(res))
 	r.metrics(res, now)
 	s := telemetry.Span{
 		Trace: r.trace.Root, ID: r.span, Parent: r.parent, Scope: r.p.ref.Scope, Name: r.p.ref.name, Kind: "invoke", Resource: r.p.ref.qualified().String(),
@@ -108,10 +115,9 @@ func (r *report) finished(res compute.Result) {
 }
 
 func (r *report) reportLine(res compute.Result) string {
-	ms := func(d time.Duration) string { return fmt.Sprintf("%.2f ms", float64(d.Microseconds())/1000) }
-	billed := int64(math.Ceil(float64((res.Duration + res.Init).Microseconds()) / 1000))
+	ms := func(d time.Duration) string { return fmt.Sprintf("%.2f ms", millis(d)) }
 	s := fmt.Sprintf("REPORT RequestId: %s\tDuration: %s\tBilled Duration: %d ms\tMemory Size: %d MB\tMax Memory Used: %d MB\t",
-		r.id, ms(res.Duration), billed, val(r.b.Config.MemorySize, 128), res.MaxMemoryMB)
+		r.id, ms(res.Duration), billed(res), val(r.b.Config.MemorySize, 128), res.MaxMemoryMB)
 	if res.Cold {
 		s += "Init Duration: " + ms(res.Init) + "\t"
 	}
@@ -121,7 +127,7 @@ func (r *report) reportLine(res compute.Result) string {
 	case compute.Exit, compute.OutOfMemory, compute.Init:
 		s += "Status: error\tError Type: Runtime.ExitError\t"
 	}
-	if r.trace.Sampled {
+	if r.traced() {
 		s += "\nXRAY TraceId: " + r.trace.Root + "\tSegmentId: " + r.span + "\tSampled: true\t"
 	}
 	return s
@@ -134,7 +140,7 @@ func (r *report) metrics(res compute.Result, now time.Time) {
 	}
 	r.r.d.Telemetry.Metric(
 		r.r.metric(r.p, "Invocations", "Count", 1, now), r.r.metric(r.p, "Errors", "Count", failed, now), r.r.metric(r.p, "Throttles", "Count", 0, now),
-		r.r.metric(r.p, "Duration", "Milliseconds", float64(res.Duration.Microseconds())/1000, now),
+		r.r.metric(r.p, "Duration", "Milliseconds", millis(res.Duration), now),
 		r.r.metric(r.p, "ConcurrentExecutions", "Count", float64(r.running), now),
 	)
 }

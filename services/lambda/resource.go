@@ -3,6 +3,7 @@ package lambda
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"strings"
 
 	"sundog/cloud"
@@ -11,9 +12,12 @@ import (
 
 // functionProps are the properties of AWS::Lambda::Function that CreateFunction and UpdateFunctionConfiguration have under the same names.
 var functionProps = []string{
-	"Runtime", "Role", "Handler", "Description", "Timeout", "MemorySize", "VpcConfig", "DeadLetterConfig", "Environment", "KmsKeyArn", "TracingConfig", "Layers",
-	"EphemeralStorage", "SnapStart", "LoggingConfig", "FileSystemConfigs", "ImageConfig",
+	"Runtime", "Role", "Handler", "Description", "Timeout", "MemorySize", "DeadLetterConfig", "Environment", "TracingConfig", "Layers",
+	"SnapStart", "LoggingConfig", "FileSystemConfigs", "ImageConfig",
 }
+
+// shownProps are those that are only kept and shown: see NoEffect.
+var shownProps = []string{"VpcConfig", "KmsKeyArn", "EphemeralStorage"}
 
 var mappingProps = []string{
 	"EventSourceArn", "FunctionName", "Enabled", "BatchSize", "FilterCriteria", "MaximumBatchingWindowInSeconds", "ParallelizationFactor", "StartingPosition",
@@ -26,6 +30,8 @@ func (r *lambdaRoom) resources() []room.ResourceType {
 		{
 			Type: "AWS::Lambda::Function", Properties: append([]string{"FunctionName", "Code", "Tags", "Architectures", "PackageType", "ReservedConcurrentExecutions"}, functionProps...),
 			NoEffect: map[string]string{
+				"VpcConfig": "the platform's functions reach what the machine reaches", "KmsKeyArn": "environment variables are kept as the platform keeps its data",
+				"EphemeralStorage":        "temporary files are bounded by the machine's disk only",
 				"RuntimeManagementConfig": "runtimes are those of the machine", "RecursiveLoop": "recursive loops are not detected",
 			},
 			Attributes: []string{"Arn"}, Create: r.createFunctionResource, Update: r.updateFunctionResource, Delete: r.deleteNamed("DeleteFunction", "FunctionName"),
@@ -97,7 +103,7 @@ func rename(in map[string]any, from, to string) {
 
 // functionInput makes an input of a function's properties; environment variables may be numbers and booleans in a template.
 func (r *lambdaRoom) functionInput(p room.Props) (map[string]any, error) {
-	in := pickProps(p, functionProps...)
+	in := pickProps(p, append(slices.Clone(functionProps), shownProps...)...)
 	rename(in, "KmsKeyArn", "KMSKeyArn")
 	var env struct{ Variables map[string]any }
 	if ok, err := p.Get("Environment", &env); err != nil {
@@ -200,7 +206,7 @@ func (r *lambdaRoom) updateFunctionResource(ctx context.Context, req room.Reques
 		return r.createFunctionResource(ctx, req)
 	}
 	name := req.Physical
-	if req.Changed(functionProps...) {
+	if req.Changed(functionProps...) || req.Changed(shownProps...) {
 		in, err := r.functionInput(req.New)
 		if err != nil {
 			return room.Result{}, err

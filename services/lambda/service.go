@@ -29,13 +29,15 @@ type lambdaRoom struct {
 	code     codeStore
 	gates    gates
 	mounts   mounts
+	pools    pools
 	pollers  pollers
+	secret   string // signs the locations of packages
 	runtimes func() map[string]compute.Runtime
 }
 
 // New makes the room and what the platform's own commands need of it.
 func New(d room.Deps, o Options) (room.Room, *Admin) {
-	r := &lambdaRoom{d: d, o: o}
+	r := &lambdaRoom{d: d, o: o, secret: d.IDs.Hex(32)}
 	r.code.dir = o.Dir
 	r.runtimes = sync.OnceValue(r.knownRuntimes)
 	r.pollers.r = r
@@ -44,12 +46,19 @@ func New(d room.Deps, o Options) (room.Room, *Admin) {
 		Operations:     r.operations(),
 		Refused:        refused(),
 		Resources:      r.resources(),
+		Front:          front{r},
 		Target:         target{r},
 		Describe:       r.describe,
 		ResourcePolicy: r.policies.Lookup(r.readPolicy),
-		Start:          r.pollers.start,
+		Blobs:          r.blobs,
+		Start:          r.start,
 		Close:          r.pollers.close,
 	}, &Admin{r: r}
+}
+
+func (r *lambdaRoom) start(ctx context.Context) error {
+	r.sweepFolders(ctx)
+	return r.pollers.start(ctx)
 }
 
 func (r *lambdaRoom) knownRuntimes() map[string]compute.Runtime {
@@ -66,6 +75,7 @@ func op[I, O any](s *schema.Operation, call func(context.Context, *I) (*O, error
 
 func (r *lambdaRoom) operations() []cloud.Operation {
 	ops := append(r.functionOperations(), r.eventOperations()...)
+	ops = append(ops, r.urlOperations()...)
 	for i := range ops {
 		switch ops[i].Name {
 		case "CreateFunction", "UpdateFunctionCode", "PublishLayerVersion":
@@ -102,6 +112,29 @@ func (r *lambdaRoom) functionOperations() []cloud.Operation {
 		op(api.ListTagsOp, r.listTags, onResource("ListTags", func(in *api.ListTagsInput) *string { return in.Resource })),
 		op(api.TagResourceOp, r.tagResource, onResource("TagResource", func(in *api.TagResourceInput) *string { return in.Resource })),
 		op(api.UntagResourceOp, r.untagResource, onResource("UntagResource", func(in *api.UntagResourceInput) *string { return in.Resource })),
+	}
+}
+
+func (r *lambdaRoom) urlOperations() []cloud.Operation {
+	return []cloud.Operation{
+		op(api.InvokeWithResponseStreamOp, r.invokeStream, on("InvokeFunction", func(in *api.InvokeWithResponseStreamInput) (*string, *string) { return in.FunctionName, in.Qualifier })),
+		op(api.CreateFunctionUrlConfigOp, r.createURL, on("CreateFunctionUrlConfig", func(in *api.CreateFunctionUrlConfigInput) (*string, *string) { return in.FunctionName, in.Qualifier })),
+		op(api.GetFunctionUrlConfigOp, r.getURL, on("GetFunctionUrlConfig", func(in *api.GetFunctionUrlConfigInput) (*string, *string) { return in.FunctionName, in.Qualifier })),
+		op(api.UpdateFunctionUrlConfigOp, r.updateURL, on("UpdateFunctionUrlConfig", func(in *api.UpdateFunctionUrlConfigInput) (*string, *string) { return in.FunctionName, in.Qualifier })),
+		op(api.DeleteFunctionUrlConfigOp, r.deleteURL, on("DeleteFunctionUrlConfig", func(in *api.DeleteFunctionUrlConfigInput) (*string, *string) { return in.FunctionName, in.Qualifier })),
+		op(api.ListFunctionUrlConfigsOp, r.listURLs, on("ListFunctionUrlConfigs", func(in *api.ListFunctionUrlConfigsInput) (*string, *string) { return in.FunctionName, nil })),
+		op(api.PutProvisionedConcurrencyConfigOp, r.putProvisioned, on("PutProvisionedConcurrencyConfig", func(in *api.PutProvisionedConcurrencyConfigInput) (*string, *string) {
+			return in.FunctionName, in.Qualifier
+		})),
+		op(api.GetProvisionedConcurrencyConfigOp, r.getProvisioned, on("GetProvisionedConcurrencyConfig", func(in *api.GetProvisionedConcurrencyConfigInput) (*string, *string) {
+			return in.FunctionName, in.Qualifier
+		})),
+		op(api.DeleteProvisionedConcurrencyConfigOp, r.deleteProvisioned, on("DeleteProvisionedConcurrencyConfig", func(in *api.DeleteProvisionedConcurrencyConfigInput) (*string, *string) {
+			return in.FunctionName, in.Qualifier
+		})),
+		op(api.ListProvisionedConcurrencyConfigsOp, r.listProvisioned, on("ListProvisionedConcurrencyConfigs", func(in *api.ListProvisionedConcurrencyConfigsInput) (*string, *string) {
+			return in.FunctionName, nil
+		})),
 	}
 }
 
@@ -175,20 +208,13 @@ func onLayer[I any](action string, pick func(*I) *string) func(context.Context, 
 func refused() map[string]string {
 	all := map[string]string{}
 	for why, names := range map[string][]string{
-		"function URLs have no front yet": {
-			"CreateFunctionUrlConfig", "GetFunctionUrlConfig", "UpdateFunctionUrlConfig", "DeleteFunctionUrlConfig", "ListFunctionUrlConfigs",
-		},
-		"provisioned concurrency and scaling are not served: environments stay warm while they are in use": {
-			"PutProvisionedConcurrencyConfig", "GetProvisionedConcurrencyConfig", "DeleteProvisionedConcurrencyConfig", "ListProvisionedConcurrencyConfigs",
-			"PutFunctionScalingConfig", "GetFunctionScalingConfig",
-		},
+		"scaling belongs to capacity providers, which are not served": {"PutFunctionScalingConfig", "GetFunctionScalingConfig"},
 		"code signing is not checked": {
 			"CreateCodeSigningConfig", "GetCodeSigningConfig", "UpdateCodeSigningConfig", "DeleteCodeSigningConfig", "ListCodeSigningConfigs",
 			"PutFunctionCodeSigningConfig", "GetFunctionCodeSigningConfig", "DeleteFunctionCodeSigningConfig", "ListFunctionsByCodeSigningConfig",
 		},
 		"runtimes are those of the machine":                               {"PutRuntimeManagementConfig", "GetRuntimeManagementConfig"},
 		"recursive loops are not detected":                                {"PutFunctionRecursionConfig", "GetFunctionRecursionConfig"},
-		"the gateway has no event streams yet":                            {"InvokeWithResponseStream"},
 		"deprecated by AWS in favour of Invoke with InvocationType Event": {"InvokeAsync"},
 	} {
 		for _, n := range names {

@@ -11,6 +11,7 @@ import (
 	"sundog/engine/blob"
 	"sundog/engine/bus"
 	"sundog/engine/compute"
+	"sundog/engine/egress"
 	"sundog/engine/lane"
 	"sundog/engine/store"
 	"sundog/engine/telemetry"
@@ -27,6 +28,7 @@ type Deps struct {
 	Timers    timer.Timers
 	Telemetry telemetry.Recorder
 	Compute   compute.Compute
+	Egress    egress.Client
 	Clock     cloud.Clock
 	IDs       cloud.IDs
 	Log       *slog.Logger

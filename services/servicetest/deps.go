@@ -45,7 +45,7 @@ func Over(e *enginetest.Kit) *Kit {
 		Targets: map[string]bus.Target{}, Sources: map[string]bus.Source{}, Streams: map[string]bus.Stream{},
 	}
 	k.Deps = room.Deps{
-		Store: e.Store, Blob: e.Blob, Lanes: e.Lanes, Bus: e.Bus, Timers: e.Timers, Clock: e.Clock, IDs: e.IDs, Log: e.Log, Telemetry: e.Telemetry,
+		Store: e.Store, Blob: e.Blob, Lanes: e.Lanes, Bus: e.Bus, Timers: e.Timers, Clock: e.Clock, IDs: e.IDs, Log: e.Log, Telemetry: e.Telemetry, Egress: e.Egress,
 		Caller: k.Caller, Invoker: k.Invoker, Directory: k.Directory, Identity: k.Identity,
 	}
 	return k

@@ -2,6 +2,7 @@ package sns
 
 import (
 	"context"
+	"strings"
 
 	"sundog/cloud"
 	"sundog/engine/bus"
@@ -11,11 +12,19 @@ import (
 // target takes deliveries in: what buckets, rules and alarms publish to topics.
 type target struct{ *snsRoom }
 
-// Action is the permission that a delivery to a topic needs.
-func (target) Action(cloud.ARN) string { return "sns:Publish" }
+// Action is the permission that a delivery to a topic needs. A subscription takes only its own topic's.
+func (target) Action(a cloud.ARN) string {
+	if strings.Contains(a.Resource, ":") {
+		return ""
+	}
+	return "sns:Publish"
+}
 
 // Deliver publishes the payload, once by the delivery's id. Parameters: Subject, MessageGroupId, MessageDeduplicationId.
 func (t target) Deliver(ctx context.Context, d bus.Delivery) (bus.Outcome, error) {
+	if strings.Contains(d.Target.Resource, ":") {
+		return t.deliverOutside(ctx, d)
+	}
 	n := name{d.Target.Scope(), d.Target.Resource}
 	top, err := t.compile(ctx, n)
 	if err != nil {

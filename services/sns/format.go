@@ -6,7 +6,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"strings"
-	"time"
 
 	"sundog/cloud"
 	"sundog/engine/bus"
@@ -23,14 +22,16 @@ type notification struct {
 	Type             string               `json:"Type"`
 	MessageID        string               `json:"MessageId"`
 	SequenceNumber   string               `json:"SequenceNumber,omitempty"`
+	Token            string               `json:"Token,omitempty"` // of confirmations, as SubscribeURL
 	TopicArn         string               `json:"TopicArn"`
 	Subject          *string              `json:"Subject,omitempty"`
 	Message          string               `json:"Message"`
+	SubscribeURL     string               `json:"SubscribeURL,omitempty"`
 	Timestamp        string               `json:"Timestamp"`
 	SignatureVersion string               `json:"SignatureVersion,omitempty"`
 	Signature        string               `json:"Signature,omitempty"`
 	SigningCertURL   string               `json:"SigningCertURL,omitempty"`
-	UnsubscribeURL   string               `json:"UnsubscribeURL"`
+	UnsubscribeURL   string               `json:"UnsubscribeURL,omitempty"`
 	Attributes       map[string]attribute `json:"MessageAttributes,omitempty"`
 }
 
@@ -89,6 +90,9 @@ func (r *snsRoom) deliveries(ctx context.Context, c cloud.Call, t *topic, m *mes
 		} else if d.Payload, d.Letter, err = r.payload(ctx, t, s, m); err != nil {
 			return nil, err
 		}
+		if outside(s.Protocol) {
+			r.sendOutside(&d, s, m)
+		}
 		out = append(out, d)
 	}
 	return out, nil
@@ -107,7 +111,7 @@ func with(m map[string]string, k, v string) map[string]string {
 func (r *snsRoom) payload(ctx context.Context, t *topic, s *compiled, m *message) (payload, letter []byte, err error) {
 	n := notification{
 		Type: "Notification", MessageID: m.id, SequenceNumber: m.sequence, TopicArn: t.name.arn().String(), Subject: m.subject, Message: m.bodyFor(s.Protocol),
-		Timestamp: time.UnixMilli(m.time).UTC().Format("2006-01-02T15:04:05.000Z"), Attributes: shown(m.attrs),
+		Timestamp: stamp(m.time), Attributes: shown(m.attrs),
 		UnsubscribeURL: s.Host + "/?Action=Unsubscribe&SubscriptionArn=" + t.name.subscriptionARN(s.ID),
 	}
 	if !t.record.fifo() { // whose messages the service does not sign

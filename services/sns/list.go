@@ -96,7 +96,7 @@ func appendSubscription(rd store.Reader, n name, id string, out *[]api.Subscript
 		return err
 	}
 	*out = append(*out, api.Subscription{
-		SubscriptionArn: new(n.subscriptionARN(id)), TopicArn: new(n.arn().String()), Owner: &s.Owner, Protocol: &s.Protocol, Endpoint: &s.Endpoint,
+		SubscriptionArn: new(s.shownARN(n)), TopicArn: new(n.arn().String()), Owner: &s.Owner, Protocol: &s.Protocol, Endpoint: &s.Endpoint,
 	})
 	return nil
 }

@@ -36,7 +36,7 @@ type message struct {
 
 func (r *snsRoom) publish(ctx context.Context, in *api.PublishInput) (*api.PublishOutput, error) {
 	if in.PhoneNumber != nil {
-		return nil, cloud.NotImplementedf("Publishing to phone numbers is not served by this platform.")
+		return r.publishText(ctx, in)
 	}
 	arn := in.TopicArn
 	if arn == nil {

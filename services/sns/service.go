@@ -17,12 +17,14 @@ type snsRoom struct {
 	policies room.Policies
 	topics   topics
 	signer   signer
+	pace     pacer
 }
 
 // New makes the room.
 func New(d room.Deps) room.Room {
 	r := &snsRoom{d: d}
 	r.signer.d = d
+	d.Timers.Handle(pendingKind, r.expireToken)
 	return room.Room{
 		Service:        service,
 		Operations:     r.operations(),
@@ -55,7 +57,7 @@ const (
 func (r *snsRoom) operations() []cloud.Operation {
 	return []cloud.Operation{
 		cloud.Op(service, api.AddPermissionOp, r.addPermission, onTopic("AddPermission", func(in *api.AddPermissionInput) *string { return in.TopicArn })),
-		cloud.Op(service, api.ConfirmSubscriptionOp, r.confirmSubscription, onTopic("ConfirmSubscription", func(in *api.ConfirmSubscriptionInput) *string { return in.TopicArn })),
+		cloud.Op(service, api.ConfirmSubscriptionOp, r.confirmSubscription, r.accessConfirm),
 		cloud.Op(service, api.CreateTopicOp, r.createTopic, accessCreate),
 		cloud.Op(service, api.DeleteTopicOp, r.deleteTopic, onTopic("DeleteTopic", func(in *api.DeleteTopicInput) *string { return in.TopicArn })),
 		cloud.Op(service, api.GetSubscriptionAttributesOp, r.getSubscriptionAttributes, onSubscription("GetSubscriptionAttributes", func(in *api.GetSubscriptionAttributesInput) *string { return in.SubscriptionArn })),
@@ -120,7 +122,7 @@ func (r *snsRoom) accessUnsubscribe(ctx context.Context, in *api.UnsubscribeInpu
 	}
 	if cloud.CallFrom(ctx).Principal.Kind == cloud.Anonymous {
 		s, err := r.subscription(ctx, n, id)
-		if err != nil || s != nil && s.Attributes["AuthenticateOnUnsubscribe"] != "true" {
+		if err != nil || s != nil && !s.Locked {
 			return nil, err
 		}
 	}

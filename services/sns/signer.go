@@ -115,7 +115,13 @@ func (s *signer) sign(ctx context.Context, n *notification, host, version string
 	if n.Subject != nil {
 		line("Subject", *n.Subject)
 	}
+	if n.SubscribeURL != "" {
+		line("SubscribeURL", n.SubscribeURL)
+	}
 	line("Timestamp", n.Timestamp)
+	if n.Token != "" {
+		line("Token", n.Token)
+	}
 	line("TopicArn", n.TopicArn)
 	line("Type", n.Type)
 	hash, sum := crypto.SHA1, []byte(nil)

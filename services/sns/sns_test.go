@@ -182,8 +182,10 @@ func TestErrors(t *testing.T) {
 	}{
 		{second(b.r.publish(b.ctx, &api.PublishInput{TopicArn: new("randomstring"), Message: new("x")})), "InvalidParameter"},
 		{second(b.r.publish(b.ctx, &api.PublishInput{TopicArn: new(*topic + "x"), Message: new("x")})), "NotFound"},
-		{second(b.r.publish(b.ctx, &api.PublishInput{PhoneNumber: new("+1"), Message: new("x")})), "NotImplemented"},
-		{second(b.r.subscribe(b.ctx, &api.SubscribeInput{TopicArn: topic, Protocol: new("https"), Endpoint: new("https://x")})), "NotImplemented"},
+		{second(b.r.publish(b.ctx, &api.PublishInput{PhoneNumber: new("+1"), Message: new("x")})), "InvalidParameter"},
+		{second(b.r.subscribe(b.ctx, &api.SubscribeInput{TopicArn: topic, Protocol: new("firehose"), Endpoint: new("arn:aws:firehose:eu-west-1:000000000000:deliverystream/x")})), "NotImplemented"},
+		{second(b.r.subscribe(b.ctx, &api.SubscribeInput{TopicArn: topic, Protocol: new("https"), Endpoint: new("http://x")})), "InvalidParameter"},
+		{second(b.r.subscribe(b.ctx, &api.SubscribeInput{TopicArn: topic, Protocol: new("email"), Endpoint: new("nobody")})), "InvalidParameter"},
 		{second(b.r.subscribe(b.ctx, &api.SubscribeInput{TopicArn: topic, Protocol: new("sqs"), Endpoint: new("http://x")})), "InvalidParameter"},
 		{second(b.r.createTopic(b.ctx, &api.CreateTopicInput{Name: new("")})), "InvalidParameter"},
 	}

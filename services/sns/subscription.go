@@ -17,15 +17,27 @@ import (
 // subscription is a subscription's row.
 type subscription struct {
 	ID         string            `json:"id"`
-	Protocol   string            `json:"protocol"` // lambda, sqs
-	Endpoint   string            `json:"endpoint"` // ARN
+	Protocol   string            `json:"protocol"` // lambda, sqs, http, https, email, email-json, sms
+	Endpoint   string            `json:"endpoint"` // ARN, URL, address or number
 	Owner      string            `json:"owner"`
 	Principal  string            `json:"principal"`            // ARN of who subscribed
 	Attributes map[string]string `json:"attributes,omitempty"` // as set
 	Host       string            `json:"host,omitempty"`       // the platform's endpoint as the subscriber used it, for links in messages
+	Pending    bool              `json:"pending,omitempty"`    // the endpoint has not confirmed
+	Asked      int64             `json:"asked,omitempty"`      // when it was last asked to, unix ms
+	Unsigned   bool              `json:"unsigned,omitempty"`   // it was confirmed by an unsigned request
+	Locked     bool              `json:"locked,omitempty"`     // unsigned requests do not unsubscribe it
 }
 
 func (n name) subscriptionARN(id string) string { return n.arn().String() + ":" + id }
+
+// shownARN is the ARN in answers: none before the subscription is confirmed.
+func (s *subscription) shownARN(n name) string {
+	if s.Pending {
+		return "PendingConfirmation"
+	}
+	return n.subscriptionARN(s.ID)
+}
 
 func (s *subscription) raw() bool { return s.Attributes["RawMessageDelivery"] == "true" }
 
@@ -42,13 +54,15 @@ func checkSubscriptionAttribute(protocol, n, v string) error {
 		if v != "true" && v != "false" && v != "True" && v != "False" {
 			return errInvalid("Attributes Reason: RawMessageDelivery: Invalid value [%s]. Must be true or false.", v)
 		}
-		if v == "true" && protocol != "sqs" {
+		if v == "true" && protocol != "sqs" && !overHTTP(protocol) {
 			return errInvalid("Attributes Reason: RawMessageDelivery: Delivery protocol [%s] does not support raw message delivery.", protocol)
 		}
 	case "RedrivePolicy":
 		_, err := deadLetter(v)
 		return err
-	case "DeliveryPolicy", "SubscriptionRoleArn", "ReplayPolicy":
+	case "DeliveryPolicy":
+		return checkOwnPolicy("", protocol, v)
+	case "SubscriptionRoleArn", "ReplayPolicy":
 		return cloud.NotImplementedf("The subscription attribute %s is not served by this platform.", n)
 	default:
 		return errInvalid("AttributeName")
@@ -112,9 +126,8 @@ func checkEndpoint(protocol, endpoint string) error {
 		if err != nil || a.Service != "lambda" {
 			return errInvalid("Lambda endpoint ARN")
 		}
-	case "http", "https", "email", "email-json", "sms", "application", "firehose": // subscribe refuses them
 	default:
-		return errInvalid("Amazon SNS does not support this protocol string: %s", protocol)
+		return checkOutside(protocol, endpoint)
 	}
 	return nil
 }
@@ -145,29 +158,56 @@ func (r *snsRoom) subscribe(ctx context.Context, in *api.SubscribeInput) (*api.S
 	if _, err := s.filter("Attributes Reason: "); err != nil {
 		return nil, err
 	}
-	if s.Protocol != "sqs" && s.Protocol != "lambda" {
+	var q *question
+	switch {
+	case s.Protocol == "application" || s.Protocol == "firehose":
 		return nil, cloud.NotImplementedf("Subscriptions with the protocol %q are not served by this platform.", s.Protocol)
+	case rec.fifo() && outside(s.Protocol):
+		return nil, errInvalid("Invalid protocol type: %s", s.Protocol)
+	case needsConfirmation(s.Protocol):
+		if q, err = r.ask(ctx, n, rec, &s, confirmationType); err != nil {
+			return nil, err
+		}
 	}
+	if s, err = r.join(ctx, n, s, q); err != nil {
+		return nil, err
+	}
+	out := &api.SubscribeOutput{SubscriptionArn: new(n.subscriptionARN(s.ID))}
+	if s.Pending && (in.ReturnSubscriptionArn == nil || !*in.ReturnSubscriptionArn) {
+		out.SubscriptionArn = new("pending confirmation")
+	}
+	return out, nil
+}
+
+// join writes a subscription, or gives the one that the topic has of the same endpoint. q asks the endpoint, also again; nil: nobody is asked.
+func (r *snsRoom) join(ctx context.Context, n name, s subscription, q *question) (made subscription, err error) {
 	err = r.d.Store.Update(ctx, func(tx store.Tx) error {
 		have, err := subscriptions(tx, n)
 		if err != nil {
 			return err
 		}
+		made = s
+		made.Pending = q != nil
 		for _, o := range have {
-			if o.Protocol == s.Protocol && o.Endpoint == s.Endpoint {
-				if !o.has(s.Attributes) {
-					return errInvalid("Attributes Reason: Subscription already exists with different attributes")
-				}
-				s = o
+			if o.Protocol != s.Protocol || o.Endpoint != s.Endpoint {
+				continue
+			}
+			if !o.has(s.Attributes) {
+				return errInvalid("Attributes Reason: Subscription already exists with different attributes")
+			}
+			if made = o; !o.Pending {
 				return nil
 			}
 		}
-		return r.writeSubscription(tx, n, s)
+		if q != nil {
+			made.Asked = q.asked.UnixMilli()
+			if err := r.sendQuestion(ctx, tx, n, &made, q, nil); err != nil {
+				return err
+			}
+		}
+		return r.writeSubscription(tx, n, made)
 	})
-	if err != nil {
-		return nil, err
-	}
-	return &api.SubscribeOutput{SubscriptionArn: new(n.subscriptionARN(s.ID))}, nil
+	return made, err
 }
 
 // has tells whether a subscription has these attributes, set or by default.
@@ -259,29 +299,22 @@ func (r *snsRoom) subscription(ctx context.Context, n name, id string) (s *subsc
 	return s, err
 }
 
-// confirmSubscription refuses every token: the protocols that are served need no confirmation.
-func (r *snsRoom) confirmSubscription(ctx context.Context, in *api.ConfirmSubscriptionInput) (*api.ConfirmSubscriptionOutput, error) {
-	n, err := topicOf(ctx, in.TopicArn)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := r.record(ctx, n); err != nil {
-		return nil, err
-	}
-	return nil, errInvalid("Token")
-}
-
 func (r *snsRoom) unsubscribe(ctx context.Context, in *api.UnsubscribeInput) (*api.UnsubscribeOutput, error) {
 	n, id, err := subscriptionOf(ctx, in.SubscriptionArn)
 	if err != nil {
 		return nil, err
 	}
+	q, gone, err := r.askBack(ctx, n, id)
+	if err != nil {
+		return nil, err
+	}
 	return &api.UnsubscribeOutput{}, r.d.Store.Update(ctx, func(tx store.Tx) error {
-		if err := tx.Delete(listKey(n.Scope, "sublist").Str(n.Topic).Str(id)); err != nil {
-			return err
+		if q != nil {
+			if err := r.sendQuestion(ctx, tx, n, gone, q, gone); err != nil {
+				return err
+			}
 		}
-		tx.AfterCommit(func(store.Stamp) { r.forget(n) })
-		return tx.Delete(n.subKey(id))
+		return r.removeSubscription(tx, n, id)
 	})
 }
 
@@ -328,6 +361,9 @@ func (r *snsRoom) getSubscriptionAttributes(ctx context.Context, in *api.GetSubs
 	}
 	if s.Attributes["FilterPolicy"] != "" {
 		out["FilterPolicyScope"] = "MessageAttributes"
+	}
+	if err := r.showOutside(ctx, n, s, out); err != nil {
+		return nil, err
 	}
 	maps.Copy(out, s.Attributes)
 	if s.Attributes["FilterPolicy"] == "" {

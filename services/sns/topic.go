@@ -26,14 +26,14 @@ var topicName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,256}$`)
 
 // topicAttributes are the attributes that can be set, with the values that they take; nil: checked apart, or any.
 var topicAttributes = map[string][]string{
-	"Policy": nil, "DisplayName": nil, "KmsMasterKeyId": nil,
+	"Policy": nil, "DisplayName": nil, "KmsMasterKeyId": nil, "DeliveryPolicy": nil,
 	"ContentBasedDeduplication": {"true", "false"}, "SignatureVersion": {"1", "2"}, "TracingConfig": {"PassThrough", "Active"},
 	"FifoThroughputScope": {"Topic", "MessageGroup"},
 }
 
 // refusedAttributes are AWS's that this platform does not apply.
 var refusedAttributes = []string{
-	"DeliveryPolicy", "ArchivePolicy", "DataProtectionPolicy", "HTTPSuccessFeedbackRoleArn", "HTTPSuccessFeedbackSampleRate", "HTTPFailureFeedbackRoleArn",
+	"ArchivePolicy", "DataProtectionPolicy", "HTTPSuccessFeedbackRoleArn", "HTTPSuccessFeedbackSampleRate", "HTTPFailureFeedbackRoleArn",
 	"FirehoseSuccessFeedbackRoleArn", "FirehoseSuccessFeedbackSampleRate", "FirehoseFailureFeedbackRoleArn", "LambdaSuccessFeedbackRoleArn",
 	"LambdaSuccessFeedbackSampleRate", "LambdaFailureFeedbackRoleArn", "SQSSuccessFeedbackRoleArn", "SQSSuccessFeedbackSampleRate",
 	"SQSFailureFeedbackRoleArn", "ApplicationSuccessFeedbackRoleArn", "ApplicationSuccessFeedbackSampleRate", "ApplicationFailureFeedbackRoleArn",
@@ -56,6 +56,10 @@ func checkTopicAttribute(n, v string, fifo, creating bool) error {
 		if _, err := policydoc.Parse(v, policydoc.Resource); err != nil {
 			return errInvalid("Policy Error: null")
 		}
+	}
+	if n == "DeliveryPolicy" {
+		_, err := parseTopicPolicy(v)
+		return err
 	}
 	if n == "DisplayName" && len(v) > 100 {
 		return errInvalid("DisplayName")
@@ -184,7 +188,7 @@ func (r *snsRoom) deleteTopic(ctx context.Context, in *api.DeleteTopicInput) (*a
 		return nil, err
 	}
 	return &api.DeleteTopicOutput{}, r.d.Store.Update(ctx, func(tx store.Tx) error {
-		for _, k := range []store.Key{n.key("sub"), n.key("seq"), n.key("dedup"), n.key("dedupdue"), n.key("given"), n.key("givendue"), listKey(n.Scope, "sublist").Str(n.Topic)} {
+		for _, k := range []store.Key{n.key("sub"), n.key("seq"), n.key("dedup"), n.key("dedupdue"), n.key("given"), n.key("givendue"), n.key("token"), listKey(n.Scope, "sublist").Str(n.Topic)} {
 			if err := tx.DeleteRange(k, k.End()); err != nil {
 				return err
 			}
@@ -212,9 +216,6 @@ func (r *snsRoom) setTopicAttributes(ctx context.Context, in *api.SetTopicAttrib
 	})
 }
 
-// effectivePolicy is the delivery policy of topics that have none of their own (Developer Guide, "Amazon SNS message delivery retries").
-const effectivePolicy = `{"http":{"defaultHealthyRetryPolicy":{"minDelayTarget":20,"maxDelayTarget":20,"numRetries":3,"numMaxDelayRetries":0,"numNoDelayRetries":0,"numMinDelayRetries":0,"backoffFunction":"linear"},"disableSubscriptionOverrides":false,"defaultRequestPolicy":{"headerContentType":"text/plain; charset=UTF-8"}}}`
-
 func (r *snsRoom) getTopicAttributes(ctx context.Context, in *api.GetTopicAttributesInput) (*api.GetTopicAttributesOutput, error) {
 	n, err := topicOf(ctx, in.TopicArn)
 	if err != nil {
@@ -229,8 +230,17 @@ func (r *snsRoom) getTopicAttributes(ctx context.Context, in *api.GetTopicAttrib
 		return nil, err
 	}
 	out := maps.Clone(rec.Attributes)
-	out["TopicArn"], out["Owner"], out["EffectiveDeliveryPolicy"] = n.arn().String(), n.Account, effectivePolicy
-	out["SubscriptionsConfirmed"], out["SubscriptionsPending"], out["SubscriptionsDeleted"] = fmt.Sprint(len(subs)), "0", "0"
+	out["TopicArn"], out["Owner"] = n.arn().String(), n.Account
+	if out["EffectiveDeliveryPolicy"], err = rec.effectivePolicy(); err != nil {
+		return nil, err
+	}
+	pending := 0
+	for _, s := range subs {
+		if s.Pending {
+			pending++
+		}
+	}
+	out["SubscriptionsConfirmed"], out["SubscriptionsPending"], out["SubscriptionsDeleted"] = fmt.Sprint(len(subs)-pending), fmt.Sprint(pending), "0"
 	if out["Policy"] == "" {
 		out["Policy"] = defaultPolicy(n)
 	}

@@ -14,6 +14,8 @@ type topic struct {
 	name   name
 	record record
 	subs   []compiled
+	// outside are those of subs whose endpoints are outside of the platform, by id.
+	outside map[string]*compiled
 }
 
 type compiled struct {
@@ -21,6 +23,7 @@ type compiled struct {
 	filter *eventpattern.Pattern
 	target cloud.ARN
 	dead   cloud.ARN
+	policy ownPolicy // of HTTP endpoints
 }
 
 // topics caches compiled topics. The zero value is ready; safe for concurrent use.
@@ -47,35 +50,12 @@ func (r *snsRoom) compile(ctx context.Context, n name) (*topic, error) {
 	if t != nil {
 		return t, nil
 	}
-	t = &topic{name: n}
-	var subs []subscription
-	err := r.d.Store.View(ctx, func(rd store.Reader) error {
-		rec, err := readRecord(rd, n)
-		if err != nil {
-			return err
-		}
-		if rec == nil {
-			return errNoTopic()
-		}
-		t.record = *rec
-		subs, err = subscriptions(rd, n)
+	err := r.d.Store.View(ctx, func(rd store.Reader) (err error) {
+		t, err = readTopic(rd, n)
 		return err
 	})
 	if err != nil {
 		return nil, err
-	}
-	for _, s := range subs {
-		c := compiled{subscription: s}
-		if c.filter, err = s.filter(""); err != nil {
-			return nil, err
-		}
-		if c.target, err = cloud.ParseARN(s.Endpoint); err != nil {
-			return nil, err
-		}
-		if c.dead, err = deadLetter(s.Attributes["RedrivePolicy"]); err != nil {
-			return nil, err
-		}
-		t.subs = append(t.subs, c)
 	}
 	r.topics.mu.Lock()
 	defer r.topics.mu.Unlock()
@@ -86,4 +66,55 @@ func (r *snsRoom) compile(ctx context.Context, n name) (*topic, error) {
 		r.topics.known[n] = t
 	}
 	return t, nil
+}
+
+// readTopic reads and compiles a topic; subscriptions that are not confirmed are left out. errNoTopic when there is none.
+func readTopic(rd store.Reader, n name) (*topic, error) {
+	rec, err := readRecord(rd, n)
+	if err != nil {
+		return nil, err
+	}
+	if rec == nil {
+		return nil, errNoTopic()
+	}
+	subs, err := subscriptions(rd, n)
+	if err != nil {
+		return nil, err
+	}
+	t := &topic{name: n, record: *rec, outside: map[string]*compiled{}}
+	for _, s := range subs {
+		if s.Pending {
+			continue
+		}
+		c, err := rec.compile(n, s)
+		if err != nil {
+			return nil, err
+		}
+		t.subs = append(t.subs, c)
+	}
+	for i := range t.subs {
+		if s := &t.subs[i]; outside(s.Protocol) {
+			t.outside[s.ID] = s
+		}
+	}
+	return t, nil
+}
+
+func (r *record) compile(n name, s subscription) (c compiled, err error) {
+	c.subscription = s
+	if c.filter, err = s.filter(""); err != nil {
+		return c, err
+	}
+	to := s.Endpoint
+	if outside(s.Protocol) {
+		to = n.subscriptionARN(s.ID)
+		if c.policy, err = r.effective(&s); err != nil {
+			return c, err
+		}
+	}
+	if c.target, err = cloud.ParseARN(to); err != nil {
+		return c, err
+	}
+	c.dead, err = deadLetter(s.Attributes["RedrivePolicy"])
+	return c, err
 }

@@ -39,7 +39,7 @@ func errAttributeValue(attribute, reason string) *cloud.Error {
 }
 
 func errReceipt(handle string) *cloud.Error {
-	return cloud.Errorf(cloud.Invalid, "ReceiptHandleIsInvalid", "The input receipt handle %q is not a valid receipt handle.", handle)
+	return cloud.Errorf(cloud.Invalid, "ReceiptHandleIsInvalid", `The input receipt handle "%s" is not a valid receipt handle.`, handle)
 }
 
 func errReceiptExpired(handle string) *cloud.Error {

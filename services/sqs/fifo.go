@@ -92,7 +92,7 @@ func (q *queue) popGroup(tx store.Tx, now int64) (uint64, bool, error) {
 		}
 	}()
 	for {
-		if len(q.turns) == 0 && !q.whole && q.waiting < fifoWindow {
+		if !q.whole && (q.waiting < fifoWindow/2 || len(q.turns) == 0 && q.waiting < fifoWindow) {
 			if err := q.refill(tx, fifoWindow-q.waiting); err != nil {
 				return 0, false, err
 			}

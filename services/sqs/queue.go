@@ -31,6 +31,9 @@ func (r *sqsRoom) createQueue(ctx context.Context, in *api.CreateQueueInput) (*a
 	if err := checkAttributes(in.Attributes, fifo, true); err != nil {
 		return nil, err
 	}
+	if err := r.checkTarget(ctx, in.Attributes, fifo); err != nil {
+		return nil, err
+	}
 	if len(in.Tags) > 50 {
 		return nil, errParameter("Too many tags added for queue %s. Maximum number of tags allowed per queue is 50.", n.Queue)
 	}
@@ -59,11 +62,33 @@ func (r *sqsRoom) createQueue(ctx context.Context, in *api.CreateQueueInput) (*a
 	return &api.CreateQueueOutput{QueueUrl: new(n.url(ctx))}, nil
 }
 
+// checkTarget checks that the dead letter queue of a RedrivePolicy is there, and of the same type.
+func (r *sqsRoom) checkTarget(ctx context.Context, attrs map[string]string, fifo bool) error {
+	v := attrs["RedrivePolicy"]
+	if v == "" {
+		return nil
+	}
+	p, err := parseRedrive(v)
+	if err != nil {
+		return err
+	}
+	rec, err := r.record(ctx, nameOf(p.target))
+	switch {
+	case cloud.IsCode(err, "QueueDoesNotExist"):
+		return errValue(v, "RedrivePolicy", "Dead letter target does not exist.")
+	case err != nil:
+		return err
+	case rec.config().fifo != fifo:
+		return errValue(v, "RedrivePolicy", "Dead-letter queue must be same type of queue as the source.")
+	}
+	return nil
+}
+
 func errFIFOName(named bool) error {
 	if named {
-		return errValue("", "QueueName", "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length")
+		return errParameter("Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length")
 	}
-	return errParameter("The name of a FIFO queue can only include alphanumeric characters, hyphens, or underscores, must end with .fifo suffix and be 1 to 80 in length.")
+	return errParameter("The name of a FIFO queue can only include alphanumeric characters, hyphens, or underscores, must end with .fifo suffix and be 1 to 80 in length")
 }
 
 // sameQueue accepts the creation of a queue that exists when every attribute given has the value that it has.
@@ -163,7 +188,7 @@ func (r *sqsRoom) purgeQueue(ctx context.Context, in *api.PurgeQueueInput) (*api
 		}
 		rec := q.rec
 		rec.Purged = now
-		if err := q.deleteRows(tx, "msg", "flight", "count"); err != nil {
+		if err := q.deleteRows(tx, "msg", "flight", "count", "dedup", "dedupdue"); err != nil {
 			return err
 		}
 		if err := r.writeRecord(tx, n, rec); err != nil {
@@ -205,8 +230,11 @@ func (r *sqsRoom) setQueueAttributes(ctx context.Context, in *api.SetQueueAttrib
 	if err != nil {
 		return nil, err
 	}
+	attrs := normal(in.Attributes)
+	if err := r.checkTarget(ctx, attrs, strings.HasSuffix(n.Queue, ".fifo")); err != nil {
+		return nil, err
+	}
 	err = r.change(ctx, in.QueueUrl, func(rec *record) error {
-		attrs := normal(in.Attributes)
 		if err := checkAttributes(attrs, rec.Attributes["FifoQueue"] == "true", false); err != nil {
 			return err
 		}

@@ -24,7 +24,8 @@ type draft struct {
 	message      message
 	delay        *int32
 	dedup, group *string
-	system       map[string]bus.Attribute
+	// The digests that the answer has, made before the lane is entered.
+	bodyMD5, attrMD5, systemMD5 string
 }
 
 // sent is what a send answers.
@@ -164,8 +165,9 @@ func (d *draft) fill(ctx context.Context, body *string, attrs map[string]api.Mes
 		if a.Type != "String" || a.Value == "" {
 			return errParameter("The message system attribute 'AWSTraceHeader' must be a non-empty String.")
 		}
-		d.message.Trace, d.system = a.Value, map[string]bus.Attribute{n: a}
+		d.message.Trace, d.systemMD5 = a.Value, md5Attributes(map[string]bus.Attribute{n: a})
 	}
+	d.bodyMD5, d.attrMD5 = md5Text(d.message.Body), md5Attributes(d.message.Attrs)
 	if c.Trace.Sampled {
 		d.message.Cause = c.Trace.String()
 	}
@@ -298,7 +300,7 @@ func (q *queue) checkFIFO(d *draft) error {
 func (r *sqsRoom) enqueue(tx store.Tx, q *queue, d draft) (sent, error) {
 	now := r.now()
 	m := d.message
-	s := sent{id: d.id, messageID: m.ID, bodyMD5: md5Text(m.Body), attrMD5: md5Attributes(m.Attrs), sysAttr: md5Attributes(d.system)}
+	s := sent{id: d.id, messageID: m.ID, bodyMD5: d.bodyMD5, attrMD5: d.attrMD5, sysAttr: d.systemMD5}
 	seq := q.next
 	if q.fifo() {
 		scope := m.Dedup

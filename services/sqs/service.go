@@ -111,13 +111,17 @@ func byURL(ctx context.Context, url *string) (name, error) {
 		return name{}, errMissing("QueueUrl")
 	}
 	sc := cloud.CallFrom(ctx).Scope
-	parts := strings.Split(strings.TrimRight(*url, "/"), "/")
-	queue := parts[len(parts)-1]
-	if len(parts) >= 2 && isAccount(parts[len(parts)-2]) {
-		sc.Account = parts[len(parts)-2]
-	} else if len(parts) > 1 {
+	rest := strings.TrimRight(*url, "/")
+	i := strings.LastIndexByte(rest, '/')
+	if i < 0 {
+		return name{sc, rest}, nil
+	}
+	rest, queue := rest[:i], rest[i+1:]
+	account := rest[strings.LastIndexByte(rest, '/')+1:]
+	if !isAccount(account) {
 		return name{}, errNoQueue()
 	}
+	sc.Account = account
 	return name{sc, queue}, nil
 }
 

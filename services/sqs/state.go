@@ -245,7 +245,14 @@ func (q *queue) pop(tx store.Tx, now int64) (uint64, bool, error) {
 	}
 }
 
-// refill reads rows after the cursor, up to n, passing over those with a flight row: they are known.
+// known tells whether memory has a message with a flight row already. A FIFO queue's stands in its group unless it is in flight, and is put
+// there again without harm.
+func (q *queue) known(seq uint64) bool {
+	_, flies := q.flying[seq]
+	return flies || !q.fifo()
+}
+
+// refill reads rows after the cursor, up to n, passing over those that are known.
 func (q *queue) refill(tx store.Tx, n int) error {
 	msgs, flights := genKey(q.shard, "msg", q.rec.Gen), genKey(q.shard, "flight", q.rec.Gen)
 	from := q.cursor + 1
@@ -264,8 +271,7 @@ func (q *queue) refill(tx store.Tx, n int) error {
 			flightSeq, haveFlight = nextSeq(fl, len(flights))
 		}
 		q.cursor = seq
-		_, isDelayed := q.delayed[seq]
-		if haveFlight && flightSeq == seq && (!q.fifo() || !isDelayed) {
+		if haveFlight && flightSeq == seq && q.known(seq) {
 			continue
 		}
 		if err := q.admit(seq, it.Value()); err != nil {

@@ -164,6 +164,7 @@ type streamed struct {
 
 func (s *streamed) begin(i *compute.Invocation, contentType string) {
 	s.inv, s.contentType = i, contentType
+	i.Begin(contentType)
 }
 
 func (s *streamed) chunk(b []byte) {

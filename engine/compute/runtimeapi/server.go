@@ -223,6 +223,7 @@ func (s *Server) serveStream(w http.ResponseWriter, r *http.Request, c *call) {
 	if !streamed {
 		out = &kept
 	}
+	c.inv.Begin(r.Header.Get("Content-Type"))
 	_, err := io.Copy(out, r.Body)
 	res := Response{Body: kept.b, Streamed: streamed, ContentType: r.Header.Get("Content-Type")}
 	if kind := r.Trailer.Get("Lambda-Runtime-Function-Error-Type"); kind != "" {

@@ -1,0 +1,91 @@
+package lambda
+
+import (
+	"encoding/json"
+	"math"
+	"time"
+
+	"sundog/engine/compute"
+)
+
+// The levels of the platform's own log lines (Lambda Developer Guide, "System log level event mapping").
+const (
+	levelDebug = iota
+	levelInfo
+	levelWarn
+)
+
+var levels = map[string]int{"DEBUG": levelDebug, "INFO": levelInfo, "WARN": levelWarn}
+
+// system writes one of the platform's lines: as text, or, for functions that log JSON, as an event if its level is wanted.
+func (r *report) system(level int, kind string, record map[string]any, text string) {
+	l := r.b.Config.LoggingConfig
+	if l == nil || str(l.LogFormat) != "JSON" {
+		r.write(text)
+		return
+	}
+	if least, ok := levels[str(l.SystemLogLevel)]; ok && level < least {
+		return
+	}
+	at := r.r.d.Clock.Now()
+	line, err := json.Marshal(struct {
+		Time   string         `json:"time"`
+		Type   string         `json:"type"`
+		Record map[string]any `json:"record"`
+	}{stampOf(at), "platform." + kind, record})
+	if err != nil {
+		return // never: the record is of plain values
+	}
+	r.writeAt(at, string(line))
+}
+
+// outcome gives the level and the status of an invocation's report.
+func outcome(res compute.Result) (level int, status string) {
+	switch res.Kind {
+	case compute.None:
+		return levelInfo, "success"
+	case compute.Timeout:
+		return levelWarn, "timeout"
+	case compute.Exit, compute.OutOfMemory, compute.Init:
+		return levelWarn, "failure"
+	}
+	return levelWarn, "error"
+}
+
+func millis(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+
+func billed(res compute.Result) int64 { return int64(math.Ceil(millis(res.Duration + res.Init))) }
+
+func (r *report) doneRecord(res compute.Result, status string) map[string]any {
+	rec := map[string]any{
+		"requestId": r.id, "status": status, "metrics": map[string]any{"durationMs": millis(res.Duration), "producedBytes": len(res.Payload)},
+	}
+	r.tracing(rec)
+	return rec
+}
+
+func (r *report) reportRecord(res compute.Result, status string) map[string]any {
+	metrics := map[string]any{
+		"durationMs": millis(res.Duration), "billedDurationMs": billed(res), "memorySizeMB": val(r.b.Config.MemorySize, 128), "maxMemoryUsedMB": res.MaxMemoryMB,
+	}
+	if res.Cold {
+		metrics["initDurationMs"] = millis(res.Init)
+	}
+	rec := map[string]any{"requestId": r.id, "status": status, "metrics": metrics}
+	r.tracing(rec)
+	return rec
+}
+
+// tracing adds where an invocation is traced, if its function traces.
+func (r *report) tracing(rec map[string]any) {
+	if r.traced() {
+		rec["tracing"] = map[string]any{"spanId": r.span, "type": "X-Amzn-Trace-Id", "value": r.trace.String()}
+	}
+}
+
+// traced tells whether the function itself takes part in the trace: tracing is Active and the trace is sampled. With PassThrough only the trace's
+// header goes on.
+func (r *report) traced() bool {
+	t := r.b.Config.TracingConfig
+	return r.trace.Sampled && t != nil && str(t.Mode) == "Active"
+}

@@ -1,0 +1,230 @@
+package main
+
+import (
+	"archive/zip"
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"sundog/api/apigatewayv2"
+	"sundog/api/iam"
+	"sundog/api/lambda"
+)
+
+// language is one kind of function: the same handler in each.
+type language struct {
+	name, runtime, handler, file, text string
+	bare                               []string // starts the interpreter and does nothing; nil: there is none
+}
+
+const nodeHandler = `exports.handler = async () => ({ statusCode: 200, body: 'hello' })`
+
+var languages = []language{
+	{"node", "nodejs20.x", "index.handler", "index.js", nodeHandler, []string{"node", "-e", "0"}},
+	{"python", "python3.12", "index.handler", "index.py", "def handler(event, context):\n    return {'statusCode': 200, 'body': 'hello'}\n", []string{"python3", "-c", "0"}},
+	{"go", "provided.al2023", "bootstrap", "bootstrap", "", nil},
+}
+
+const (
+	callers   = 16 // connections for the rate of invocations
+	coldTries = 8
+	settle    = 800 * time.Millisecond // in which a used pre-started runtime is replaced
+)
+
+func warmAPI(name string) string  { return "invoke " + name + ", warm, Invoke API" }
+func warmHTTP(name string) string { return "invoke " + name + ", warm, HTTP API" }
+func coldRow(name string) string  { return "invoke " + name + ", cold" }
+
+// functions measures invocations. They do not depend on the durability mode, so one is enough.
+func (b *bench) functions(all []*platform) error {
+	p := all[0]
+	role, err := call[iam.CreateRoleOutput](p, iam.CreateRoleOp, &iam.CreateRoleInput{RoleName: new("bench"),
+		AssumeRolePolicyDocument: new(`{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": ["lambda.amazonaws.com", "states.amazonaws.com"]}, "Action": "sts:AssumeRole"}]}`)})
+	if err != nil {
+		return err
+	}
+	for _, l := range languages {
+		if err := b.language(p, l, *role.Role.Arn); err != nil {
+			b.table.put(warmAPI(l.name), p.mode, "failed")
+			b.table.note("%s: %v", l.name, err)
+		}
+	}
+	return nil
+}
+
+func (b *bench) language(p *platform, l language, role string) error {
+	code, err := b.code(l)
+	if err != nil {
+		return err
+	}
+	names := []string{"bench-" + l.name, "bench-" + l.name + "-2"}
+	for _, n := range names {
+		if _, err := call[lambda.CreateFunctionOutput](p, lambda.CreateFunctionOp, &lambda.CreateFunctionInput{FunctionName: &n, Runtime: &l.runtime,
+			Handler: &l.handler, Role: &role, Code: &lambda.FunctionCode{ZipFile: code}, MemorySize: new(int32(256)), Timeout: new(int32(20))}); err != nil {
+			return err
+		}
+		if err := invoke(p, n); err != nil {
+			return err
+		}
+	}
+	request, err := p.request(lambda.InvokeOp, &lambda.InvokeInput{FunctionName: &names[0], Payload: []byte(`{"key": "value"}`)}, nil)
+	if err != nil {
+		return err
+	}
+	b.warm(warmAPI(l.name), p.mode, p.address, request)
+	path, err := httpAPI(p, names[0])
+	if err != nil {
+		return err
+	}
+	b.warm(warmHTTP(l.name), p.mode, p.address, get(p.address, path))
+	return b.cold(p, l, names)
+}
+
+// warm measures invocations of a function that is up: as many as go, then the time that one takes alone.
+func (b *bench) warm(what, column, address string, request []byte) {
+	all := load(address, [][]byte{request}, callers, b.duration)
+	alone := load(address, [][]byte{request}, 1, b.duration/3)
+	b.table.put(what, column, "%s; alone p50 %s", all, short(alone.p50))
+}
+
+func get(address, path string) []byte {
+	return []byte("GET " + path + " HTTP/1.1\r\nHost: " + address + "\r\nAccept: */*\r\n\r\n")
+}
+
+func invoke(p *platform, name string) error {
+	out, err := call[lambda.InvokeOutput](p, lambda.InvokeOp, &lambda.InvokeInput{FunctionName: &name, Payload: []byte(`{}`)})
+	if err == nil && out.FunctionError != nil {
+		err = fmt.Errorf("%s: %s", name, out.Payload)
+	}
+	return err
+}
+
+// cold measures first invocations of a changed function: with a pre-started runtime at hand, and the slower of two at once, for which there is one.
+func (b *bench) cold(p *platform, l language, names []string) error {
+	var one, two []time.Duration
+	for i := range coldTries {
+		for _, n := range names {
+			if _, err := call[lambda.UpdateFunctionConfigurationOutput](p, lambda.UpdateFunctionConfigurationOp, &lambda.UpdateFunctionConfigurationInput{
+				FunctionName: &n, Environment: &lambda.Environment{Variables: map[string]string{"TRY": strconv.Itoa(i)}}}); err != nil {
+				return err
+			}
+		}
+		time.Sleep(settle)
+		use := names
+		if i%2 == 0 || l.bare == nil {
+			use = names[:1]
+		}
+		start := time.Now()
+		errs := make([]error, len(use))
+		var work sync.WaitGroup
+		for j, n := range use {
+			work.Go(func() { errs[j] = invoke(p, n) })
+		}
+		work.Wait()
+		for _, err := range errs {
+			if err != nil {
+				return err
+			}
+		}
+		if len(use) == 1 {
+			one = append(one, time.Since(start))
+		} else {
+			two = append(two, time.Since(start))
+		}
+	}
+	if l.bare == nil {
+		b.table.put(coldRow(l.name), p.mode, "%s", short(median(one)))
+		return nil
+	}
+	bare, err := bareStart(l.bare)
+	if err != nil {
+		return err
+	}
+	b.table.put(coldRow(l.name), p.mode, "%s pre-started; slower of two at once %s", short(median(one)), short(median(two)))
+	b.table.budget(coldRow(l.name), "15 ms pre-started; else %s (bare interpreter %s and 20)", short(bare+20*time.Millisecond), short(bare))
+	return nil
+}
+
+// bareStart measures an interpreter that does nothing, behind shims.
+func bareStart(argv []string) (time.Duration, error) {
+	if argv[0] == "python3" {
+		out, err := exec.Command(argv[0], "-c", "import sys; print(sys.executable)").Output()
+		if err != nil {
+			return 0, err
+		}
+		argv = append([]string{strings.TrimSpace(string(out))}, argv[1:]...)
+	}
+	var all []time.Duration
+	for range coldTries {
+		start := time.Now()
+		if err := exec.Command(argv[0], argv[1:]...).Run(); err != nil {
+			return 0, fmt.Errorf("%v: %w", argv, err)
+		}
+		all = append(all, time.Since(start))
+	}
+	return median(all), nil
+}
+
+// code gives a function's archive. The Go function is built from the folder function/.
+func (b *bench) code(l language) ([]byte, error) {
+	content := []byte(l.text)
+	if l.text == "" {
+		path := filepath.Join(b.scratch, l.file)
+		build := exec.CommandContext(context.Background(), "go", "build", "-ldflags", "-s -w", "-o", path, "sundog/test/bench/function")
+		build.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if out, err := build.CombinedOutput(); err != nil {
+			return nil, fmt.Errorf("building the function: %w\n%s", err, out)
+		}
+		var err error
+		if content, err = os.ReadFile(path); err != nil {
+			return nil, err
+		}
+	}
+	var buf bytes.Buffer
+	z := zip.NewWriter(&buf)
+	h := &zip.FileHeader{Name: l.file, Method: zip.Deflate}
+	h.SetMode(0o755)
+	f, err := z.CreateHeader(h)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := f.Write(content); err != nil {
+		return nil, err
+	}
+	if err := z.Close(); err != nil {
+		return nil, err
+	}
+	return buf.Bytes(), nil
+}
+
+// httpAPI makes an HTTP API before a function and gives the path of its route on the platform's endpoint.
+func httpAPI(p *platform, function string) (string, error) {
+	api, err := call[apigatewayv2.CreateApiOutput](p, apigatewayv2.CreateApiOp, &apigatewayv2.CreateApiInput{Name: &function, ProtocolType: new("HTTP")})
+	if err != nil {
+		return "", err
+	}
+	arn := "arn:aws:lambda:" + region + ":000000000000:function:" + function
+	integration, err := call[apigatewayv2.CreateIntegrationOutput](p, apigatewayv2.CreateIntegrationOp, &apigatewayv2.CreateIntegrationInput{
+		ApiId: api.ApiId, IntegrationType: new("AWS_PROXY"), IntegrationUri: &arn, PayloadFormatVersion: new("2.0")})
+	if err != nil {
+		return "", err
+	}
+	if _, err := call[apigatewayv2.CreateRouteOutput](p, apigatewayv2.CreateRouteOp, &apigatewayv2.CreateRouteInput{
+		ApiId: api.ApiId, RouteKey: new("GET /hello"), Target: new("integrations/" + *integration.IntegrationId)}); err != nil {
+		return "", err
+	}
+	if _, err := call[apigatewayv2.CreateStageOutput](p, apigatewayv2.CreateStageOp, &apigatewayv2.CreateStageInput{
+		ApiId: api.ApiId, StageName: new("$default"), AutoDeploy: new(true)}); err != nil {
+		return "", err
+	}
+	_, err = call[lambda.AddPermissionOutput](p, lambda.AddPermissionOp, &lambda.AddPermissionInput{FunctionName: &function, StatementId: new("api"),
+		Action: new("lambda:InvokeFunction"), Principal: new("apigateway.amazonaws.com")})
+	return "/_aws/execute-api/" + *api.ApiId + "/hello", err
+}

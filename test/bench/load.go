@@ -1,0 +1,208 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"slices"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// The load generator sends requests that were written and signed beforehand over connections that stay open, one at a time on each, and reads
+// no more of an answer than it must: it shares the machine with what it measures.
+
+// outcome is what a load gave.
+type outcome struct {
+	rate     float64 // good answers a second
+	p50, p99 time.Duration
+	failed   int
+	first    string // the first failure
+}
+
+func (o outcome) String() string {
+	if o.rate == 0 {
+		return "failed: " + o.first
+	}
+	s := fmt.Sprintf("%s /s, %s, %s", thousands(o.rate), short(o.p50), short(o.p99))
+	if o.failed > 0 {
+		s += fmt.Sprintf(" (%d failed: %s)", o.failed, o.first)
+	}
+	return s
+}
+
+// load sends requests to an address over some connections for a time. Each connection begins elsewhere in the list.
+func load(address string, requests [][]byte, connections int, d time.Duration) outcome {
+	stop := time.Now().Add(d)
+	lines := make([]line, connections)
+	var next atomic.Int64
+	var work sync.WaitGroup
+	start := time.Now()
+	for i := range lines {
+		work.Go(func() { lines[i].run(address, requests, &next, stop) })
+	}
+	work.Wait()
+	spent := time.Since(start)
+	var o outcome
+	var all []time.Duration
+	for _, l := range lines {
+		all = append(all, l.took...)
+		o.failed += l.failed
+		if l.err != nil && o.first == "" {
+			o.first = l.err.Error()
+		}
+	}
+	if len(all) == 0 {
+		return o
+	}
+	slices.Sort(all)
+	o.rate, o.p50, o.p99 = float64(len(all))/spent.Seconds(), all[len(all)/2], all[len(all)*99/100]
+	return o
+}
+
+// line is one connection and what came of it.
+type line struct {
+	took   []time.Duration
+	failed int
+	err    error // the first
+}
+
+const maxFailures = 100 // of one connection, then it gives up
+
+func (l *line) run(address string, requests [][]byte, next *atomic.Int64, stop time.Time) {
+	for time.Now().Before(stop) && l.failed < maxFailures {
+		c, err := net.Dial("tcp", address)
+		if err != nil {
+			l.fail(err)
+			continue
+		}
+		l.fail(l.talk(c, requests, next, stop))
+		_ = c.Close()
+	}
+}
+
+func (l *line) fail(err error) {
+	if err == nil {
+		return
+	}
+	l.failed++
+	if l.err == nil {
+		l.err = err
+	}
+}
+
+// talk uses a connection until the time is over, or it breaks.
+func (l *line) talk(c net.Conn, requests [][]byte, next *atomic.Int64, stop time.Time) error {
+	r := bufio.NewReaderSize(c, 16<<10)
+	for {
+		start := time.Now()
+		if start.After(stop) {
+			return nil
+		}
+		_ = c.SetDeadline(start.Add(30 * time.Second))
+		if _, err := c.Write(requests[int(next.Add(1)-1)%len(requests)]); err != nil {
+			return err
+		}
+		status, body, err := answer(r)
+		if err != nil {
+			return err
+		}
+		if status/100 != 2 {
+			l.fail(fmt.Errorf("%d %.100q", status, body))
+			if l.failed >= maxFailures {
+				return nil
+			}
+			continue
+		}
+		l.took = append(l.took, time.Since(start))
+	}
+}
+
+var errAnswer = errors.New("not an HTTP answer")
+
+// answer reads one HTTP answer; body is nil unless the status is an error's.
+func answer(r *bufio.Reader) (status int, body []byte, err error) {
+	first, err := r.ReadSlice('\n')
+	if err != nil {
+		return 0, nil, err
+	}
+	if len(first) < 12 {
+		return 0, nil, errAnswer
+	}
+	if status, err = strconv.Atoi(string(first[9:12])); err != nil {
+		return 0, nil, errAnswer
+	}
+	length, chunked := 0, false
+	for {
+		h, err := r.ReadSlice('\n')
+		if err != nil {
+			return 0, nil, err
+		}
+		if h = bytes.TrimSpace(h); len(h) == 0 {
+			break
+		}
+		name, value, _ := bytes.Cut(h, []byte(":"))
+		switch {
+		case bytes.EqualFold(name, []byte("Content-Length")):
+			if length, err = strconv.Atoi(string(bytes.TrimSpace(value))); err != nil {
+				return 0, nil, errAnswer
+			}
+		case bytes.EqualFold(name, []byte("Transfer-Encoding")):
+			chunked = bytes.Contains(value, []byte("chunked"))
+		}
+	}
+	if chunked {
+		return status, nil, skipChunks(r)
+	}
+	if status/100 == 2 || length > 64<<10 {
+		_, err = r.Discard(length)
+		return status, nil, err
+	}
+	body = make([]byte, length)
+	_, err = io.ReadFull(r, body)
+	return status, body, err
+}
+
+func skipChunks(r *bufio.Reader) error {
+	for {
+		size, err := r.ReadSlice('\n')
+		if err != nil {
+			return err
+		}
+		text, _, _ := bytes.Cut(bytes.TrimSpace(size), []byte(";"))
+		n, err := strconv.ParseInt(string(text), 16, 32)
+		if err != nil {
+			return errAnswer
+		}
+		if _, err := r.Discard(int(n) + 2); err != nil || n == 0 {
+			return err
+		}
+	}
+}
+
+func short(d time.Duration) string {
+	return strconv.FormatFloat(float64(d)/float64(time.Millisecond), 'f', 2, 64) + " ms"
+}
+
+// thousands writes a number as people read it.
+func thousands(f float64) string {
+	s := strconv.FormatInt(int64(f+0.5), 10)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+// median gives the middle of some durations; 0 of none.
+func median(all []time.Duration) time.Duration {
+	if len(all) == 0 {
+		return 0
+	}
+	all = slices.Sorted(slices.Values(all))
+	return all[len(all)/2]
+}

@@ -1,0 +1,4 @@
+// Package crash kills a loaded platform with SIGKILL, starts it again, and checks what docs/durability.md promises: items, objects and
+// executions that were acknowledged are there, messages are delivered at least once and not again after an acknowledged deletion, FIFO groups
+// stay in order, and no process of a function is left behind.
+package crash
