@@ -12,6 +12,7 @@ import (
 	"sundog/cloud"
 	"sundog/cloud/schema"
 	"sundog/edge/wire"
+	"sundog/edge/wire/sigv2"
 	"sundog/edge/wire/sigv4"
 	"sundog/services/room"
 )
@@ -64,6 +65,7 @@ type question struct {
 	schema   *schema.Operation // nil: not in the model's table
 	name     string            // the operation's name, for refusals
 	body     []byte            // read already, for query requests
+	older    *sigv2.Presigned  // the request is presigned in signature version 2
 }
 
 // classify finds protocol, service and operation. The credential may be nil. Errors are *cloud.Error.

@@ -11,6 +11,7 @@ import (
 	"sundog/cloud/schema"
 	"sundog/edge/wire"
 	protocols "sundog/edge/wire/all"
+	"sundog/edge/wire/sigv2"
 	"sundog/edge/wire/sigv4"
 )
 
@@ -26,13 +27,18 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	c, err := sigv4.Parse(r)
+	older, err := sigv2.Parse(r)
+	var c *sigv4.Credential
+	if older == nil && err == nil {
+		c, err = sigv4.Parse(r)
+	}
 	if err == nil {
 		if e := g.guard(r); e != nil {
 			err = e
 		}
 	}
 	q, qerr := g.classify(addressed(r, c), c)
+	q.older = older
 	id := g.o.IDs.UUID()
 	if err == nil {
 		err = qerr
@@ -57,6 +63,11 @@ func (g *Gateway) fail(w http.ResponseWriter, q question, err error, id string) 
 	if e.Code == "AccessDenied" && (q.protocol == wire.JSON || q.protocol == wire.RestJSON || q.protocol == wire.CBOR) {
 		copied := *e
 		copied.Code = "AccessDeniedException"
+		e = &copied
+	}
+	if q.protocol == wire.JSON && e.Kind == cloud.Denied && e.Status == http.StatusForbidden {
+		copied := *e
+		copied.Status = 0 // the JSON protocols answer 400 where the others answer 403
 		e = &copied
 	}
 	protocols.Protocol(q.protocol).EncodeError(w, q.service, q.schema, e, id)
@@ -114,6 +125,9 @@ func (g *Gateway) answer(w http.ResponseWriter, r *http.Request, call cloud.Call
 
 // authenticate verifies the signature and reads the body, unless the operation takes it as a stream. An unsigned request is anonymous.
 func (g *Gateway) authenticate(r *http.Request, c *sigv4.Credential, q question, op *cloud.Operation, streams bool) (sigv4.Identity, []byte, error) {
+	if q.older != nil {
+		return g.authenticateOlder(r, q.older, op, streams)
+	}
 	if streams {
 		return g.authenticateStream(r, c)
 	}
@@ -138,6 +152,19 @@ func (g *Gateway) authenticate(r *http.Request, c *sigv4.Credential, q question,
 	}
 	who, err := g.verifier.Verify(r, c, body)
 	return who, body, err
+}
+
+// authenticateOlder verifies a URL that is presigned in signature version 2. What it signs does not cover the body.
+func (g *Gateway) authenticateOlder(r *http.Request, p *sigv2.Presigned, op *cloud.Operation, streams bool) (sigv4.Identity, []byte, error) {
+	secret, who, parent, err := g.o.Identity.Secret(r.Context(), p.AccessKey, p.Token)
+	if err == nil {
+		err = p.Verify(r, secret, bucketOf(hostName(r.Host)), g.o.Clock.Wall())
+	}
+	if err != nil || streams {
+		return sigv4.Identity{Principal: who, Parent: parent}, nil, err
+	}
+	body, err := readBody(r, limitOf(op))
+	return sigv4.Identity{Principal: who, Parent: parent}, body, err
 }
 
 func (g *Gateway) authenticateStream(r *http.Request, c *sigv4.Credential) (sigv4.Identity, []byte, error) {

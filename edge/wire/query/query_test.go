@@ -63,6 +63,11 @@ func TestErrors(t *testing.T) {
 		t.Fatal(w.Code, got)
 	}
 	w = httptest.NewRecorder()
+	query.Protocol{}.EncodeError(w, sqs.Service, sqs.GetQueueUrlOp, cloud.Errorf(cloud.Invalid, "InvalidParameterValueException", "a").InQuery("InvalidParameterValue", "b"), "id")
+	if got := w.Body.String(); w.Code != 400 || !strings.Contains(got, "<Code>InvalidParameterValue</Code><Message>b</Message>") {
+		t.Fatal(w.Code, got)
+	}
+	w = httptest.NewRecorder()
 	query.Protocol{}.EncodeError(w, iam.Service, iam.GetRoleOp, cloud.Errorf(cloud.NotFound, "NoSuchEntity", "x"), "id")
 	if w.Code != 404 || !strings.Contains(w.Body.String(), `<ErrorResponse xmlns="https://iam.amazonaws.com/doc/2010-05-08/"><Error><Type>Sender</Type><Code>NoSuchEntity</Code>`) {
 		t.Fatal(w.Code, w.Body)
