@@ -107,7 +107,8 @@ var Throttled = cloud.Errorf(cloud.Throttled, "TooManyRequestsException", "Rate 
 
 // Compute runs versions. All methods are safe for concurrent use.
 type Compute interface {
-	// Ensure starts n environments beforehand (0: only makes the version known) and returns when they are ready.
+	// Ensure starts environments beforehand until there are n, keeps as many however long they are idle, and returns when they are ready. 0 makes the
+	// version known, and keeps none any more.
 	Ensure(ctx context.Context, v Version, n int) error
 	// Invoke takes the most recently used idle environment, or starts one. A full pool waits until the deadline, then Throttled. The
 	// error is the platform's; the function's failures are in the Result.

@@ -155,7 +155,7 @@ func (d *Driver) enter(v *compute.Version) (*pool, error) {
 	return p, nil
 }
 
-// Ensure starts n environments beforehand and returns when they are ready.
+// Ensure starts environments beforehand until there are n, keeps as many, and returns when they are ready.
 func (d *Driver) Ensure(ctx context.Context, v compute.Version, n int) error {
 	p, err := d.enter(&v)
 	if err != nil {
@@ -270,6 +270,7 @@ func (d *Driver) keep() {
 		now := d.o.Clock.Wall()
 		for _, p := range d.allPools() {
 			p.expire(now.Add(-d.o.IdleTimeout))
+			p.keep()
 		}
 		d.sample()
 		if d.live.Load() > 0 {

@@ -36,6 +36,7 @@ type environment struct {
 	used   time.Time // when it last became idle
 	init   time.Duration
 	fresh  bool // no invocation has run, and its first is a cold one
+	early  bool // started before anyone asked: provisioned concurrency
 	oom    atomic.Bool
 	peak   int
 	peakAt time.Time
@@ -51,14 +52,14 @@ type unbooted struct {
 	peakMB int
 }
 
-// boot starts an environment of a version and loads its handler.
-func (d *Driver) boot(ctx context.Context, p *pool) (*environment, *unbooted) {
+// boot starts an environment of a version and loads its handler; early is for environments that nobody waits for.
+func (d *Driver) boot(ctx context.Context, p *pool, early bool) (*environment, *unbooted) {
 	start := d.o.Clock.Wall()
 	name, ok := runtimes.Lookup(p.v.Runtime)
 	if !ok {
 		return nil, &unbooted{err: cloud.NotImplementedf("This platform cannot run the runtime %s.", p.v.Runtime)}
 	}
-	e := &environment{id: d.o.IDs.Hex(16), d: d, pool: p, arn: p.v.ARN.String(), fresh: true, born: start}
+	e := &environment{id: d.o.IDs.Hex(16), d: d, pool: p, arn: p.v.ARN.String(), fresh: true, born: start, early: early}
 	e.stream = fmt.Sprintf("%s[%s]%s", d.o.Clock.Now().UTC().Format("2006/01/02/"), p.v.Qualifier, e.id)
 	var a answer
 	var err error

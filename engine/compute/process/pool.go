@@ -20,6 +20,9 @@ type pool struct {
 	waiters  []*waiter      // first come, first served
 	live     int            // idle, busy and starting
 	starting int
+	kept     int // environments that stay however long they are idle
+	keepAt   time.Time
+	keepWait time.Duration
 	dropped  bool
 	nextUp   time.Time // starts are paced: see reserve
 	lastUp   time.Time // when a start last succeeded
@@ -168,7 +171,7 @@ func (p *pool) launch() {
 		p.mu.Unlock()
 		return
 	}
-	if !p.d.background(func() { p.booted(p.d.boot(p.d.ctx, p)) }) {
+	if !p.d.background(func() { p.booted(p.d.boot(p.d.ctx, p, false)) }) {
 		p.booted(nil, &unbooted{err: errClosed})
 	}
 }
@@ -221,24 +224,43 @@ func (p *pool) release(e *environment, broken bool) {
 	p.place(e)
 }
 
-// ensure starts environments until n are there, and waits for them; the error says why one did not come up.
+// ensure starts environments until n are there, waits for them, and keeps as many from then on; the error says why one did not come up.
 func (p *pool) ensure(ctx context.Context, n int) error {
+	p.mu.Lock()
+	p.kept = 0 // until they are there
+	p.mu.Unlock()
+	if err := p.fill(ctx, n); err != nil {
+		return err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.kept = n
+	return nil
+}
+
+// fill starts environments until n are there, and waits for them.
+func (p *pool) fill(ctx context.Context, n int) error {
 	var failed error
 	var mu sync.Mutex
 	var wg sync.WaitGroup
 	p.mu.Lock()
-	n -= p.live
+	n = max(0, n-p.live)
+	p.live += n
+	p.starting += n
 	p.mu.Unlock()
 	for range n {
 		if !p.d.admit() {
-			return compute.Throttled
+			p.mu.Lock()
+			p.live--
+			p.starting--
+			p.mu.Unlock()
+			mu.Lock()
+			failed = compute.Throttled
+			mu.Unlock()
+			continue
 		}
-		p.mu.Lock()
-		p.live++
-		p.starting++
-		p.mu.Unlock()
 		wg.Go(func() {
-			e, u := p.d.boot(ctx, p)
+			e, u := p.d.boot(ctx, p, true)
 			if e != nil {
 				e.fresh = false // nobody waits for its start
 			}
@@ -266,11 +288,30 @@ func (p *pool) expire(before time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	n := 0
-	for n < len(p.idle) && p.idle[n].used.Before(before) {
+	for n < len(p.idle) && p.live > p.kept && p.idle[n].used.Before(before) {
 		p.discard(p.idle[n])
 		n++
 	}
 	p.idle = append(p.idle[:0], p.idle[n:]...)
+}
+
+// keep starts environments in the place of kept ones that ended. What does not come up is tried again ever more seldom.
+func (p *pool) keep() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n, now := p.kept, p.d.o.Clock.Wall()
+	if p.dropped || p.live >= n || now.Before(p.keepAt) {
+		return
+	}
+	p.keepWait = min(max(2*p.keepWait, crowded), time.Minute)
+	p.keepAt = now.Add(p.keepWait)
+	p.d.work.Go(func() {
+		if p.fill(p.d.ctx, n) == nil {
+			p.mu.Lock()
+			p.keepWait = 0
+			p.mu.Unlock()
+		}
+	})
 }
 
 // drop ends the idle environments now and the busy ones when they come back.
@@ -288,7 +329,7 @@ func (p *pool) drop() {
 func (p *pool) oldest() (time.Time, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(p.idle) == 0 {
+	if len(p.idle) == 0 || p.live <= p.kept {
 		return time.Time{}, false
 	}
 	return p.idle[0].used, true
@@ -298,7 +339,7 @@ func (p *pool) oldest() (time.Time, bool) {
 func (p *pool) evict() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(p.idle) == 0 {
+	if len(p.idle) == 0 || p.live <= p.kept {
 		return false
 	}
 	e := p.idle[0]
