@@ -2,7 +2,9 @@ package file
 
 import (
 	"errors"
+	"maps"
 	"os"
+	"slices"
 	"sync"
 )
 
@@ -60,16 +62,25 @@ func (s *syncer) run() {
 	s.room.Broadcast()
 }
 
-func syncAll(batch []lateBlob) (err error) {
+// syncAll syncs files side by side, so that the file system commits many at once, and then their folders.
+func syncAll(batch []lateBlob) error {
 	dirs := map[string]bool{}
 	for _, b := range batch {
-		err = errors.Join(err, b.f.Sync(), b.f.Close())
 		dirs[b.dir] = true
 	}
-	for d := range dirs {
-		err = errors.Join(err, syncDir(d))
+	err := sideBySide(batch, func(b lateBlob) error { return errors.Join(b.f.Sync(), b.f.Close()) })
+	return errors.Join(err, sideBySide(slices.Collect(maps.Keys(dirs)), syncDir))
+}
+
+// sideBySide calls fn for everything in a list, maxLate at most at once, and joins the errors.
+func sideBySide[T any](list []T, fn func(T) error) error {
+	errs := make([]error, len(list))
+	var wg sync.WaitGroup
+	for i, v := range list {
+		wg.Go(func() { errs[i] = fn(v) })
 	}
-	return err
+	wg.Wait()
+	return errors.Join(errs...)
 }
 
 func (s *syncer) close() error {
