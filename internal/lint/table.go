@@ -35,7 +35,7 @@ var table = []row{
 // drivers are the folders that only app, tests and their own suite may import.
 var drivers = []string{
 	"engine/store/mem", "engine/store/pebble", "engine/blob/mem", "engine/blob/file",
-	"engine/telemetry/mem", "engine/telemetry/pebble", "engine/compute/process",
+	"engine/compute/process",
 }
 
 // judge gives one line for each import of s that the table forbids.
