@@ -7,6 +7,7 @@
 //	GET  /_sundog/clock             ClockState
 //	POST /_sundog/clock             ClockChange -> ClockState
 //	POST /_sundog/mount             Mount: run a function from a folder
+//	GET  /_sundog/queue?name=N      a queue's messages, as they stand; account, region, max
 //	GET  /_sundog/tail              log lines and spans as they come, one JSON object a line
 package admin
 
@@ -34,6 +35,8 @@ type Options struct {
 	// Mount runs a function from a folder from now on; nil: code mounts are not served.
 	Mount  func(ctx context.Context, m Mount) error
 	Status func(ctx context.Context) Status
+	// Peek gives up to max messages of a queue, oldest first, without changing them; nil: not served.
+	Peek func(ctx context.Context, sc cloud.Scope, queue string, max int) ([]QueueMessage, error)
 }
 
 // Mount is a code mount: the function's name and the folder that has its code.
@@ -90,6 +93,7 @@ func New(o Options) http.Handler {
 	mux.HandleFunc("GET /_sundog/clock", func(w http.ResponseWriter, _ *http.Request) { answer(w, o.clock(), nil) })
 	mux.HandleFunc("POST /_sundog/clock", o.moveClock)
 	mux.HandleFunc("POST /_sundog/mount", o.mount)
+	mux.HandleFunc("GET /_sundog/queue", o.queue)
 	mux.HandleFunc("GET /_sundog/tail", o.tail)
 	return mux
 }

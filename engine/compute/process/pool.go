@@ -24,8 +24,10 @@ type pool struct {
 	keepAt   time.Time
 	keepWait time.Duration
 	dropped  bool
-	nextUp   time.Time // starts are paced: see reserve
-	lastUp   time.Time // when a start last succeeded
+	nextUp   time.Time     // starts are paced: see reserve
+	lastUp   time.Time     // when a start last succeeded
+	lastDone time.Time     // when an invocation last ended
+	gap      time.Duration // between the ends of invocations, smoothed
 }
 
 // waiter is an invocation that waits for an environment.
@@ -152,14 +154,33 @@ func (p *pool) reserve() bool {
 	return true
 }
 
-// grow starts another environment if one is needed and may start now.
+// grow starts another environment if those that are there will not get through the line soon, and one may start now.
 func (p *pool) grow() {
 	p.mu.Lock()
-	ok := p.reserve()
+	ok := !p.flowing() && p.reserve()
 	p.mu.Unlock()
 	if ok {
 		p.launch()
 	}
+}
+
+// flowing tells whether the line, at the pace at which invocations end, is gone in ten times the patience of one who waits. Then more
+// environments would only take processor time from those that work. The lock is held.
+func (p *pool) flowing() bool {
+	if p.lastDone.IsZero() {
+		return false
+	}
+	gap := max(p.gap, p.d.o.Clock.Wall().Sub(p.lastDone))
+	return time.Duration(len(p.waiters))*gap < 10*p.d.o.Patience
+}
+
+// ended keeps the pace at which invocations end; the lock is held.
+func (p *pool) ended() {
+	now := p.d.o.Clock.Wall()
+	if !p.lastDone.IsZero() {
+		p.gap += (now.Sub(p.lastDone) - p.gap) / 8
+	}
+	p.lastDone = now
 }
 
 // launch starts the environment that reserve counted in, or counts it out when the machine has no room.
@@ -217,6 +238,7 @@ func (p *pool) place(e *environment) {
 func (p *pool) release(e *environment, broken bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.ended()
 	if broken || e.dead() || e.used.Sub(e.born) > p.d.o.MaxAge {
 		p.discard(e)
 		return
