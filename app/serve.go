@@ -42,7 +42,7 @@ func (p *Platform) serve(l net.Listener, h http.Handler) {
 
 // adminOptions ties the admin calls to this platform.
 func (p *Platform) adminOptions() admin.Options {
-	o := admin.Options{Telemetry: p.Telemetry, Clock: p.Clock, Status: p.status}
+	o := admin.Options{Telemetry: p.Telemetry, Clock: p.Clock, Status: p.status, Peek: p.peek}
 	if p.o.Dev {
 		o.Advance, o.Reset = p.advance, p.reset
 		o.Mount = func(ctx context.Context, m admin.Mount) error {

@@ -108,7 +108,12 @@ func (c *statusCommand) Run(ctx context.Context) error {
 		}
 		out.table(fns)
 	}
-	return nil
+	queues, err := conn.queueTable(ctx)
+	if err == nil && queues != nil {
+		out.line("")
+		out.table(queues)
+	}
+	return err
 }
 
 type envCommand struct{ platform }

@@ -23,6 +23,7 @@ type commands struct {
 	Logs    logsCommand    `cmd:"" help:"Show a function's log."`
 	Status  statusCommand  `cmd:"" help:"Show what a platform runs."`
 	Trace   traceCommand   `cmd:"" help:"Show what a request caused, as a tree."`
+	Queue   queueCommand   `cmd:"" help:"Look into queues; move dead letters back."`
 	Clock   clockCommand   `cmd:"" help:"Show or move the platform's clock."`
 	Env     envCommand     `cmd:"" help:"Print shell exports for SDKs and the AWS CLI."`
 	Doctor  doctorCommand  `cmd:"" help:"Tell what this machine can run."`

@@ -108,6 +108,7 @@ func (r *lambdaRoom) updateAlias(ctx context.Context, in *api.UpdateAliasInput) 
 	if err != nil {
 		return nil, err
 	}
+	before, _ := r.plan(ctx, ref{Scope: f.Scope, name: f.name, qualifier: str(in.Name)}) // nil: the change says what is missing
 	f.qualifier = ""
 	var a alias
 	err = r.change(ctx, f, func(tx store.Tx, fn *function) error {
@@ -132,6 +133,7 @@ func (r *lambdaRoom) updateAlias(ctx context.Context, in *api.UpdateAliasInput) 
 	if err != nil {
 		return nil, err
 	}
+	r.moved(ctx, ref{Scope: f.Scope, name: f.name, qualifier: str(in.Name)}, before)
 	return (*api.UpdateAliasOutput)(&a.Config), nil
 }
 
@@ -142,8 +144,7 @@ func (r *lambdaRoom) deleteAlias(ctx context.Context, in *api.DeleteAliasInput) 
 	}
 	f.qualifier = ""
 	return &api.DeleteAliasOutput{}, r.change(ctx, f, func(tx store.Tx, fn *function) error {
-		delete(fn.Policies, str(in.Name))
-		delete(fn.Events, str(in.Name))
+		fn.forget(str(in.Name))
 		return tx.Delete(aliasKey(f, str(in.Name))) // an alias that is not there is no error
 	})
 }

@@ -3,6 +3,7 @@ package lambda
 import (
 	"context"
 	"encoding/base64"
+	"encoding/json"
 	"maps"
 	"regexp"
 	goruntime "runtime"
@@ -204,18 +205,20 @@ const maxEnvironment = 4096
 
 func checkEnvironment(vars map[string]string) error {
 	var bad []string
-	size := 0
 	for _, k := range slices.Sorted(maps.Keys(vars)) {
 		if slices.Contains(reservedKeys, k) {
 			bad = append(bad, k)
 		}
-		size += len(k) + len(vars[k])
+	}
+	text, err := json.Marshal(vars)
+	if err != nil {
+		return err
 	}
 	if len(bad) > 0 {
 		return errParameter("Lambda was unable to configure your environment variables because the environment variables you have provided contains reserved keys that are currently not supported for modification. Reserved keys used in this request: %s", strings.Join(bad, ", "))
 	}
-	if size > maxEnvironment {
-		return errParameter("Lambda was unable to configure your environment variables because the environment variables you have provided exceeded the 4KB limit. String measured: %d bytes", size)
+	if len(text) > maxEnvironment {
+		return errParameter("Lambda was unable to configure your environment variables because the environment variables you have provided exceeded the 4KB limit. String measured: %s", text)
 	}
 	return nil
 }

@@ -17,6 +17,9 @@ func (r *lambdaRoom) createFunction(ctx context.Context, in *api.CreateFunctionI
 		return nil, err
 	}
 	f.qualifier = ""
+	if err := f.checkNew(str(in.FunctionName)); err != nil {
+		return nil, err
+	}
 	if err := refuseCreate(in); err != nil {
 		return nil, err
 	}
@@ -355,6 +358,10 @@ func deleteVersion(tx store.Tx, f ref, fn *function, dead *[]build) error {
 	*dead = append(*dead, *b)
 	n, err := parseNumber(f.qualifier)
 	if err != nil {
+		return err
+	}
+	fn.forget(f.qualifier)
+	if err := save(tx, functionKey(f), fn); err != nil {
 		return err
 	}
 	return tx.Delete(versionKey(f, n))

@@ -189,6 +189,9 @@ func (r *lambdaRoom) run(ctx context.Context, p *plan, c call) (cloud.Result, er
 			r.throttled(p)
 			return cloud.Result{}, errTooMany("CallerRateLimitExceeded")
 		}
+		if cloud.IsCode(err, "NoSuchEntity") {
+			return cloud.Result{}, cloud.Errorf(cloud.Denied, "AccessDeniedException", "The role defined for the function cannot be assumed by Lambda.").WithStatus(403)
+		}
 		return cloud.Result{}, err
 	}
 	rec.finished(res)

@@ -105,7 +105,9 @@ func (r *lambdaRoom) createMapping(ctx context.Context, in *api.CreateEventSourc
 	}
 	r.pollers.restart(m)
 	out := m.Config
-	out.State = new("Creating")
+	if m.Enabled {
+		out.State = new("Creating")
+	}
 	return (*api.CreateEventSourceMappingOutput)(&out), nil
 }
 
@@ -273,10 +275,12 @@ func (r *lambdaRoom) updateMapping(ctx context.Context, in *api.UpdateEventSourc
 	}
 	sc := cloud.CallFrom(ctx).Scope
 	var m *mapping
+	state := "Updating"
 	err := r.d.Store.Update(ctx, func(tx store.Tx) (err error) {
 		if m, err = readMapping(tx, sc, str(in.UUID)); err != nil {
 			return err
 		}
+		state = m.turning(in.Enabled)
 		if in.FunctionName != nil {
 			f, err := parseRef(ctx, in.FunctionName, nil)
 			if err != nil {
@@ -299,8 +303,19 @@ func (r *lambdaRoom) updateMapping(ctx context.Context, in *api.UpdateEventSourc
 	}
 	r.pollers.restart(*m)
 	out := m.Config
-	out.State = new("Updating")
+	out.State = &state
 	return (*api.UpdateEventSourceMappingOutput)(&out), nil
+}
+
+// turning is the state that the answer to an update shows.
+func (m *mapping) turning(enabled *bool) string {
+	switch {
+	case enabled == nil || *enabled == m.Enabled:
+		return "Updating"
+	case *enabled:
+		return "Enabling"
+	}
+	return "Disabling"
 }
 
 func (m *mapping) edit(in *api.UpdateEventSourceMappingInput) {

@@ -45,10 +45,18 @@ func parseRef(ctx context.Context, name, qualifier *string) (ref, error) {
 		}
 		f.qualifier = q
 	}
-	if len(f.name) > 64 {
-		return f, errParameter("1 validation error detected: Value '%s' at 'functionName' failed to satisfy constraint: Member must have length less than or equal to 64", f.name)
-	}
 	return f, nil
+}
+
+// checkNew checks the length of a new function's name.
+func (f ref) checkNew(given string) error {
+	switch {
+	case len(given) > 140:
+		return errValidation("Value '%s' at 'functionName' failed to satisfy constraint: Member must have length less than or equal to 140", given)
+	case len(f.name) > 64:
+		return errParameter("1 validation error detected: Value '%s' at 'functionName' failed to satisfy constraint: Member must have length less than or equal to 64", f.name)
+	}
+	return nil
 }
 
 // refOf reads the ARN of a function.

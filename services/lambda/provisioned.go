@@ -259,7 +259,9 @@ func (r *lambdaRoom) listProvisioned(ctx context.Context, in *api.ListProvisione
 		at := ref{Scope: f.Scope, name: f.name, qualifier: q}
 		all = append(all, c.shape(at, r.ready.get(at)))
 	}
-	slices.SortFunc(all, func(a, b api.ProvisionedConcurrencyConfigListItem) int { return strings.Compare(*a.FunctionArn, *b.FunctionArn) })
+	slices.SortFunc(all, func(a, b api.ProvisionedConcurrencyConfigListItem) int {
+		return strings.Compare(*a.FunctionArn, *b.FunctionArn)
+	})
 	page, next, err := paginate(all, in.Marker, in.MaxItems, 50)
 	return &api.ListProvisionedConcurrencyConfigsOutput{ProvisionedConcurrencyConfigs: page, NextMarker: next}, err
 }

@@ -30,6 +30,13 @@ type function struct {
 	Ready    map[string]provisioned  // provisioned concurrency, by qualifier
 }
 
+// forget drops what belongs to a version or alias that is gone. Its URL stays, and answers that it is forbidden, as on Lambda.
+func (fn *function) forget(qualifier string) {
+	delete(fn.Policies, qualifier)
+	delete(fn.Events, qualifier)
+	delete(fn.Ready, qualifier)
+}
+
 type policyRecord struct{ Text, Revision string }
 
 // alias is an alias's record.

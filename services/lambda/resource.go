@@ -37,14 +37,13 @@ func (r *lambdaRoom) resources() []room.ResourceType {
 			Attributes: []string{"Arn"}, Create: r.createFunctionResource, Update: r.updateFunctionResource, Delete: r.deleteNamed("DeleteFunction", "FunctionName"),
 		},
 		{
-			Type: "AWS::Lambda::Version", Properties: []string{"FunctionName", "CodeSha256", "Description"}, Attributes: []string{"FunctionArn", "Version"},
-			NoEffect: map[string]string{"ProvisionedConcurrencyConfig": "environments stay warm while they are in use", "RuntimePolicy": "runtimes are those of the machine"},
+			Type: "AWS::Lambda::Version", Properties: []string{"FunctionName", "CodeSha256", "Description", "ProvisionedConcurrencyConfig"}, Attributes: []string{"FunctionArn", "Version"},
+			NoEffect: map[string]string{"RuntimePolicy": "runtimes are those of the machine"},
 			Create:   r.createVersionResource, Delete: r.deleteVersionResource,
 		},
 		{
-			Type: "AWS::Lambda::Alias", Properties: []string{"FunctionName", "Name", "FunctionVersion", "Description", "RoutingConfig"}, Attributes: []string{"AliasArn"},
-			NoEffect: map[string]string{"ProvisionedConcurrencyConfig": "environments stay warm while they are in use"},
-			Create:   r.createAliasResource, Update: r.updateAliasResource, Delete: r.deleteAliasResource,
+			Type: "AWS::Lambda::Alias", Properties: []string{"FunctionName", "Name", "FunctionVersion", "Description", "RoutingConfig", "ProvisionedConcurrencyConfig"}, Attributes: []string{"AliasArn"},
+			Create: r.createAliasResource, Update: r.updateAliasResource, Delete: r.deleteAliasResource,
 		},
 		{
 			Type: "AWS::Lambda::Permission", Properties: []string{"Action", "FunctionName", "Principal", "SourceArn", "SourceAccount", "EventSourceToken", "FunctionUrlAuthType", "InvokedViaFunctionUrl", "PrincipalOrgID"},
@@ -53,6 +52,10 @@ func (r *lambdaRoom) resources() []room.ResourceType {
 		{
 			Type: "AWS::Lambda::EventSourceMapping", Properties: append([]string{"Tags"}, mappingProps...), Attributes: []string{"Id", "EventSourceMappingArn"},
 			Create: r.createMappingResource, Update: r.updateMappingResource, Delete: r.deleteNamed("DeleteEventSourceMapping", "UUID"),
+		},
+		{
+			Type: "AWS::Lambda::Url", Properties: []string{"TargetFunctionArn", "Qualifier", "AuthType", "Cors", "InvokeMode"}, Attributes: []string{"FunctionArn", "FunctionUrl"},
+			Create: r.createURLResource, Update: r.updateURLResource, Delete: r.deleteURLResource,
 		},
 		{
 			Type: "AWS::Lambda::EventInvokeConfig", Properties: []string{"FunctionName", "Qualifier", "MaximumRetryAttempts", "MaximumEventAgeInSeconds", "DestinationConfig"},
@@ -83,7 +86,7 @@ func pickProps(p room.Props, names ...string) map[string]any {
 }
 
 // numeric are the properties that templates may write as texts.
-const numeric = " Timeout MemorySize BatchSize MaximumBatchingWindowInSeconds ParallelizationFactor MaximumRecordAgeInSeconds MaximumRetryAttempts MaximumEventAgeInSeconds TumblingWindowInSeconds ReservedConcurrentExecutions Enabled BisectBatchOnFunctionError InvokedViaFunctionUrl "
+const numeric = " Timeout MemorySize BatchSize MaximumBatchingWindowInSeconds ParallelizationFactor MaximumRecordAgeInSeconds MaximumRetryAttempts MaximumEventAgeInSeconds TumblingWindowInSeconds ReservedConcurrentExecutions ProvisionedConcurrentExecutions Enabled BisectBatchOnFunctionError InvokedViaFunctionUrl "
 
 func scalar(name string, raw json.RawMessage) json.RawMessage {
 	var s string

@@ -32,7 +32,12 @@ func (r *lambdaRoom) createVersionResource(ctx context.Context, req room.Request
 	if err := r.d.Do(ctx, service, "PublishVersion", in, &out); err != nil {
 		return room.Result{}, err
 	}
-	return room.Result{Physical: out.FunctionArn, Attributes: map[string]any{"FunctionArn": out.FunctionArn, "Version": out.Version}}, nil
+	res := room.Result{Physical: out.FunctionArn, Attributes: map[string]any{"FunctionArn": out.FunctionArn, "Version": out.Version}}
+	count, err := provisionedCount(req.New)
+	if err != nil || count == 0 {
+		return res, err
+	}
+	return res, r.provisionResource(ctx, req.New.Text("FunctionName"), out.Version, count)
 }
 
 func (r *lambdaRoom) deleteVersionResource(ctx context.Context, req room.Request) error {
@@ -74,6 +79,10 @@ func (r *lambdaRoom) aliasResource(ctx context.Context, req room.Request, op str
 	if err != nil {
 		return room.Result{}, err
 	}
+	count, err := provisionedCount(req.New)
+	if err != nil {
+		return room.Result{}, err
+	}
 	if op == "UpdateAlias" && in["RoutingConfig"] == nil {
 		in["RoutingConfig"] = map[string]any{"AdditionalVersionWeights": map[string]float64{}}
 	}
@@ -81,7 +90,71 @@ func (r *lambdaRoom) aliasResource(ctx context.Context, req room.Request, op str
 	if err := r.d.Do(ctx, service, op, in, &out); err != nil {
 		return room.Result{}, err
 	}
-	return room.Result{Physical: out.AliasArn, Attributes: map[string]any{"AliasArn": out.AliasArn}}, nil
+	res := room.Result{Physical: out.AliasArn, Attributes: map[string]any{"AliasArn": out.AliasArn}}
+	if req.Changed("ProvisionedConcurrencyConfig") {
+		return res, r.provisionResource(ctx, req.New.Text("FunctionName"), req.New.Text("Name"), count)
+	}
+	return res, nil
+}
+
+// provisionedCount reads ProvisionedConcurrencyConfig; 0 when it is absent.
+func provisionedCount(p room.Props) (int, error) {
+	var c map[string]json.RawMessage
+	if ok, err := p.Get("ProvisionedConcurrencyConfig", &c); err != nil || !ok {
+		return 0, err
+	}
+	var n int
+	return n, json.Unmarshal(scalar("ProvisionedConcurrentExecutions", c["ProvisionedConcurrentExecutions"]), &n)
+}
+
+func urlInput(p room.Props) map[string]any {
+	in := pickProps(p, "Qualifier", "AuthType", "Cors", "InvokeMode")
+	in["FunctionName"] = p.Text("TargetFunctionArn")
+	return in
+}
+
+func (r *lambdaRoom) createURLResource(ctx context.Context, req room.Request) (room.Result, error) {
+	err := r.d.Do(ctx, service, "CreateFunctionUrlConfig", urlInput(req.New), nil)
+	if cloud.IsCode(err, "ResourceConflictException") && req.Physical == "" {
+		return r.updateURLResource(ctx, req) // the same step ran before
+	}
+	if err != nil {
+		return room.Result{}, err
+	}
+	return r.urlResult(ctx, req.New)
+}
+
+func (r *lambdaRoom) urlResult(ctx context.Context, p room.Props) (room.Result, error) {
+	in := map[string]any{"FunctionName": p.Text("TargetFunctionArn")}
+	if q := p.Text("Qualifier"); q != "" {
+		in["Qualifier"] = q
+	}
+	var out struct{ FunctionUrl, FunctionArn string }
+	err := r.d.Do(ctx, service, "GetFunctionUrlConfig", in, &out)
+	return room.Result{Physical: out.FunctionArn, Attributes: map[string]any{"FunctionArn": out.FunctionArn, "FunctionUrl": out.FunctionUrl}}, err
+}
+
+func (r *lambdaRoom) updateURLResource(ctx context.Context, req room.Request) (room.Result, error) {
+	if req.Physical != "" && req.Changed("TargetFunctionArn", "Qualifier") {
+		return r.createURLResource(ctx, req)
+	}
+	in := urlInput(req.New)
+	for prop, empty := range map[string]any{"Cors": map[string]any{}, "InvokeMode": buffered} {
+		if _, had := req.Old[prop]; had && in[prop] == nil {
+			in[prop] = empty
+		}
+	}
+	if err := r.d.Do(ctx, service, "UpdateFunctionUrlConfig", in, nil); err != nil {
+		return room.Result{}, err
+	}
+	return r.urlResult(ctx, req.New)
+}
+
+func (r *lambdaRoom) deleteURLResource(ctx context.Context, req room.Request) error {
+	if req.Physical == "" {
+		return nil
+	}
+	return gone(r.d.Do(ctx, service, "DeleteFunctionUrlConfig", map[string]any{"FunctionName": req.Physical}, nil))
 }
 
 func (r *lambdaRoom) deleteAliasResource(ctx context.Context, req room.Request) error {

@@ -30,6 +30,7 @@ type lambdaRoom struct {
 	gates    gates
 	mounts   mounts
 	pools    pools
+	ready    readiness
 	pollers  pollers
 	secret   string // signs the locations of packages
 	runtimes func() map[string]compute.Runtime
@@ -52,13 +53,22 @@ func New(d room.Deps, o Options) (room.Room, *Admin) {
 		ResourcePolicy: r.policies.Lookup(r.readPolicy),
 		Blobs:          r.blobs,
 		Start:          r.start,
-		Close:          r.pollers.close,
+		Close:          r.close,
 	}, &Admin{r: r}
 }
 
 func (r *lambdaRoom) start(ctx context.Context) error {
 	r.sweepFolders(ctx)
+	r.ready.start()
+	if err := r.provisionAll(ctx); err != nil {
+		return err
+	}
 	return r.pollers.start(ctx)
+}
+
+func (r *lambdaRoom) close() error {
+	r.ready.close()
+	return r.pollers.close()
 }
 
 func (r *lambdaRoom) knownRuntimes() map[string]compute.Runtime {

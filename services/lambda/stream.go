@@ -89,6 +89,7 @@ type events struct {
 	once  sync.Once
 	begin chan struct{} // the response began
 	first sync.Once
+	err   error // why it broke off, when next is closed early
 }
 
 var (
@@ -121,6 +122,9 @@ func (e *events) put(v any) bool {
 func (e *events) Next(ctx context.Context) (any, error) {
 	select {
 	case v, ok := <-e.next:
+		if !ok && e.err != nil {
+			return nil, e.err
+		}
 		if !ok {
 			return nil, io.EOF
 		}
@@ -187,7 +191,10 @@ func (r *lambdaRoom) invokeStream(ctx context.Context, in *api.InvokeWithRespons
 		done <- err
 		if err == nil {
 			e.finish(res, tail)
+			return
 		}
+		e.err = err
+		close(e.next)
 	}()
 	select {
 	case err := <-done:

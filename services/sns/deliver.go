@@ -42,6 +42,10 @@ func (t target) Deliver(ctx context.Context, d bus.Delivery) (bus.Outcome, error
 		if err != nil || seen != nil {
 			return err
 		}
+		top, err := top.inLane(tx)
+		if err != nil {
+			return err
+		}
 		if top.record.fifo() {
 			if fresh, err := t.sequence(tx, top, m); err != nil || !fresh {
 				return err

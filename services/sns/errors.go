@@ -20,6 +20,10 @@ func errNoSubscription() *cloud.Error {
 	return cloud.Errorf(cloud.NotFound, "NotFound", "Subscription does not exist").WithStatus(404)
 }
 
+func errState(format string, args ...any) *cloud.Error {
+	return cloud.Errorf(cloud.Conflict, "InvalidState", format, args...).WithStatus(400)
+}
+
 func errBatchID(format string, args ...any) *cloud.Error {
 	return cloud.Errorf(cloud.Invalid, "InvalidBatchEntryId", format, args...).WithStatus(400)
 }

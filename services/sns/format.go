@@ -66,36 +66,44 @@ func (r *snsRoom) deliveries(ctx context.Context, c cloud.Call, t *topic, m *mes
 	var out []bus.Delivery
 	for i := range t.subs {
 		s := &t.subs[i]
-		if !s.passes(m) {
+		if s.replaying() || !s.passes(m) {
 			continue
 		}
-		d := bus.Delivery{
-			ID: m.id + "/" + s.ID, Scope: t.name.Scope, Source: t.name.arn(), Target: s.target, DeadLetter: s.dead, Trace: c.Trace,
-			As: cloud.ServicePrincipal("sns.amazonaws.com", t.name.arn()), Retry: bus.Retry{Max: -1},
-		}
-		if t.record.fifo() {
-			d.OrderKey = m.group
-			if strings.HasSuffix(s.target.Resource, ".fifo") {
-				d.Parameters = map[string]string{"MessageGroupId": m.group, "MessageDeduplicationId": m.dedup}
-			}
-		} else if m.group != "" && s.Protocol == "sqs" {
-			d.Parameters = map[string]string{"MessageGroupId": m.group}
-		}
-		if c.TraceHeader != "" && s.Protocol == "sqs" {
-			d.Parameters = with(d.Parameters, "AWSTraceHeader", c.TraceHeader)
-		}
-		var err error
-		if s.raw() {
-			d.Payload, d.Attributes = []byte(m.bodyFor(s.Protocol)), m.attrs
-		} else if d.Payload, d.Letter, err = r.payload(ctx, t, s, m); err != nil {
+		d, err := r.delivery(ctx, c, t, s, m)
+		if err != nil {
 			return nil, err
-		}
-		if outside(s.Protocol) {
-			r.sendOutside(&d, s, m)
 		}
 		out = append(out, d)
 	}
 	return out, nil
+}
+
+// delivery makes the delivery of a message for one subscription.
+func (r *snsRoom) delivery(ctx context.Context, c cloud.Call, t *topic, s *compiled, m *message) (d bus.Delivery, err error) {
+	d = bus.Delivery{
+		ID: m.id + "/" + s.ID, Scope: t.name.Scope, Source: t.name.arn(), Target: s.target, DeadLetter: s.dead, Trace: c.Trace,
+		As: cloud.ServicePrincipal("sns.amazonaws.com", t.name.arn()), Retry: bus.Retry{Max: -1},
+	}
+	if t.record.fifo() {
+		d.OrderKey = m.group
+		if strings.HasSuffix(s.target.Resource, ".fifo") {
+			d.Parameters = map[string]string{"MessageGroupId": m.group, "MessageDeduplicationId": m.dedup}
+		}
+	} else if m.group != "" && s.Protocol == "sqs" {
+		d.Parameters = map[string]string{"MessageGroupId": m.group}
+	}
+	if c.TraceHeader != "" && s.Protocol == "sqs" {
+		d.Parameters = with(d.Parameters, "AWSTraceHeader", c.TraceHeader)
+	}
+	if s.raw() {
+		d.Payload, d.Attributes = []byte(m.bodyFor(s.Protocol)), m.attrs
+	} else if d.Payload, d.Letter, err = r.payload(ctx, t, s, m); err != nil {
+		return d, err
+	}
+	if outside(s.Protocol) {
+		r.sendOutside(&d, s, m)
+	}
+	return d, nil
 }
 
 func with(m map[string]string, k, v string) map[string]string {

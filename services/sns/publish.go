@@ -296,6 +296,10 @@ func (r *snsRoom) send(ctx context.Context, t *topic, messages []*message) error
 		return r.d.Store.Update(ctx, func(tx store.Tx) error { return r.d.Bus.Emit(tx, t.name.shard(), out...) })
 	}
 	return r.d.Lanes.Do(ctx, t.name.shard(), func(tx store.Tx) error {
+		t, err := t.inLane(tx)
+		if err != nil {
+			return err
+		}
 		for _, m := range messages {
 			fresh, err := r.sequence(tx, t, m)
 			if err != nil || !fresh {
@@ -319,18 +323,11 @@ func (r *snsRoom) sequence(tx store.Tx, t *topic, m *message) (fresh bool, err e
 	if t.record.Attributes["FifoThroughputScope"] == "MessageGroup" {
 		scope = m.group + "\x00" + m.dedup
 	}
-	k := t.name.key("seq")
-	b, err := tx.Get(k)
+	seq, err := readSequence(tx, t.name)
 	if err != nil {
 		return false, err
 	}
-	var seq uint64
-	if b != nil {
-		if _, err := fmt.Sscan(string(b), &seq); err != nil {
-			return false, err
-		}
-	}
-	number := fmt.Sprintf("1%019d", (seq+1)*256)
+	number := sequenceText(seq + 1)
 	earlier, err := t.name.once("dedup").Remember(tx, scope, []byte(number+" "+m.id), m.time, dedupInterval)
 	if err != nil {
 		return false, err
@@ -340,5 +337,26 @@ func (r *snsRoom) sequence(tx store.Tx, t *topic, m *message) (fresh bool, err e
 		return false, nil
 	}
 	m.sequence = number
-	return true, tx.Put(k, fmt.Append(nil, seq+1))
+	if err := tx.Put(t.name.key("seq"), fmt.Append(nil, seq+1)); err != nil || !t.record.archives() {
+		return true, err
+	}
+	return true, r.archive(tx, t, m)
+}
+
+// readSequence gives how many messages a FIFO topic has had.
+func readSequence(rd store.Reader, n name) (seq uint64, err error) {
+	b, err := rd.Get(n.key("seq"))
+	if err != nil || b == nil {
+		return 0, err
+	}
+	_, err = fmt.Sscan(string(b), &seq)
+	return seq, err
+}
+
+func sequenceText(seq uint64) string { return fmt.Sprintf("1%019d", seq*256) }
+
+// lastSequence gives the sequence number of the newest message.
+func lastSequence(rd store.Reader, n name) (string, error) {
+	seq, err := readSequence(rd, n)
+	return sequenceText(seq), err
 }

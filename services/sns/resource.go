@@ -12,14 +12,14 @@ func (r *snsRoom) resources() []room.ResourceType {
 	return []room.ResourceType{
 		{
 			Type:       "AWS::SNS::Topic",
-			Properties: []string{"TopicName", "DisplayName", "FifoTopic", "ContentBasedDeduplication", "FifoThroughputScope", "SignatureVersion", "Subscription", "Tags", "TracingConfig"},
+			Properties: []string{"TopicName", "DisplayName", "FifoTopic", "ContentBasedDeduplication", "FifoThroughputScope", "SignatureVersion", "Subscription", "Tags", "TracingConfig", "ArchivePolicy"},
 			NoEffect:   map[string]string{"KmsMasterKeyId": "data at rest is protected by the owner's disks"},
 			Attributes: []string{"TopicArn", "TopicName"},
 			Create:     r.createTopicResource, Update: r.updateTopicResource, Delete: r.deleteTopicResource,
 		},
 		{
 			Type:       "AWS::SNS::Subscription",
-			Properties: []string{"TopicArn", "Protocol", "Endpoint", "FilterPolicy", "FilterPolicyScope", "RawMessageDelivery", "RedrivePolicy"},
+			Properties: []string{"TopicArn", "Protocol", "Endpoint", "FilterPolicy", "FilterPolicyScope", "RawMessageDelivery", "RedrivePolicy", "DeliveryPolicy", "ReplayPolicy"},
 			NoEffect:   map[string]string{"Region": "a platform has one"},
 			Attributes: []string{"Arn"},
 			Create:     r.createSubscription, Update: r.updateSubscription, Delete: r.deleteSubscription,
@@ -31,7 +31,7 @@ func (r *snsRoom) resources() []room.ResourceType {
 	}
 }
 
-var topicProperties = []string{"DisplayName", "FifoTopic", "ContentBasedDeduplication", "FifoThroughputScope", "SignatureVersion", "TracingConfig"}
+var topicProperties = []string{"DisplayName", "FifoTopic", "ContentBasedDeduplication", "FifoThroughputScope", "SignatureVersion", "TracingConfig", "ArchivePolicy"}
 
 func (r *snsRoom) createTopicResource(ctx context.Context, req room.Request) (room.Result, error) {
 	topic := req.New.Text("TopicName")
@@ -105,6 +105,12 @@ func (r *snsRoom) updateTopicResource(ctx context.Context, req room.Request) (ro
 }
 
 func (r *snsRoom) deleteTopicResource(ctx context.Context, req room.Request) error {
+	if req.Old.Text("ArchivePolicy") != "" { // with which no topic can be deleted
+		in := map[string]any{"TopicArn": req.Physical, "AttributeName": "ArchivePolicy", "AttributeValue": "{}"}
+		if err := ignoreAbsent(r.d.Do(ctx, service, "SetTopicAttributes", in, nil)); err != nil {
+			return err
+		}
+	}
 	return ignoreAbsent(r.d.Do(ctx, service, "DeleteTopic", map[string]any{"TopicArn": req.Physical}, nil))
 }
 
@@ -115,7 +121,7 @@ func ignoreAbsent(err error) error {
 	return err
 }
 
-var subscriptionProperties = []string{"FilterPolicyScope", "FilterPolicy", "RawMessageDelivery", "RedrivePolicy"}
+var subscriptionProperties = []string{"FilterPolicyScope", "FilterPolicy", "RawMessageDelivery", "RedrivePolicy", "DeliveryPolicy", "ReplayPolicy"}
 
 func (r *snsRoom) createSubscription(ctx context.Context, req room.Request) (room.Result, error) {
 	attrs := map[string]string{}

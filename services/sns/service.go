@@ -25,6 +25,8 @@ func New(d room.Deps) room.Room {
 	r := &snsRoom{d: d}
 	r.signer.d = d
 	d.Timers.Handle(pendingKind, r.expireToken)
+	d.Timers.Handle(archiveKind, r.sweepArchive)
+	d.Timers.Handle(replayKind, r.runReplay)
 	return room.Room{
 		Service:        service,
 		Operations:     r.operations(),

@@ -27,6 +27,7 @@ type subscription struct {
 	Asked      int64             `json:"asked,omitempty"`      // when it was last asked to, unix ms
 	Unsigned   bool              `json:"unsigned,omitempty"`   // it was confirmed by an unsigned request
 	Locked     bool              `json:"locked,omitempty"`     // unsigned requests do not unsubscribe it
+	Replay     *replay           `json:"replay,omitempty"`
 }
 
 func (n name) subscriptionARN(id string) string { return n.arn().String() + ":" + id }
@@ -62,7 +63,10 @@ func checkSubscriptionAttribute(protocol, n, v string) error {
 		return err
 	case "DeliveryPolicy":
 		return checkOwnPolicy("", protocol, v)
-	case "SubscriptionRoleArn", "ReplayPolicy":
+	case "ReplayPolicy":
+		_, err := parseReplay("", v)
+		return err
+	case "SubscriptionRoleArn":
 		return cloud.NotImplementedf("The subscription attribute %s is not served by this platform.", n)
 	default:
 		return errInvalid("AttributeName")
@@ -234,8 +238,11 @@ func (s *subscription) set(a, v string) {
 	if s.Attributes == nil {
 		s.Attributes = map[string]string{}
 	}
+	if a == "ReplayPolicy" {
+		s.Replay = nil // a new policy takes the place of what runs
+	}
 	switch {
-	case v == "" || a == "FilterPolicy" && v == "{}":
+	case v == "" || (a == "FilterPolicy" || a == "ReplayPolicy") && v == "{}":
 		delete(s.Attributes, a)
 		if a == "FilterPolicy" {
 			delete(s.Attributes, "FilterPolicyScope")
@@ -248,6 +255,9 @@ func (s *subscription) set(a, v string) {
 }
 
 func (r *snsRoom) writeSubscription(tx store.Tx, n name, s subscription) error {
+	if err := r.settleReplay(tx, n, &s); err != nil {
+		return err
+	}
 	b, err := json.Marshal(s)
 	if err != nil {
 		return err
@@ -358,6 +368,9 @@ func (r *snsRoom) getSubscriptionAttributes(ctx context.Context, in *api.GetSubs
 		"SubscriptionArn": n.subscriptionARN(id), "TopicArn": n.arn().String(), "Owner": s.Owner, "Protocol": s.Protocol, "Endpoint": s.Endpoint,
 		"PendingConfirmation": "false", "ConfirmationWasAuthenticated": "true", "RawMessageDelivery": "false",
 		"SubscriptionPrincipal": s.Principal,
+	}
+	if s.Replay != nil {
+		out["ReplayStatus"] = s.Replay.Status
 	}
 	if s.Attributes["FilterPolicy"] != "" {
 		out["FilterPolicyScope"] = "MessageAttributes"

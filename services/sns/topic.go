@@ -18,6 +18,8 @@ import (
 type record struct {
 	Attributes map[string]string `json:"attributes"`
 	Tags       map[string]string `json:"tags,omitempty"`
+	// ArchivedSince is since when messages are kept, unix ms; 0: they are not.
+	ArchivedSince int64 `json:"archivedSince,omitempty"`
 }
 
 func (r *record) fifo() bool { return r.Attributes["FifoTopic"] == "true" }
@@ -26,14 +28,14 @@ var topicName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,256}$`)
 
 // topicAttributes are the attributes that can be set, with the values that they take; nil: checked apart, or any.
 var topicAttributes = map[string][]string{
-	"Policy": nil, "DisplayName": nil, "KmsMasterKeyId": nil, "DeliveryPolicy": nil,
+	"Policy": nil, "DisplayName": nil, "KmsMasterKeyId": nil, "DeliveryPolicy": nil, "ArchivePolicy": nil,
 	"ContentBasedDeduplication": {"true", "false"}, "SignatureVersion": {"1", "2"}, "TracingConfig": {"PassThrough", "Active"},
 	"FifoThroughputScope": {"Topic", "MessageGroup"},
 }
 
 // refusedAttributes are AWS's that this platform does not apply.
 var refusedAttributes = []string{
-	"ArchivePolicy", "DataProtectionPolicy", "HTTPSuccessFeedbackRoleArn", "HTTPSuccessFeedbackSampleRate", "HTTPFailureFeedbackRoleArn",
+	"DataProtectionPolicy", "HTTPSuccessFeedbackRoleArn", "HTTPSuccessFeedbackSampleRate", "HTTPFailureFeedbackRoleArn",
 	"FirehoseSuccessFeedbackRoleArn", "FirehoseSuccessFeedbackSampleRate", "FirehoseFailureFeedbackRoleArn", "LambdaSuccessFeedbackRoleArn",
 	"LambdaSuccessFeedbackSampleRate", "LambdaFailureFeedbackRoleArn", "SQSSuccessFeedbackRoleArn", "SQSSuccessFeedbackSampleRate",
 	"SQSFailureFeedbackRoleArn", "ApplicationSuccessFeedbackRoleArn", "ApplicationSuccessFeedbackSampleRate", "ApplicationFailureFeedbackRoleArn",
@@ -49,13 +51,17 @@ func checkTopicAttribute(n, v string, fifo, creating bool) error {
 		return nil
 	}
 	values, ok := topicAttributes[n]
-	if !ok || !fifo && (n == "ContentBasedDeduplication" || n == "FifoThroughputScope") {
+	if !ok || !fifo && (n == "ContentBasedDeduplication" || n == "FifoThroughputScope" || n == "ArchivePolicy") {
 		return errInvalid("AttributeName")
 	}
 	if n == "Policy" && v != "" {
 		if _, err := policydoc.Parse(v, policydoc.Resource); err != nil {
 			return errInvalid("Policy Error: null")
 		}
+	}
+	if n == "ArchivePolicy" {
+		_, err := retention(v)
+		return err
 	}
 	if n == "DeliveryPolicy" {
 		_, err := parseTopicPolicy(v)
@@ -136,6 +142,9 @@ func readRecord(rd store.Reader, n name) (*record, error) {
 }
 
 func (r *snsRoom) writeRecord(tx store.Tx, n name, rec record) error {
+	if err := r.settleArchive(tx, n, &rec); err != nil {
+		return err
+	}
 	b, err := json.Marshal(rec)
 	if err != nil {
 		return err
@@ -188,6 +197,11 @@ func (r *snsRoom) deleteTopic(ctx context.Context, in *api.DeleteTopicInput) (*a
 		return nil, err
 	}
 	return &api.DeleteTopicOutput{}, r.d.Store.Update(ctx, func(tx store.Tx) error {
+		if rec, err := readRecord(tx, n); err != nil {
+			return err
+		} else if rec != nil && rec.archives() {
+			return errState("You cannot delete a topic with an ArchivePolicy. Remove the policy first.")
+		}
 		for _, k := range []store.Key{n.key("sub"), n.key("seq"), n.key("dedup"), n.key("dedupdue"), n.key("given"), n.key("givendue"), n.key("token"), listKey(n.Scope, "sublist").Str(n.Topic)} {
 			if err := tx.DeleteRange(k, k.End()); err != nil {
 				return err
@@ -233,6 +247,9 @@ func (r *snsRoom) getTopicAttributes(ctx context.Context, in *api.GetTopicAttrib
 	out["TopicArn"], out["Owner"] = n.arn().String(), n.Account
 	if out["EffectiveDeliveryPolicy"], err = rec.effectivePolicy(); err != nil {
 		return nil, err
+	}
+	if rec.archives() {
+		out["BeginningArchiveTime"] = stamp(rec.archiveBegins(r.d.Clock.Now()))
 	}
 	pending := 0
 	for _, s := range subs {

@@ -22,15 +22,23 @@ const (
 	SDKPython SDK = "python"
 )
 
-// Versions are pinned, so that every machine has the same.
+// Versions are pinned, so that every machine has the same. Not every client of SDK v3 has every release: versionV3 is the newest for Node 18 and
+// later that all of packagesV3 have; "npm view @aws-sdk/NAME versions" of each, intersected, shows it.
 const (
-	versionV2    = "2.1692.0"
-	versionBoto3 = "1.37.38" // the last line that runs on every Python since 3.8
+	versionV2 = "2.1692.0"
+	versionV3 = "3.799.0"
 )
+
+// packagesPython are pip's requirements: the last release for Python 3.8, and one line for every Python since 3.9.
+func packagesPython() []string {
+	return []string{
+		`boto3==1.37.38; python_version<"3.9"`, `botocore==1.37.38; python_version<"3.9"`,
+		`boto3==1.42.0; python_version>="3.9"`, `botocore==1.42.0; python_version>="3.9"`,
+	}
+}
 
 // packagesV3 are the clients of SDK v3 that the platform serves, and what is commonly used beside them.
 func packagesV3() []string {
-	const version = ">=3.800.0 <=3.1000.0" // the newest in it: not every client has every release
 	names := []string{
 		"client-apigatewaymanagementapi", "client-cloudformation", "client-cloudwatch", "client-cloudwatch-logs", "client-dynamodb",
 		"client-dynamodb-streams", "client-eventbridge", "client-iam", "client-kinesis", "client-lambda", "client-s3", "client-scheduler",
@@ -38,7 +46,7 @@ func packagesV3() []string {
 		"lib-dynamodb", "lib-storage", "s3-request-presigner", "credential-providers", // util-dynamodb comes with lib-dynamodb
 	}
 	for i, n := range names {
-		names[i] = "@aws-sdk/" + n + "@" + version
+		names[i] = "@aws-sdk/" + n + "@" + versionV3
 	}
 	return names
 }
@@ -110,7 +118,7 @@ func installCommand(kind SDK, interpreter, dir string) ([]string, error) {
 	case SDKNodeV3:
 		return append(npm, packagesV3()...), nil
 	case SDKPython:
-		return []string{interpreter, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", "--target", dir, "boto3==" + versionBoto3}, nil
+		return append([]string{interpreter, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", "--target", dir}, packagesPython()...), nil
 	}
 	return nil, fmt.Errorf("sdk cache: no SDK is called %q", kind)
 }
