@@ -92,7 +92,7 @@ func (f *function) values(e *evaluation) ([]any, error) {
 
 func concat(v any, args []any) any {
 	var b strings.Builder
-	var add func(x any)
+	var add func(x any) //nolint:staticcheck // it calls itself
 	add = func(x any) {
 		switch y := x.(type) {
 		case string:

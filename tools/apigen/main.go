@@ -49,7 +49,7 @@ func run(root string, check, all bool) error {
 	if err != nil {
 		return err
 	}
-	defer w.Close()
+	defer func() { _ = w.Close() }()
 	for _, name := range stale {
 		if err := m.generate(root, w, name); err != nil {
 			return fmt.Errorf("%s: %w", name, err)

@@ -33,7 +33,7 @@ const (
 func packagesPython() []string {
 	return []string{
 		`boto3==1.37.38; python_version<"3.9"`, `botocore==1.37.38; python_version<"3.9"`,
-		`boto3==1.42.0; python_version>="3.9"`, `botocore==1.42.0; python_version>="3.9"`,
+		`boto3==1.42.97; python_version>="3.9"`, `botocore==1.42.97; python_version>="3.9"`,
 	}
 }
 
@@ -140,7 +140,11 @@ func runInstall(ctx context.Context, dir string, argv []string) error {
 
 func lastLines(s string, n int) string {
 	lines := strings.Split(strings.TrimSpace(s), "\n")
-	return strings.Join(lines[max(0, len(lines)-n):], "; ")
+	lines = lines[max(0, len(lines)-n):]
+	for i, l := range lines { // pip names every release that there is
+		lines[i] = l[:min(len(l), 300)]
+	}
+	return strings.Join(lines, "; ")
 }
 
 // lockFile waits for the exclusive lock on a file.
