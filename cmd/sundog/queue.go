@@ -31,12 +31,15 @@ func (c *queuePeek) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	return c.show(ctx, conn, newScreen(os.Stdout))
+}
+
+func (c *queuePeek) show(ctx context.Context, conn *connection, out *screen) error {
 	q := url.Values{"name": {conn.queueName(c.Name)}, "account": {conn.Account}, "region": {conn.Region}, "max": {fmt.Sprint(c.Max)}}
 	var list []app.QueueMessage
 	if err := conn.admin(ctx, "GET", "queue?"+q.Encode(), nil, &list); err != nil {
 		return err
 	}
-	out := newScreen(os.Stdout)
 	if len(list) == 0 {
 		out.line("the queue is empty")
 		return nil
@@ -89,6 +92,10 @@ func (c *queueRedrive) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	return c.move(ctx, conn, newScreen(os.Stdout))
+}
+
+func (c *queueRedrive) move(ctx context.Context, conn *connection, out *screen) error {
 	arn := func(name string) *string {
 		return new("arn:aws:sqs:" + conn.Region + ":" + conn.Account + ":" + conn.queueName(name))
 	}
@@ -102,7 +109,7 @@ func (c *queueRedrive) Run(ctx context.Context) error {
 	if err := conn.client.Call(ctx, sqs.StartMessageMoveTaskOp, in, &sqs.StartMessageMoveTaskOutput{}); err != nil {
 		return err
 	}
-	return conn.followMove(ctx, newScreen(os.Stdout), in.SourceArn)
+	return conn.followMove(ctx, out, in.SourceArn)
 }
 
 const moveInterval = 200 * time.Millisecond

@@ -3,6 +3,7 @@ package lambda
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	api "sundog/api/lambda"
@@ -201,7 +202,7 @@ func (r *lambdaRoom) listEventConfigs(ctx context.Context, in *api.ListFunctionE
 	for q, c := range p.fn.Events {
 		all = append(all, *c.shape(ref{Scope: f.Scope, name: f.name, qualifier: q}))
 	}
-	slices.SortFunc(all, func(a, b api.FunctionEventInvokeConfig) int { return a.LastModified.Compare(*b.LastModified) })
+	slices.SortFunc(all, func(a, b api.FunctionEventInvokeConfig) int { return strings.Compare(*a.FunctionArn, *b.FunctionArn) })
 	page, next, err := paginate(all, in.Marker, in.MaxItems, 50)
 	return &api.ListFunctionEventInvokeConfigsOutput{FunctionEventInvokeConfigs: page, NextMarker: next}, err
 }

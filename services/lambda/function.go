@@ -74,8 +74,20 @@ func (r *lambdaRoom) createFunction(ctx context.Context, in *api.CreateFunctionI
 		r.sweep(ctx, b)
 		return nil, err
 	}
-	out.State, out.StateReason, out.StateReasonCode, out.LastUpdateStatus = new("Pending"), new("The function is being created."), new("Creating"), nil
-	return (*api.CreateFunctionOutput)(&out), nil
+	return (*api.CreateFunctionOutput)(creating(out)), nil
+}
+
+// creating is how a new function or version answers. It is there by the time that anyone can ask.
+func creating(c api.FunctionConfiguration) *api.FunctionConfiguration {
+	c.State, c.StateReason, c.StateReasonCode, c.LastUpdateStatus = new("Pending"), new("The function is being created."), new("Creating"), nil
+	return &c
+}
+
+// listed is a configuration as lists show it: without what is only known of one.
+func listed(c api.FunctionConfiguration) api.FunctionConfiguration {
+	c.State, c.StateReason, c.StateReasonCode, c.RuntimeVersionConfig = nil, nil, nil, nil
+	c.LastUpdateStatus, c.LastUpdateStatusReason, c.LastUpdateStatusReasonCode = nil, nil, nil
+	return c
 }
 
 func absent(rd store.Reader, f ref) error {
@@ -135,6 +147,9 @@ func (r *lambdaRoom) getFunction(ctx context.Context, in *api.GetFunctionInput) 
 		return nil, err
 	}
 	out := &api.GetFunctionOutput{Configuration: c, Code: &api.FunctionCodeLocation{RepositoryType: new("S3"), Location: r.codeLocation(ctx, p.main.Blob)}, Tags: p.fn.Tags}
+	if len(out.Tags) == 0 {
+		out.Tags = nil
+	}
 	if p.fn.Reserved != nil {
 		out.Concurrency = &api.Concurrency{ReservedConcurrentExecutions: p.fn.Reserved}
 	}
@@ -207,6 +222,9 @@ func (r *lambdaRoom) updateCode(ctx context.Context, in *api.UpdateFunctionCodeI
 		return nil, err
 	}
 	r.retire(ctx, f, old)
+	if val(in.Publish, false) {
+		return (*api.UpdateFunctionCodeOutput)(creating(out)), nil
+	}
 	return (*api.UpdateFunctionCodeOutput)(updating(out)), nil
 }
 
@@ -397,11 +415,11 @@ func (r *lambdaRoom) listFunctions(ctx context.Context, in *api.ListFunctionsInp
 			if str(in.FunctionVersion) != "ALL" {
 				c.FunctionArn = new(ref{Scope: sc, name: fn.Name}.arn().String())
 			}
-			all = append(all, c)
+			all = append(all, listed(c))
 			if str(in.FunctionVersion) != "ALL" {
 				return true, nil
 			}
-			return true, each(rd, key(sc, "version").Str(fn.Name), func(b build) (bool, error) { all = append(all, b.Config); return true, nil })
+			return true, each(rd, key(sc, "version").Str(fn.Name), func(b build) (bool, error) { all = append(all, listed(b.Config)); return true, nil })
 		})
 	})
 	if err != nil {

@@ -148,7 +148,7 @@ func (r *lambdaRoom) prepareSource(ctx context.Context, m *mapping, in *api.Crea
 	if in.DestinationConfig != nil && in.DestinationConfig.OnFailure != nil {
 		c.DestinationConfig.OnFailure = in.DestinationConfig.OnFailure
 	}
-	c.LastProcessingResult = new("No records processed")
+	c.LastProcessingResult, c.StateTransitionReason = new("No records processed"), new("User action")
 	return r.startAt(ctx, stream, src, shards, str(in.StartingPosition))
 }
 

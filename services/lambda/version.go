@@ -68,8 +68,8 @@ func (r *lambdaRoom) listVersions(ctx context.Context, in *api.ListVersionsByFun
 		}
 		c := fn.Latest.Config
 		c.FunctionArn = new(ref{Scope: f.Scope, name: f.name, qualifier: latest}.qualified().String())
-		all = append(all, c)
-		return each(rd, key(f.Scope, "version").Str(f.name), func(b build) (bool, error) { all = append(all, b.Config); return true, nil })
+		all = append(all, listed(c))
+		return each(rd, key(f.Scope, "version").Str(f.name), func(b build) (bool, error) { all = append(all, listed(b.Config)); return true, nil })
 	})
 	if err != nil {
 		return nil, err

@@ -85,6 +85,9 @@ func (r *snsRoom) deliverOutside(ctx context.Context, d bus.Delivery) (bus.Outco
 	if o.Kind != bus.Again {
 		return o, nil
 	}
+	if err := ctx.Err(); err != nil { // the platform closes: no failure of the endpoint's
+		return bus.Outcome{}, err
+	}
 	if d.Attempt >= *s.policy.Retry.Retries {
 		o.Kind = bus.Permanent
 		return o, nil

@@ -197,11 +197,14 @@ func (r *snsRoom) replayed(ctx context.Context, tx store.Tx, t *topic, c *compil
 		}
 		m := a.message()
 		again := m.sequence <= p.Began
-		if again && p.To != 0 && m.time > p.To || !c.passes(m) {
+		if again && p.To != 0 && m.time > p.To {
 			continue
 		}
 		if again {
 			m.repeat(p.ID)
+		}
+		if !c.passes(m) {
+			continue
 		}
 		d, err := r.delivery(ctx, cloud.Call{}, t, c, m)
 		if err != nil {

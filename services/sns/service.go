@@ -52,7 +52,7 @@ var refused = map[string]string{
 
 const (
 	mobile     = "mobile push needs the vendors' services"
-	sms        = "text messages need a carrier"
+	sms        = "text messages are kept, not sent: their settings need a carrier"
 	protection = "data protection policies need AWS's managed data identifiers"
 )
 
