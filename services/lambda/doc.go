@@ -1,8 +1,20 @@
-// Package lambda is the room of AWS Lambda: functions with versions and aliases, layers, invocations (synchronous, asynchronous with retries,
-// destinations and dead letters, dry runs), resource policies, reserved concurrency, and event source mappings for SQS queues and DynamoDB streams.
+// Package lambda is the room of AWS Lambda: functions with versions and aliases, layers, invocations (synchronous, streamed, asynchronous with retries,
+// destinations and dead letters, dry runs), function URLs, resource policies, reserved and provisioned concurrency, and event source mappings for SQS
+// queues and DynamoDB streams.
 //
-// Refused by name: container images, file systems, code signing, provisioned concurrency and scaling, function URLs, durable executions, capacity
-// providers, SnapStart, tenants, runtime management, recursion control, Kafka, MQ, DocumentDB and Kinesis sources.
+// Refused by name: container images, file systems, code signing, scaling configurations, durable executions, capacity providers, SnapStart, tenants,
+// runtime management, recursion control, Kafka, MQ, DocumentDB and Kinesis sources, parallelisation and tumbling windows of streams; and the
+// architecture of another processor than the machine's for programs (provided.*), while interpreted runtimes run on any.
+//
+// Kept and shown without effect: VpcConfig (functions reach what the machine reaches), KMSKeyArn (variables are kept as the platform keeps its data),
+// EphemeralStorage (temporary files are bounded by the machine's disk only).
+//
+// TracingConfig: with Active the report of a sampled invocation names its X-Ray segment; with PassThrough it does not, and the trace only goes on. The
+// platform's own record of what ran is kept with both. SystemLogLevel filters the platform's lines (START, REPORT and so on) of functions that log
+// JSON, by the levels that AWS gives them.
+//
+// A function URL answers at ENDPOINT/_aws/lambda-url/ID/ and at any host ID.lambda-url.REGION.*; the location of a package that GetFunction gives, at
+// ENDPOINT/_aws/lambda-code/, is signed and lasts ten minutes.
 //
 // Keys. All control records of an account and region share a shard, ShardOf("lambda", account, region); every key is followed by account and region:
 //
@@ -15,5 +27,8 @@
 //	given ID, givendue T ID     deliveries that were taken in
 //	async ID                    what an asynchronous invocation has been through
 //
-// Packages are blobs; they are unpacked once, by their hash, below Options.Dir.
+// and, by its id alone, url ID: which function a function URL belongs to.
+//
+// Packages are blobs; they are unpacked once, by their hash, below Options.Dir. Blobs and folders go when no function, version or layer has them
+// any more and the last call that uses them is over, folders that a crash left at the next start.
 package lambda
