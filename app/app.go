@@ -104,6 +104,7 @@ type Platform struct {
 	bus       *bus.Dispatcher
 	compute   *process.Driver
 	egress    *egress.HTTP
+	inward    *inward
 	daemon    *xray.Daemon
 	servers   []*http.Server
 	stopped   sync.Once
@@ -181,7 +182,7 @@ func (p *Platform) build() error {
 		return err
 	}
 	d := room.Deps{
-		Store: p.store, Blob: p.blob, Lanes: p.lanes, Bus: p.bus, Timers: p.timers, Telemetry: p.Telemetry, Compute: p.compute, Egress: p.egress,
+		Store: p.store, Blob: p.blob, Lanes: p.lanes, Bus: p.bus, Timers: p.timers, Telemetry: p.Telemetry, Compute: p.compute, Egress: p.inward,
 		Clock: p.Clock, IDs: id, Log: p.o.Log, Caller: bound, Invoker: bound, Directory: bound, Identity: bound,
 	}
 	p.House = all.New(d, all.Options{Roots: p.root, Endpoint: p.Endpoint, CodeDir: filepath.Join(p.o.Data, "code")})
@@ -190,6 +191,7 @@ func (p *Platform) build() error {
 		Enforce: p.o.Enforce, Warn: p.o.Warn, Admin: admin.New(p.adminOptions()),
 	})
 	p.Gateway.Bind(p.House.Rooms)
+	p.inward.gateway = p.Gateway
 	bound.caller, bound.directory, bound.identity, bound.invoker = p.Gateway, p.Gateway, p.House.Identity, permitted{p.Gateway, p.House.Invoker}
 	p.bus.Bind(binding(p.House.Rooms))
 	return nil

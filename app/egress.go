@@ -7,7 +7,7 @@ import (
 	"sundog/engine/egress"
 )
 
-// openEgress makes the way to the outside, which never leads back to the platform's own endpoint.
+// openEgress makes the way to the outside, which never dials the platform's own endpoint. inward gets the gateway once there is one.
 func (p *Platform) openEgress() error {
 	own, err := netip.ParseAddrPort(strings.TrimPrefix(p.Endpoint, "http://"))
 	if err != nil {
@@ -16,5 +16,6 @@ func (p *Platform) openEgress() error {
 	p.egress = egress.New(egress.Options{Policy: egress.Policy{
 		Private: p.o.AllowPrivate, Allow: p.o.EgressAllow, Own: func() []netip.AddrPort { return []netip.AddrPort{own} },
 	}})
+	p.inward = &inward{Client: p.egress, own: own}
 	return nil
 }

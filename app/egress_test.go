@@ -2,6 +2,7 @@ package app
 
 import (
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"sundog/api/sns"
+	"sundog/engine/egress"
 	"sundog/engine/telemetry"
 )
 
@@ -145,4 +147,26 @@ func refusedSpan(t *testing.T, p *Platform) {
 		}
 	}
 	t.Error("no delivery was refused")
+}
+
+// Names of clouds and the platform's own address lead to its data planes, and to nothing else of it.
+func TestInward(t *testing.T) {
+	p := open(t, Options{Durability: Memory, AllowPrivate: true, Dev: true})
+	for url, served := range map[string]bool{
+		"https://abcdefghij.execute-api.us-east-1.amazonaws.com/hook": true,
+		"https://abcdefghij.lambda-url.us-east-1.on.aws/":             true,
+		p.Endpoint + "/SimpleNotificationService-none.pem":            true,
+		"https://sqs.us-east-1.amazonaws.com/":                        false,
+		"https://bucket.s3.amazonaws.com/key":                         false,
+		p.Endpoint + "/_sundog/status":                                false,
+		p.Endpoint + "/?Action=ListTopics":                            false,
+		strings.Replace(p.Endpoint, "127.0.0.1", "127.0.0.2", 1):      false,
+		strings.Replace(p.Endpoint, "127.0.0.1", "localhost", 1):      false,
+	} {
+		r, err := p.inward.Do(t.Context(), egress.Request{Method: "POST", URL: url, Body: []byte("{}")})
+		var refused *egress.Refused
+		if served && (err != nil || r.Status < 400) || !served && !errors.As(err, &refused) {
+			t.Errorf("%s: %+v %v", url, r, err)
+		}
+	}
 }

@@ -92,6 +92,16 @@ func (g *Gateway) Bind(rooms []room.Room) {
 	g.targets = newIndex(rooms)
 }
 
+// Front gives the HTTP data plane that claims a request, for ServeFront; nil when none does.
+func (g *Gateway) Front(r *http.Request) http.Handler {
+	for _, f := range g.fronts {
+		if f.Claims(r) {
+			return f
+		}
+	}
+	return nil
+}
+
 // operation finds what is served; nil when it is not.
 func (g *Gateway) operation(service, name string) *cloud.Operation { return g.ops[service][name] }
 

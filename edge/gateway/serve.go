@@ -65,9 +65,9 @@ func (g *Gateway) fail(w http.ResponseWriter, q question, err error, id string) 
 		copied.Code = "AccessDeniedException"
 		e = &copied
 	}
-	if q.protocol == wire.JSON && e.Kind == cloud.Denied && e.Status == http.StatusForbidden {
+	if q.protocol == wire.JSON && !q.service.QueryCode && e.Kind == cloud.Denied && e.Status == http.StatusForbidden {
 		copied := *e
-		copied.Status = 0 // the JSON protocols answer 400 where the others answer 403
+		copied.Status = 0 // the JSON protocols answer 400 where the others, and services that once spoke query, answer 403
 		e = &copied
 	}
 	protocols.Protocol(q.protocol).EncodeError(w, q.service, q.schema, e, id)

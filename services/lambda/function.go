@@ -318,7 +318,11 @@ func (r *lambdaRoom) updateConfiguration(ctx context.Context, in *api.UpdateFunc
 	if err != nil {
 		return nil, err
 	}
-	r.retire(ctx, f, old)
+	if s.Layers != nil {
+		r.retire(ctx, f, old)
+	} else {
+		r.drop(f, old) // its packages are still in use
+	}
 	return (*api.UpdateFunctionConfigurationOutput)(updating(out)), nil
 }
 
@@ -356,7 +360,7 @@ func (r *lambdaRoom) deleteFunction(ctx context.Context, in *api.DeleteFunctionI
 	if f.qualifier == "" {
 		r.mounts.remove(f.arn())
 	}
-	return &api.DeleteFunctionOutput{}, nil
+	return &api.DeleteFunctionOutput{StatusCode: new(int32(204))}, nil
 }
 
 func deleteVersion(tx store.Tx, f ref, fn *function, dead *[]build) error {
