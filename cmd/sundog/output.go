@@ -11,15 +11,16 @@ import (
 
 // screen writes for people: colours and columns on a terminal, plain lines elsewhere. Safe for concurrent use.
 type screen struct {
-	mu     sync.Mutex
-	w      io.Writer
-	colour bool
+	mu       sync.Mutex
+	w        io.Writer
+	terminal bool
+	colour   bool
 }
 
 func newScreen(f *os.File) *screen {
 	info, err := f.Stat()
 	terminal := err == nil && info.Mode()&os.ModeCharDevice != 0
-	return &screen{w: f, colour: terminal && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"}
+	return &screen{w: f, terminal: terminal, colour: terminal && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"}
 }
 
 // The colours, as SGR parameters.
@@ -45,8 +46,14 @@ func (s *screen) line(format string, args ...any) {
 	fmt.Fprintf(s.w, format+"\n", args...)
 }
 
-// table prints rows in columns; the first row is the heading.
+// table prints rows in columns; the first row is the heading. Elsewhere than on a terminal the cells of a row stand between tabs.
 func (s *screen) table(rows [][]string) {
+	if !s.terminal {
+		for _, r := range rows {
+			s.line("%s", strings.TrimRight(strings.Join(r, "\t"), "\t"))
+		}
+		return
+	}
 	var widths []int
 	for _, r := range rows {
 		for i, c := range r {
