@@ -36,6 +36,7 @@ type Mode struct {
 	ClientContext []byte         // JSON, or nil
 	LogTail       bool           // return the last 4 KB of the log
 	Out           io.Writer      // receives a streamed response as it comes; nil: buffered
+	RequestID     string         // the request's own, when it asks for this one invocation; "": a new one
 }
 
 // Result is what an invoke gave. FunctionError is "" on success, else "Handled" or "Unhandled", and Payload is then the error's JSON.

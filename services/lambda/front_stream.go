@@ -187,7 +187,7 @@ func (r *lambdaRoom) invokeStream(ctx context.Context, in *api.InvokeWithRespons
 	e := &events{next: make(chan any), over: make(chan struct{}), begin: make(chan struct{})}
 	done := make(chan error, 1)
 	go func() {
-		res, err := r.run(context.WithoutCancel(ctx), p, call{id: r.d.IDs.UUID(), payload: payload, context: client, out: e, tail: tail, build: b})
+		res, err := r.run(context.WithoutCancel(ctx), p, call{id: cloud.CallFrom(ctx).RequestID, payload: payload, context: client, out: e, tail: tail, build: b})
 		done <- err
 		if err == nil {
 			e.finish(res, tail)

@@ -33,7 +33,7 @@ func (r *lambdaRoom) invokeOperation(ctx context.Context, in *api.InvokeInput) (
 	if in.TenantId != nil || in.DurableExecutionName != nil {
 		return nil, cloud.NotImplementedf("Invoke: TenantId and DurableExecutionName are not implemented on this platform.")
 	}
-	m := cloud.Mode{Type: cloud.InvocationType(str(in.InvocationType)), LogTail: str(in.LogType) == "Tail"}
+	m := cloud.Mode{Type: cloud.InvocationType(str(in.InvocationType)), LogTail: str(in.LogType) == "Tail", RequestID: cloud.CallFrom(ctx).RequestID}
 	if m.ClientContext, err = clientContext(in.ClientContext); err != nil {
 		return nil, err
 	}
@@ -104,14 +104,17 @@ func (r *lambdaRoom) invoke(ctx context.Context, f ref, payload []byte, m cloud.
 	if err != nil {
 		return cloud.Result{}, err
 	}
+	id := m.RequestID
+	if id == "" {
+		id = r.d.IDs.UUID()
+	}
 	switch m.Type {
 	case cloud.DryRun:
 		return cloud.Result{}, nil
 	case cloud.EventInvoke:
-		id := r.d.IDs.UUID()
 		return cloud.Result{RequestID: id}, r.enqueue(ctx, p, id, payload)
 	case cloud.RequestResponse, "":
-		return r.run(ctx, p, call{id: r.d.IDs.UUID(), payload: payload, context: m.ClientContext, out: m.Out, tail: m.LogTail})
+		return r.run(ctx, p, call{id: id, payload: payload, context: m.ClientContext, out: m.Out, tail: m.LogTail})
 	}
 	return cloud.Result{}, errValidation("Value '%s' at 'invocationType' failed to satisfy constraint: Member must satisfy enum value set: [Event, RequestResponse, DryRun]", m.Type)
 }

@@ -37,11 +37,11 @@ const invoke = async (event) => {
 };
 
 test('invoke', async () => {
-  const { value, StatusCode, LogResult } = await invoke({ a: 'ü' });
+  const { value, StatusCode, LogResult, $metadata } = await invoke({ a: 'ü' });
   assert.equal(StatusCode, 200);
   assert.deepEqual(value.event, { a: 'ü' });
   assert.match(value.arn, new RegExp(`function:${FunctionName}$`));
-  assert.match(Buffer.from(LogResult, 'base64').toString(), /REPORT RequestId/);
+  assert.match(Buffer.from(LogResult, 'base64').toString(), new RegExp(`REPORT RequestId: ${$metadata.requestId}`));
 });
 
 test('an error of the handler', async () => {
