@@ -59,8 +59,8 @@ func (l *late) Policies(ctx context.Context, p cloud.Principal) (cloud.PolicySet
 	return l.identity.Policies(ctx, p)
 }
 
-func (l *late) Issue(ctx context.Context, role cloud.ARN, environment string, ttl time.Duration) (cloud.Credentials, error) {
-	return l.identity.Issue(ctx, role, environment, ttl)
+func (l *late) Issue(ctx context.Context, role cloud.ARN, session, environment string, ttl time.Duration) (cloud.Credentials, error) {
+	return l.identity.Issue(ctx, role, session, environment, ttl)
 }
 
 func (l *late) Running(environment string, t *cloud.Trace) { l.identity.Running(environment, t) }

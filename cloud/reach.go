@@ -68,8 +68,8 @@ type Identity interface {
 	Secret(ctx context.Context, accessKey, sessionToken string) (secret string, p Principal, parent *Trace, err error)
 	// Policies gives the identity policies, boundary and session policies of a principal.
 	Policies(ctx context.Context, p Principal) (PolicySet, error)
-	// Issue makes credentials of a role for an execution environment.
-	Issue(ctx context.Context, role ARN, environment string, ttl time.Duration) (Credentials, error)
+	// Issue makes credentials of a role for an execution environment; session becomes the name of the role's session, the function's name on AWS.
+	Issue(ctx context.Context, role ARN, session, environment string, ttl time.Duration) (Credentials, error)
 	// Running tells which trace position runs in an environment now; nil ends it. Safe for concurrent use.
 	Running(environment string, t *Trace)
 }

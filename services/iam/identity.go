@@ -271,7 +271,7 @@ func (i *identity) parse(document string) (*cloud.Policy, error) {
 }
 
 // Issue is cloud.Identity's.
-func (i *identity) Issue(ctx context.Context, arn cloud.ARN, environment string, ttl time.Duration) (cloud.Credentials, error) {
+func (i *identity) Issue(ctx context.Context, arn cloud.ARN, session, environment string, ttl time.Duration) (cloud.Credentials, error) {
 	v, err := roles.read(ctx, i.r, arn.Account, lastPart(arn.Resource))
 	if err != nil {
 		return cloud.Credentials{}, err
@@ -281,19 +281,19 @@ func (i *identity) Issue(ctx context.Context, arn cloud.ARN, environment string,
 	}
 	g := &grant{
 		Kind: cloud.AssumedRole, Account: arn.Account, Role: arn.String(), ID: v.ID,
-		Session: sessionName(environment), Environment: environment,
+		Session: sessionName(session), Environment: environment,
 	}
 	return i.r.credentials(ctx, g, 0, ttl)
 }
 
-// sessionName makes a role session's name of an environment's: 2 to 64 characters of what IAM allows.
-func sessionName(environment string) string {
-	name := strings.Map(func(c rune) rune {
+// sessionName makes a name fit for a role session: 2 to 64 characters of what IAM allows.
+func sessionName(name string) string {
+	name = strings.Map(func(c rune) rune {
 		if nameRune(c) {
 			return c
 		}
 		return '-'
-	}, environment)
+	}, name)
 	for len(name) < 2 {
 		name += "-"
 	}

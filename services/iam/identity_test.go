@@ -31,11 +31,11 @@ func (h *house) do(t testing.TB, op string, in any) json.RawMessage {
 func TestIssueAndRunning(t *testing.T) {
 	h, ctx := newHouse(t), context.Background()
 	role := cloud.MustARN("arn:aws:iam::111111111111:role/app/fn")
-	if _, err := h.id.Issue(ctx, role, "env", time.Hour); !cloud.IsCode(err, "NoSuchEntity") {
+	if _, err := h.id.Issue(ctx, role, "f", "env", time.Hour); !cloud.IsCode(err, "NoSuchEntity") {
 		t.Fatal(err)
 	}
 	h.do(t, "CreateRole", input{"RoleName": "fn", "Path": "/app/", "AssumeRolePolicyDocument": lambdaTrust})
-	c, err := h.id.Issue(ctx, role, "fn/env 1", time.Hour)
+	c, err := h.id.Issue(ctx, role, "f one", "fn/env 1", time.Hour)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,7 +43,7 @@ func TestIssueAndRunning(t *testing.T) {
 	if err != nil || secret != c.SecretAccessKey || parent != nil {
 		t.Fatal(secret, parent, err)
 	}
-	if p.ARN != "arn:aws:sts::111111111111:assumed-role/fn/fn-env-1" || p.Environment != "fn/env 1" || p.Role != role || p.AccessKey != c.AccessKeyID {
+	if p.ARN != "arn:aws:sts::111111111111:assumed-role/fn/f-one" || p.Environment != "fn/env 1" || p.Role != role || p.AccessKey != c.AccessKeyID {
 		t.Errorf("%+v", p)
 	}
 	trace := &cloud.Trace{Root: "1-00000000-000000000000000000000000", Parent: "0000000000000001"}
@@ -64,7 +64,7 @@ func TestIssueAndRunning(t *testing.T) {
 func TestTokensCannotBeBent(t *testing.T) {
 	h, ctx := newHouse(t), context.Background()
 	h.do(t, "CreateRole", input{"RoleName": "fn", "AssumeRolePolicyDocument": lambdaTrust})
-	c, err := h.id.Issue(ctx, cloud.MustARN("arn:aws:iam::111111111111:role/fn"), "e", time.Hour)
+	c, err := h.id.Issue(ctx, cloud.MustARN("arn:aws:iam::111111111111:role/fn"), "f", "e", time.Hour)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,7 +86,7 @@ func TestTokensCannotBeBent(t *testing.T) {
 func TestChangesCountAtOnce(t *testing.T) {
 	h, ctx := newHouse(t), context.Background()
 	h.do(t, "CreateRole", input{"RoleName": "fn", "AssumeRolePolicyDocument": lambdaTrust})
-	c, err := h.id.Issue(ctx, cloud.MustARN("arn:aws:iam::111111111111:role/fn"), "e", time.Hour)
+	c, err := h.id.Issue(ctx, cloud.MustARN("arn:aws:iam::111111111111:role/fn"), "f", "e", time.Hour)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -186,7 +186,7 @@ func TestDescribeAndTrust(t *testing.T) {
 	if _, err := h.room.Describe(ctx, arn); cloud.AsError(err).Kind != cloud.NotFound {
 		t.Error(err)
 	}
-	if _, err := h.id.Issue(ctx, arn, "e", time.Hour); !cloud.IsCode(err, "NoSuchEntity") {
+	if _, err := h.id.Issue(ctx, arn, "f", "e", time.Hour); !cloud.IsCode(err, "NoSuchEntity") {
 		t.Error(err)
 	}
 	if p, err := h.room.ResourcePolicy(ctx, arn); p != nil || err != nil {
@@ -197,7 +197,7 @@ func TestDescribeAndTrust(t *testing.T) {
 func BenchmarkSecretAndPolicies(b *testing.B) {
 	h, ctx := newHouse(b), context.Background()
 	h.do(b, "CreateRole", input{"RoleName": "fn", "AssumeRolePolicyDocument": lambdaTrust})
-	c, err := h.id.Issue(ctx, cloud.MustARN("arn:aws:iam::111111111111:role/fn"), "e", time.Hour)
+	c, err := h.id.Issue(ctx, cloud.MustARN("arn:aws:iam::111111111111:role/fn"), "f", "e", time.Hour)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -21,7 +21,7 @@ func signed(t testing.TB) (h *house, r *http.Request, v *sigv4.Verifier) {
 	h.do(t, "CreateRole", input{"RoleName": "fn", "AssumeRolePolicyDocument": lambdaTrust})
 	h.do(t, "AttachRolePolicy", input{"RoleName": "fn", "PolicyArn": "arn:aws:iam::aws:policy/service-role/AWSLambdaSQSQueueExecutionRole"})
 	h.do(t, "PutRolePolicy", input{"RoleName": "fn", "PolicyName": "p", "PolicyDocument": `{"Statement":{"Effect":"Allow","Action":"sqs:SendMessage","Resource":"arn:aws:sqs:*:111111111111:orders"}}`})
-	c, err := h.id.Issue(context.Background(), cloud.MustARN("arn:aws:iam::111111111111:role/fn"), "fn", time.Hour)
+	c, err := h.id.Issue(context.Background(), cloud.MustARN("arn:aws:iam::111111111111:role/fn"), "f", "fn", time.Hour)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -252,7 +252,7 @@ func (f *Identity) Policies(_ context.Context, p cloud.Principal) (cloud.PolicyS
 }
 
 // Issue implements cloud.Identity.
-func (f *Identity) Issue(_ context.Context, role cloud.ARN, environment string, ttl time.Duration) (cloud.Credentials, error) {
+func (f *Identity) Issue(_ context.Context, role cloud.ARN, _, environment string, ttl time.Duration) (cloud.Credentials, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.Issued = append(f.Issued, role)

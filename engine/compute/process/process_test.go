@@ -102,11 +102,11 @@ func TestCredentialsAndHook(t *testing.T) {
 	var seen []string
 	d := open(t, Options{
 		Reexec: true,
-		Credentials: func(_ context.Context, role cloud.ARN, environment string, ttl time.Duration) (cloud.Credentials, error) {
+		Credentials: func(_ context.Context, role cloud.ARN, session, environment string, ttl time.Duration) (cloud.Credentials, error) {
 			if ttl < 6*time.Hour {
 				t.Errorf("ttl %v is shorter than an environment's life", ttl)
 			}
-			return cloud.Credentials{AccessKeyID: "ASIA" + environment, SecretAccessKey: role.Resource, SessionToken: "token"}, nil
+			return cloud.Credentials{AccessKeyID: "ASIA" + environment, SecretAccessKey: role.Resource, SessionToken: "token of " + session}, nil
 		},
 		Running: func(environment string, tr *cloud.Trace) {
 			mu.Lock()
@@ -117,7 +117,7 @@ func TestCredentialsAndHook(t *testing.T) {
 	defer shut(t, d)
 	v := function("nodejs20.x", "index.handler", code(t, "index.js", `exports.handler = async () => [process.env.AWS_ACCESS_KEY_ID, process.env.AWS_SECRET_ACCESS_KEY, process.env.AWS_SESSION_TOKEN]`))
 	r, err := d.Invoke(t.Context(), v, compute.Invocation{RequestID: "r", Payload: []byte(`{}`), Trace: cloud.Trace{Root: "1-5759e988-bd862e3fe1be46a994272793"}})
-	if err != nil || string(r.Payload) != `["ASIA`+r.Environment+`","role/r","token"]` {
+	if err != nil || string(r.Payload) != `["ASIA`+r.Environment+`","role/r","token of fn"]` {
 		t.Fatalf("%s %v", r.Payload, err)
 	}
 	if !slices.Equal(seen, []string{"true", "false"}) {

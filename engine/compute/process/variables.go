@@ -52,7 +52,7 @@ func (d *Driver) variables(ctx context.Context, v *compute.Version, e *environme
 	if d.o.Credentials == nil || v.Role.IsZero() {
 		return vars, nil
 	}
-	c, err := d.o.Credentials(ctx, v.Role, e.id, d.o.MaxAge+credentialMargin)
+	c, err := d.o.Credentials(ctx, v.Role, v.Function, e.id, d.o.MaxAge+credentialMargin)
 	if err != nil {
 		return nil, fmt.Errorf("process: credentials of %s: %w", v.Role, err)
 	}

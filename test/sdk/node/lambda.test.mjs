@@ -52,7 +52,7 @@ test('an error of the handler', async () => {
 
 test('the SDK of the runtime, with the credentials of the role', async () => {
   const { value } = await invoke({ who: true });
-  assert.match(value, new RegExp(`:assumed-role/${FunctionName}/`));
+  assert.match(value, new RegExp(`:assumed-role/${FunctionName}/${FunctionName}$`));
 });
 
 test('errors by name', async () => {
