@@ -110,6 +110,8 @@ type Platform struct {
 	stopped   sync.Once
 	stopErr   error
 	openRooms int // rooms whose Start has run
+	sweeping  sync.WaitGroup
+	endSweep  context.CancelFunc
 	temporary bool
 	ids       *ids.IDs
 }
@@ -236,6 +238,7 @@ func (p *Platform) start(ctx context.Context) error {
 	if err := p.timers.Start(ctx); err != nil {
 		return err
 	}
+	p.startSweep()
 	return p.bus.Start(ctx)
 }
 
@@ -265,6 +268,10 @@ func (p *Platform) close() error {
 	}
 	if p.daemon != nil {
 		errs = append(errs, p.daemon.Close())
+	}
+	if p.endSweep != nil {
+		p.endSweep()
+		p.sweeping.Wait()
 	}
 	if p.bus != nil {
 		errs = append(errs, p.bus.Close(), p.timers.Close())

@@ -20,8 +20,9 @@ type Store interface {
 	Size(ctx context.Context, id string) (int64, error)
 	// Delete removes a blob; readers that are open keep what they have. An unknown id is no error.
 	Delete(ctx context.Context, id string) error
-	// List calls fn for every committed blob, in any order, for the sweep of blobs that no metadata names.
-	List(ctx context.Context, fn func(id string) error) error
+	// Left calls fn for every blob that was committed before the store was opened, in any order, for the sweep of those that no metadata names.
+	// It tells this once; later calls tell of none.
+	Left(ctx context.Context, fn func(id string) error) error
 	Close() error
 }
 

@@ -52,8 +52,8 @@ type Room struct {
 	Describe func(ctx context.Context, a cloud.ARN) (cloud.Description, error)
 	// ResourcePolicy gives nil, nil when there is none.
 	ResourcePolicy func(ctx context.Context, a cloud.ARN) (*cloud.Policy, error)
-	// Blobs calls fn for every blob that the room's rows name, so that those which no room names can be swept at start (blob.Sweep), before
-	// any room writes. nil: the room keeps no blobs.
+	// Blobs calls fn for every blob that the room's rows name, as of one moment (one View), so that those which no room names can be swept
+	// (blob.Sweep). A blob that no row names any more is never named again. nil: the room keeps no blobs.
 	Blobs func(ctx context.Context, fn func(id string) error) error
 	// Start begins background work (pollers, resuming executions), after all rooms are bound; Close ends it and waits. Both may be nil.
 	Start func(ctx context.Context) error

@@ -280,34 +280,25 @@ func (r *s3Room) expireUploads(ctx context.Context, name string, now time.Time) 
 	return err
 }
 
-// blobs calls fn for every blob that a row names, for the sweep of blobs that no row names.
+// blobs calls fn for every blob that a row names, as of one moment: a completed upload's blobs move from parts to pieces.
 func (r *s3Room) blobs(ctx context.Context, fn func(id string) error) error {
-	for s := range 256 {
-		for _, t := range []string{"object", "version", "part", "piece"} {
-			var ids []string
-			err := r.walk(ctx, store.K(store.Shard(s), service, t), func(_, v []byte) error {
-				var row struct {
-					Blob string `json:"b"`
-				}
-				err := json.Unmarshal(v, &row)
-				ids = append(ids, row.Blob)
-				return err
-			}, func() error {
-				for _, id := range ids {
-					if id == "" {
-						continue
+	return r.d.Store.View(ctx, func(rd store.Reader) error {
+		for s := range 256 {
+			for _, t := range []string{"object", "version", "part", "piece"} {
+				err := each(rd, store.K(store.Shard(s), service, t), func(_, v []byte) error {
+					var row struct {
+						Blob string `json:"b"`
 					}
-					if err := fn(id); err != nil {
+					if err := json.Unmarshal(v, &row); err != nil || row.Blob == "" {
 						return err
 					}
+					return fn(row.Blob)
+				})
+				if err != nil {
+					return err
 				}
-				ids = nil
-				return nil
-			})
-			if err != nil {
-				return err
 			}
 		}
-	}
-	return nil
+		return nil
+	})
 }

@@ -30,6 +30,9 @@ type Store struct {
 	o    Options
 	made sync.Map // names of shard folders that exist
 	late syncer
+
+	mu   sync.Mutex
+	ours map[string]struct{} // ids made since Open, until Left has told of the others; nil from then on
 }
 
 var _ blob.Store = (*Store)(nil)
@@ -45,7 +48,7 @@ func Open(o Options) (*Store, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("opening blobs: %w", err)
 	}
-	return &Store{o: o}, nil
+	return &Store{o: o, ours: map[string]struct{}{}}, nil
 }
 
 // path gives a blob's place; ErrNotFound for a text that is no id.
@@ -61,12 +64,23 @@ func (s *Store) Create(ctx context.Context) (blob.Writer, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	id := s.o.IDs.Hex(16)
+	id := s.newID()
 	f, err := os.OpenFile(filepath.Join(s.o.Dir, tmp, id), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("creating a blob: %w", err)
 	}
 	return &writer{s: s, f: f, id: id}, nil
+}
+
+// newID notes the id before there can be a file of that name.
+func (s *Store) newID() string {
+	id := s.o.IDs.Hex(16)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ours != nil {
+		s.ours[id] = struct{}{}
+	}
+	return id
 }
 
 type writer struct {
@@ -216,30 +230,51 @@ func (s *Store) Delete(ctx context.Context, id string) error {
 	return nil
 }
 
-// List implements blob.Store.
-func (s *Store) List(ctx context.Context, fn func(id string) error) error {
-	shards, err := os.ReadDir(s.o.Dir)
+// Left implements blob.Store.
+func (s *Store) Left(ctx context.Context, fn func(id string) error) error {
+	ids, err := s.list(ctx)
 	if err != nil {
 		return fmt.Errorf("listing blobs: %w", err)
+	}
+	s.mu.Lock()
+	ours := s.ours
+	s.ours = nil
+	s.mu.Unlock()
+	if ours == nil {
+		return nil
+	}
+	for _, id := range ids {
+		if _, own := ours[id]; own {
+			continue
+		}
+		if err := errors.Join(ctx.Err(), fn(id)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// list gives the ids of all blobs.
+func (s *Store) list(ctx context.Context) (ids []string, err error) {
+	shards, err := os.ReadDir(s.o.Dir)
+	if err != nil {
+		return nil, err
 	}
 	for _, d := range shards {
 		if !d.IsDir() || len(d.Name()) != 2 {
 			continue
 		}
 		blobs, err := os.ReadDir(filepath.Join(s.o.Dir, d.Name()))
-		if err != nil {
-			return fmt.Errorf("listing blobs: %w", err)
+		if err := errors.Join(ctx.Err(), err); err != nil {
+			return nil, err
 		}
 		for _, f := range blobs {
-			if _, err := s.path(f.Name()); err != nil {
-				continue
-			}
-			if err := errors.Join(ctx.Err(), fn(f.Name())); err != nil {
-				return err
+			if _, err := s.path(f.Name()); err == nil {
+				ids = append(ids, f.Name())
 			}
 		}
 	}
-	return nil
+	return ids, nil
 }
 
 // Close implements blob.Store. It waits until all blobs are synced, and tells of the first that could not be.

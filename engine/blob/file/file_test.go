@@ -2,6 +2,7 @@ package file
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -53,5 +54,45 @@ func TestReopen(t *testing.T) {
 	}
 	if _, err := w.Commit(); err == nil {
 		t.Fatal("committed a file that is gone")
+	}
+}
+
+func TestSweep(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir, true)
+	kept, orphan := blobtest.Put(t, s, []byte("kept")), blobtest.Put(t, s, []byte("orphan"))
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = open(t, dir, true)
+	young := blobtest.Put(t, s, []byte("young"))
+	var younger string
+	n, err := blob.Sweep(t.Context(), s, func(_ context.Context, fn func(string) error) error {
+		younger = blobtest.Put(t, s, []byte("younger"))
+		return fn(kept)
+	})
+	if err != nil || n != 1 {
+		t.Fatal(n, err)
+	}
+	for _, id := range []string{kept, young, younger} {
+		blobtest.Get(t, s, id, 0, -1)
+	}
+	if _, err := s.Open(t.Context(), orphan, 0, -1); !errors.Is(err, blob.ErrNotFound) {
+		t.Fatal(err)
+	}
+	if s = open(t, dir, true); s.Left(t.Context(), func(string) error { return context.Canceled }) == nil {
+		t.Fatal("an error of fn is not told")
+	}
+}
+
+func TestAbortLeavesNothing(t *testing.T) {
+	dir := t.TempDir()
+	w, err := open(t, dir, true).Create(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Abort()
+	if left, err := os.ReadDir(filepath.Join(dir, tmp)); err != nil || len(left) != 0 {
+		t.Fatalf("left %v, %v", left, err)
 	}
 }

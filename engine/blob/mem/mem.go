@@ -6,8 +6,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"maps"
-	"slices"
 	"sync"
 
 	"sundog/cloud"
@@ -107,17 +105,14 @@ func (s *Store) Delete(ctx context.Context, id string) error {
 	return ctx.Err()
 }
 
-// List implements blob.Store.
-func (s *Store) List(ctx context.Context, fn func(id string) error) error {
+// Left implements blob.Store: nothing outlives a process.
+func (s *Store) Left(ctx context.Context, _ func(id string) error) error { return ctx.Err() }
+
+// Len gives the number of blobs.
+func (s *Store) Len() int {
 	s.mu.RLock()
-	ids := slices.Collect(maps.Keys(s.blobs))
-	s.mu.RUnlock()
-	for _, id := range ids {
-		if err := errors.Join(ctx.Err(), fn(id)); err != nil {
-			return err
-		}
-	}
-	return nil
+	defer s.mu.RUnlock()
+	return len(s.blobs)
 }
 
 // Close implements blob.Store.
