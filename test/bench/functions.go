@@ -78,20 +78,22 @@ func (b *bench) language(p *platform, l language, role string) error {
 	if err != nil {
 		return err
 	}
-	b.warm(warmAPI(l.name), p.mode, p.address, request)
+	b.warm(warmAPI(l.name), p, request)
 	path, err := httpAPI(p, names[0])
 	if err != nil {
 		return err
 	}
-	b.warm(warmHTTP(l.name), p.mode, p.address, get(p.address, path))
+	b.warm(warmHTTP(l.name), p, get(p.address, path))
 	return b.cold(p, l, names)
 }
 
 // warm measures invocations of a function that is up: as many as go, then the time that one takes alone.
-func (b *bench) warm(what, column, address string, request []byte) {
-	all := load(address, [][]byte{request}, callers, b.duration)
-	alone := load(address, [][]byte{request}, 1, b.duration/3)
-	b.table.put(what, column, "%s; alone p50 %s", all, short(alone.p50))
+func (b *bench) warm(what string, p *platform, request []byte) {
+	before := spentBy(p.process.Process.Pid)
+	all := load(p.address, [][]byte{request}, callers, b.duration)
+	cost := spentBy(p.process.Process.Pid).since(before)
+	alone := load(p.address, [][]byte{request}, 1, b.duration/3)
+	b.table.put(what, p.mode, "%s; alone p50 %s, p99 %s; %s", all, short(alone.p50), short(alone.p99), cost.each(all.count))
 }
 
 func get(address, path string) []byte {

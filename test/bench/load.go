@@ -20,6 +20,7 @@ import (
 // outcome is what a load gave.
 type outcome struct {
 	rate     float64 // good answers a second
+	count    int
 	p50, p99 time.Duration
 	failed   int
 	first    string // the first failure
@@ -61,7 +62,7 @@ func load(address string, requests [][]byte, connections int, d time.Duration) o
 		return o
 	}
 	slices.Sort(all)
-	o.rate, o.p50, o.p99 = float64(len(all))/spent.Seconds(), all[len(all)/2], all[len(all)*99/100]
+	o.count, o.rate, o.p50, o.p99 = len(all), float64(len(all))/spent.Seconds(), all[len(all)/2], all[len(all)*99/100]
 	return o
 }
 

@@ -2,7 +2,7 @@
 // durability modes, with the budgets of ARCHITECTURE.md, and with other tools where they do the same on the same machine in the same run.
 // There is no pass or fail: load generator and platform share the machine, so figures are to be read as ratios.
 //
-//	go run ./test/bench -sundog bin/sundog [-time 3s] [-cache DIR] [-peers=false]
+//	go run ./test/bench -sundog bin/sundog [-time 3s] [-cache DIR] [-peers=false] [-only functions]
 package main
 
 import (
@@ -19,6 +19,7 @@ type bench struct {
 	duration time.Duration // of each measurement of a rate
 	cache    string
 	scratch  string
+	only     string // the part that is measured; "": all
 	table    table
 }
 
@@ -28,6 +29,7 @@ func main() {
 	flag.StringVar(&b.binary, "sundog", "bin/sundog", "the binary")
 	flag.DurationVar(&b.duration, "time", 3*time.Second, "how long each rate is measured")
 	flag.StringVar(&b.cache, "cache", "", "where other tools are installed; default: the user's cache folder")
+	flag.StringVar(&b.only, "only", "", "measure one part: process, operations, functions or workflows; default: all")
 	flag.Parse()
 	if err := b.run(*peers); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -53,19 +55,25 @@ func (b *bench) run(peers bool) (err error) {
 		return err
 	}
 	defer os.RemoveAll(b.scratch)
-	if err := b.process(); err != nil {
-		return err
+	if b.wants("process") {
+		if err := b.process(); err != nil {
+			return err
+		}
 	}
 	if err := b.platforms(); err != nil {
 		return err
 	}
-	if peers {
+	if peers && b.wants("operations") {
 		b.dynalite()
+	}
+	if peers && b.wants("functions") {
 		b.offline()
 	}
 	b.table.print(os.Stdout, b.duration)
 	return nil
 }
+
+func (b *bench) wants(part string) bool { return b.only == "" || b.only == part }
 
 // platforms measures what a platform does: the same thing in one durability mode and then in the other, so that a machine that is busy for a
 // while is busy for both. What fails is in the notes.
@@ -79,8 +87,14 @@ func (b *bench) platforms() error {
 		defer p.stop()
 		all = append(all, p)
 	}
-	for _, part := range []func([]*platform) error{b.operations, b.functions, b.workflows} {
-		if err := part(all); err != nil {
+	for _, part := range []struct {
+		name    string
+		measure func([]*platform) error
+	}{{"operations", b.operations}, {"functions", b.functions}, {"workflows", b.workflows}} {
+		if !b.wants(part.name) {
+			continue
+		}
+		if err := part.measure(all); err != nil {
 			b.table.note("%v", err)
 			progress("%v", err)
 		}
