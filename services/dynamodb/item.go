@@ -42,12 +42,32 @@ func newItem(m map[string]api.AttributeValue) (ddbexpr.Item, error) {
 
 // putItem serves PutItem.
 func (s *service) putItem(ctx context.Context, in *api.PutItemInput) (*api.PutItemOutput, error) {
+	return s.replace(ctx, verbPut, newItem, in)
+}
+
+// deleteItem serves DeleteItem.
+func (s *service) deleteItem(ctx context.Context, in *api.DeleteItemInput) (*api.DeleteItemOutput, error) {
+	out, err := s.replace(ctx, verbDelete, itemOf, &api.PutItemInput{
+		TableName: in.TableName, Item: in.Key, Expected: in.Expected, ReturnValues: in.ReturnValues, ReturnConsumedCapacity: in.ReturnConsumedCapacity,
+		ReturnItemCollectionMetrics: in.ReturnItemCollectionMetrics, ConditionalOperator: in.ConditionalOperator, ConditionExpression: in.ConditionExpression,
+		ExpressionAttributeNames: in.ExpressionAttributeNames, ExpressionAttributeValues: in.ExpressionAttributeValues,
+		ReturnValuesOnConditionCheckFailure: in.ReturnValuesOnConditionCheckFailure,
+	})
+	return (*api.DeleteItemOutput)(out), err
+}
+
+// replace puts a whole item in an item's place, or nothing when verb is verbDelete: then in.Item is the key. read checks and converts in.Item.
+func (s *service) replace(ctx context.Context, verb verb, read func(map[string]api.AttributeValue) (ddbexpr.Item, error), in *api.PutItemInput) (*api.PutItemOutput, error) {
 	at, err := refOf(ctx, in.TableName)
 	if err != nil {
 		return nil, err
 	}
+	missing := "item"
+	if verb == verbDelete {
+		missing = "key"
+	}
 	if in.Item == nil {
-		return nil, errNull("item")
+		return nil, errNull(missing)
 	}
 	if err := modes(in.ReturnValues, in.ReturnConsumedCapacity, in.ReturnItemCollectionMetrics, in.ReturnValuesOnConditionCheckFailure, in.ConditionalOperator); err != nil {
 		return nil, err
@@ -55,8 +75,8 @@ func (s *service) putItem(ctx context.Context, in *api.PutItemInput) (*api.PutIt
 	if rv := str(in.ReturnValues); rv != "" && rv != "NONE" && rv != "ALL_OLD" {
 		return nil, errValidation("ReturnValues can only be ALL_OLD or NONE")
 	}
-	w := &write{at: at, verb: verbPut, returnOld: str(in.ReturnValuesOnConditionCheckFailure) == "ALL_OLD"}
-	if w.item, err = newItem(in.Item); err != nil {
+	w := &write{at: at, verb: verb, returnOld: str(in.ReturnValuesOnConditionCheckFailure) == "ALL_OLD"}
+	if w.item, err = read(in.Item); err != nil {
 		return nil, err
 	}
 	c := conditional{expression: in.ConditionExpression, names: in.ExpressionAttributeNames, values: in.ExpressionAttributeValues,
@@ -85,44 +105,6 @@ func (s *service) one(ctx context.Context, w *write) (o outcome, err error) {
 		return err
 	})
 	return o, err
-}
-
-// deleteItem serves DeleteItem.
-func (s *service) deleteItem(ctx context.Context, in *api.DeleteItemInput) (*api.DeleteItemOutput, error) {
-	at, err := refOf(ctx, in.TableName)
-	if err != nil {
-		return nil, err
-	}
-	if in.Key == nil {
-		return nil, errNull("key")
-	}
-	if err := modes(in.ReturnValues, in.ReturnConsumedCapacity, in.ReturnItemCollectionMetrics, in.ReturnValuesOnConditionCheckFailure, in.ConditionalOperator); err != nil {
-		return nil, err
-	}
-	if rv := str(in.ReturnValues); rv != "" && rv != "NONE" && rv != "ALL_OLD" {
-		return nil, errValidation("ReturnValues can only be ALL_OLD or NONE")
-	}
-	w := &write{at: at, verb: verbDelete, returnOld: str(in.ReturnValuesOnConditionCheckFailure) == "ALL_OLD"}
-	if w.item, err = itemOf(in.Key); err != nil {
-		return nil, err
-	}
-	c := conditional{expression: in.ConditionExpression, names: in.ExpressionAttributeNames, values: in.ExpressionAttributeValues,
-		expected: in.Expected, operator: in.ConditionalOperator}
-	if w.condition, _, err = c.parse(false); err != nil {
-		return nil, err
-	}
-	o, err := s.one(ctx, w)
-	if err != nil {
-		return nil, err
-	}
-	out := &api.DeleteItemOutput{ConsumedCapacity: o.consumed(in.ReturnConsumedCapacity, 1)}
-	if out.ItemCollectionMetrics, err = s.metrics(ctx, in.ReturnItemCollectionMetrics, &o); err != nil {
-		return nil, err
-	}
-	if str(in.ReturnValues) == "ALL_OLD" {
-		out.Attributes = attributes(o.old)
-	}
-	return out, nil
 }
 
 // updateItem serves UpdateItem.

@@ -191,30 +191,14 @@ func (Protocol) EncodeRequest(op *schema.Operation, in any) (*http.Request, erro
 
 // DecodeResponse reads status, headers and body.
 func (Protocol) DecodeResponse(op *schema.Operation, resp *http.Response, out any) error {
-	p, v := wire.Settle(op.Model().Output, out)
-	if p == nil {
-		return resp.Body.Close()
-	}
-	if err := wire.DecodeResponseBindings(resp, p, v); err != nil {
-		resp.Body.Close()
-		return err
-	}
-	f, fv := wire.Payload(p, v)
-	if f != nil && f.Plan == nil && !f.Shape.EventStream {
-		fv.Set(reflect.ValueOf(resp.Body))
-		return nil
-	}
-	defer resp.Body.Close()
-	b, err := io.ReadAll(io.LimitReader(resp.Body, wire.MaxResponse))
+	r, err := wire.OpenResponse(op, resp, out)
 	switch {
-	case err != nil || len(b) == 0:
+	case err != nil || r == nil:
 		return err
-	case f != nil && f.Plan != nil:
-		return decodePayload(f, fv, b)
-	case f != nil:
-		return cloud.NotImplementedf("%s: this client does not read event streams", op.Name)
+	case r.Payload != nil:
+		return decodePayload(r.Payload, r.Member, r.Body)
 	}
-	return jsonbody.Decode(b, p, v, jsonbody.Wire)
+	return jsonbody.Decode(r.Body, r.Plan, r.Value, jsonbody.Wire)
 }
 
 // DecodeError reads the name in the header or body, and the message.

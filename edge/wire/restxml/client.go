@@ -49,40 +49,24 @@ func setXML(r *http.Request, name string, space schema.XMLName, p *record.Plan, 
 
 // DecodeResponse reads status, headers and body.
 func (Protocol) DecodeResponse(op *schema.Operation, resp *http.Response, out any) error {
-	p, v := wire.Settle(op.Model().Output, out)
-	if p == nil {
-		return resp.Body.Close()
-	}
-	if err := wire.DecodeResponseBindings(resp, p, v); err != nil {
-		resp.Body.Close()
-		return err
-	}
-	f, fv := wire.Payload(p, v)
-	if f != nil && f.Plan == nil && !f.Shape.EventStream {
-		fv.Set(reflect.ValueOf(resp.Body))
-		return nil
-	}
-	defer resp.Body.Close()
-	b, err := io.ReadAll(io.LimitReader(resp.Body, wire.MaxResponse))
+	r, err := wire.OpenResponse(op, resp, out)
 	switch {
-	case err != nil || len(b) == 0:
+	case err != nil || r == nil:
 		return err
-	case f != nil && f.Plan == nil:
-		return cloud.NotImplementedf("%s: this client does not read event streams", op.Name)
-	case f != nil && f.Shape.Kind == schema.Blob:
-		fv.SetBytes(b)
+	case r.Payload != nil && r.Payload.Shape.Kind == schema.Blob:
+		r.Member.SetBytes(r.Body)
 		return nil
-	case f != nil && f.Shape.Kind == schema.String:
-		record.SetString(fv, string(b))
+	case r.Payload != nil && r.Payload.Shape.Kind == schema.String:
+		record.SetString(r.Member, string(r.Body))
 		return nil
-	case f == nil && isS3(op.Service) && op.Name == "GetBucketLocation":
-		n, err := xmlbody.Parse(b)
+	case r.Payload == nil && isS3(op.Service) && op.Name == "GetBucketLocation":
+		n, err := xmlbody.Parse(r.Body)
 		if err == nil && strings.TrimSpace(n.Text()) != "" {
-			record.SetString(v.Field(p.Fields()[0].Index), n.Text())
+			record.SetString(r.Value.Field(r.Plan.Fields()[0].Index), n.Text())
 		}
 		return err
 	}
-	return decodeBody(b, f, p, v)
+	return decodeBody(r.Body, r.Payload, r.Plan, r.Value)
 }
 
 // DecodeError reads <Error>, bare or inside <ErrorResponse>.
