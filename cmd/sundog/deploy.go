@@ -7,7 +7,11 @@ import (
 	"os"
 	"path/filepath"
 	"sort"
+	"strconv"
+	"strings"
+	"time"
 
+	"sundog/internal/clock"
 	"sundog/project/bundle"
 	"sundog/project/deploy"
 	"sundog/project/serverless"
@@ -17,6 +21,31 @@ type deployCommand struct {
 	platform
 	Dir   string `arg:"" optional:"" default:"." type:"existingdir" help:"The application's folder."`
 	Stage string `help:"The stage; default: the file's, or dev."`
+
+	Canary       string `placeholder:"PERCENT/TIME,..." help:"Shift calls to the new versions of functions step by step, such as 10%/5m or 10%/1m,50%/5m, and roll back when too many fail."`
+	MaxErrorRate string `placeholder:"PERCENT" default:"1%" help:"With --canary: how many calls of a new version may fail."`
+}
+
+// canary reads the flags of a canary deployment; nil when there are none.
+func (c *deployCommand) canary() (*deploy.Canary, error) {
+	if c.Canary == "" {
+		return nil, nil
+	}
+	steps, err := deploy.ParseCanary(c.Canary)
+	if err != nil {
+		return nil, err
+	}
+	rate, err := strconv.ParseFloat(strings.TrimSuffix(c.MaxErrorRate, "%"), 64)
+	if err != nil || rate < 0 || rate > 100 {
+		return nil, fmt.Errorf("--max-error-rate must be a percentage from 0%% to 100%%, not %q", c.MaxErrorRate)
+	}
+	return &deploy.Canary{Steps: steps, MaxErrorRate: rate}, nil
+}
+
+// Validate refuses flags that cannot be read.
+func (c *deployCommand) Validate() error {
+	_, err := c.canary()
+	return err
 }
 
 // loadFor reads an application for a platform that exists, and shows what there is to say.
@@ -53,7 +82,11 @@ func (c *deployCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	d := &deploy.Deployer{Client: conn.client, Progress: progress}
+	canary, err := c.canary()
+	if err != nil {
+		return err
+	}
+	d := &deploy.Deployer{Client: conn.client, Progress: progress, Canary: canary, Clock: clock.New(time.Now, 0)}
 	o, err := d.Application(ctx, a, archives, artifacts)
 	if err != nil {
 		return err

@@ -25,6 +25,8 @@ import (
 type Deployer struct {
 	Client   *client.Client
 	Progress func(string) // may be nil
+	Canary   *Canary      // how an application's functions change; nil: at once
+	Clock    cloud.Clock  // needed with Canary
 }
 
 // Outcome is what became of a stack.
@@ -138,10 +140,16 @@ func (d *Deployer) describe(ctx context.Context, stack string) (*cfn.Stack, erro
 // wait polls until the stack is at rest, and gives it; nil when it is gone.
 func (d *Deployer) wait(ctx context.Context, stack string) (*cfn.Stack, error) {
 	delay := 5 * time.Millisecond
+	w := watcher{d: d}
 	for {
 		s, err := d.describe(ctx, stack)
 		if err != nil || s == nil || !strings.HasSuffix(*s.StackStatus, "_IN_PROGRESS") {
 			return s, err
+		}
+		if d.Canary != nil && *s.StackStatus == "UPDATE_IN_PROGRESS" {
+			if err := w.look(ctx, stack); err != nil {
+				return nil, err
+			}
 		}
 		timer := time.NewTimer(delay)
 		select {
@@ -170,23 +178,33 @@ func (d *Deployer) finish(ctx context.Context, stack string, out *Outcome) error
 	for _, o := range s.Outputs {
 		out.Outputs[*o.OutputKey] = *o.OutputValue
 	}
-	var res cfn.ListStackResourcesOutput
-	in := &cfn.ListStackResourcesInput{StackName: &stack}
-	for {
-		if err := d.Client.Call(ctx, cfn.ListStackResourcesOp, in, &res); err != nil {
-			return err
+	err = d.resources(ctx, stack, func(r cfn.StackResourceSummary) {
+		if r.PhysicalResourceId != nil {
+			out.Resources[*r.LogicalResourceId] = *r.PhysicalResourceId
 		}
-		for _, r := range res.StackResourceSummaries {
-			if r.PhysicalResourceId != nil {
-				out.Resources[*r.LogicalResourceId] = *r.PhysicalResourceId
-			}
-		}
-		if res.NextToken == nil {
-			break
-		}
-		in.NextToken, res = res.NextToken, cfn.ListStackResourcesOutput{}
+	})
+	if err != nil {
+		return err
 	}
 	return d.notes(ctx, stack, out)
+}
+
+// resources calls fn for every resource of a stack.
+func (d *Deployer) resources(ctx context.Context, stack string, fn func(cfn.StackResourceSummary)) error {
+	in := &cfn.ListStackResourcesInput{StackName: &stack}
+	for {
+		var out cfn.ListStackResourcesOutput
+		if err := d.Client.Call(ctx, cfn.ListStackResourcesOp, in, &out); err != nil {
+			return err
+		}
+		for _, r := range out.StackResourceSummaries {
+			fn(r)
+		}
+		if out.NextToken == nil {
+			return nil
+		}
+		in.NextToken = out.NextToken
+	}
 }
 
 // events calls fn for the events of the last operation on a stack, newest first, until it returns false.
@@ -343,6 +361,11 @@ func (d *Deployer) Application(ctx context.Context, app *serverless.App, archive
 	for name, body := range archives {
 		d.say("uploading %s (%d kB)", name, (len(body)+1023)/1024)
 		if err := d.upload(ctx, bucket, artifacts[name].S3Key, body); err != nil {
+			return Outcome{}, err
+		}
+	}
+	if d.Canary != nil {
+		if template, err = d.Canary.in(template); err != nil {
 			return Outcome{}, err
 		}
 	}

@@ -194,7 +194,7 @@ func (r *run) revert(rec *record) func() settle {
 		tried = rec.Props
 	}
 	req := r.request(rec, "revert")
-	req.Old, req.New, req.Tags = tried, before.Props, r.st.tags()
+	req.Old, req.New, req.Tags, req.Metadata, req.Reverts = tried, before.Props, r.st.tags(), before.Metadata, true
 	rec.Attempt = tried
 	r.mark(rec, "UPDATE_IN_PROGRESS", "")
 	ctx := r.ctx

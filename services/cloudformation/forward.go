@@ -196,7 +196,7 @@ func (r *run) create(rec *record, next version, after room.Props) func() settle 
 		r.mark(rec, "CREATE_IN_PROGRESS", "")
 	}
 	req := r.request(rec, "create")
-	req.New = after
+	req.New, req.Metadata = after, next.Metadata
 	typ := r.types()[rec.Type]
 	ctx := r.ctx
 	return func() settle {
@@ -246,7 +246,7 @@ func (r *run) update(rec *record, next version, after room.Props) func() settle 
 		r.mark(rec, "UPDATE_IN_PROGRESS", "")
 	}
 	req := r.request(rec, "update")
-	req.Old, req.New = rec.Props, after
+	req.Old, req.New, req.Metadata = rec.Props, after, next.Metadata
 	ctx := r.ctx
 	return func() settle {
 		var res room.Result

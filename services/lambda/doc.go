@@ -16,6 +16,9 @@
 // A function URL answers at ENDPOINT/_aws/lambda-url/ID/ and at any host ID.lambda-url.REGION.*; the location of a package that GetFunction gives, at
 // ENDPOINT/_aws/lambda-code/, is signed and lasts ten minutes.
 //
+// A canary deployment (canary.go, canaryshift.go): the update of a function whose template asks for it keeps calls by the bare name on what ran before, through
+// an alias; the resource Sundog::Lambda::Canary moves the weights, counts, and ends it one way or the other.
+//
 // Keys. All control records of an account and region share a shard, ShardOf("lambda", account, region); every key is followed by account and region:
 //
 //	function NAME               function: the unpublished version and all that belongs to the name
@@ -24,6 +27,7 @@
 //	layer NAME NUMBER           a layer version;  layers NAME: the last number
 //	mapping UUID                an event source mapping
 //	checkpoint UUID SHARD       its position in a stream's shard
+//	shift STACK                 a canary deployment's steps, counts and verdict
 //	given ID, givendue T ID     deliveries that were taken in
 //	async ID                    what an asynchronous invocation has been through
 //

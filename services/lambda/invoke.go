@@ -131,6 +131,9 @@ type call struct {
 
 // pick chooses the version that an invocation runs, by the alias's weights.
 func (r *lambdaRoom) pick(p *plan) *build {
+	if p.held != nil {
+		p = p.held
+	}
 	if len(p.others) == 0 {
 		return p.main
 	}
@@ -198,6 +201,7 @@ func (r *lambdaRoom) run(ctx context.Context, p *plan, c call) (cloud.Result, er
 		return cloud.Result{}, err
 	}
 	rec.finished(res)
+	r.tallies.count(p, b, res.Kind != compute.None)
 	out := cloud.Result{Payload: res.Payload, ExecutedVersion: str(b.Config.Version), RequestID: c.id, LogTail: rec.tail()}
 	if res.Kind != compute.None {
 		out.FunctionError = "Unhandled"

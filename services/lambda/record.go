@@ -28,6 +28,7 @@ type function struct {
 	Events   map[string]eventConfig  // by qualifier, $LATEST included
 	URLs     map[string]urlConfig    // by qualifier; "" is the function itself
 	Ready    map[string]provisioned  // provisioned concurrency, by qualifier
+	Canary   *canary                 `json:",omitempty"` // a canary deployment that is on
 }
 
 // forget drops what belongs to a version or alias that is gone. Its URL stays, and answers that it is forbidden, as on Lambda.
@@ -134,6 +135,7 @@ type plan struct {
 	main   *build
 	alias  *alias
 	others map[string]*build // an alias's further versions
+	held   *plan             // what runs instead, while a canary deployment is on
 }
 
 // cache keeps plans, for they are asked for with every invocation.
@@ -181,22 +183,30 @@ func (r *lambdaRoom) plan(ctx context.Context, f ref) (*plan, error) {
 	if p != nil {
 		return p, nil
 	}
-	p = &plan{ref: f, others: map[string]*build{}}
 	err := r.d.Store.View(ctx, func(rd store.Reader) (err error) {
-		if p.fn, p.main, p.alias, err = find(rd, f); err != nil || p.alias == nil || p.alias.Config.RoutingConfig == nil {
+		if p, err = readPlan(rd, f); err != nil || f.qualifier != "" || p.fn.Canary == nil || p.fn.Canary.Aliases[canaryAlias] == "" {
 			return err
 		}
-		for number := range p.alias.Config.RoutingConfig.AdditionalVersionWeights {
-			if p.others[number], err = readVersion(rd, f, p.fn, number); err != nil {
-				return err
-			}
-		}
-		return nil
+		p.held, err = readPlan(rd, ref{Scope: f.Scope, name: f.name, qualifier: canaryAlias})
+		return err
 	})
 	if err != nil {
 		return nil, err
 	}
 	r.cache.put(p, version)
+	return p, nil
+}
+
+func readPlan(rd store.Reader, f ref) (p *plan, err error) {
+	p = &plan{ref: f, others: map[string]*build{}}
+	if p.fn, p.main, p.alias, err = find(rd, f); err != nil || p.alias == nil || p.alias.Config.RoutingConfig == nil {
+		return p, err
+	}
+	for number := range p.alias.Config.RoutingConfig.AdditionalVersionWeights {
+		if p.others[number], err = readVersion(rd, f, p.fn, number); err != nil {
+			return p, err
+		}
+	}
 	return p, nil
 }
 

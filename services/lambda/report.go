@@ -143,6 +143,28 @@ func (r *report) metrics(res compute.Result, now time.Time) {
 		r.r.metric(r.p, "Duration", "Milliseconds", millis(res.Duration), now),
 		r.r.metric(r.p, "ConcurrentExecutions", "Count", float64(r.running), now),
 	)
+	if q := r.p.through(); q != nil {
+		r.r.d.Telemetry.Metric(
+			r.r.byVersion(q, r.b, r.r.metric(r.p, "Invocations", "Count", 1, now)), r.r.byVersion(q, r.b, r.r.metric(r.p, "Errors", "Count", failed, now)),
+		)
+	}
+}
+
+// through is the plan of the alias whose weights choose the version; nil when no alias does.
+func (p *plan) through() *plan {
+	switch {
+	case p.held != nil:
+		return p.held
+	case p.alias != nil:
+		return p
+	}
+	return nil
+}
+
+// byVersion gives a metric the dimensions of calls through an alias (Lambda Developer Guide, "Types of metrics for Lambda functions").
+func (*lambdaRoom) byVersion(q *plan, b *build, m telemetry.Metric) telemetry.Metric {
+	m.Dimensions["Resource"], m.Dimensions["ExecutedVersion"] = q.ref.name+":"+q.ref.qualifier, str(b.Config.Version)
+	return m
 }
 
 func (r *lambdaRoom) metric(p *plan, name, unit string, value float64, at time.Time) telemetry.Metric {

@@ -69,6 +69,7 @@ func (r *lambdaRoom) resources() []room.ResourceType {
 			Type: "AWS::Lambda::LayerVersionPermission", Properties: []string{"LayerVersionArn", "Action", "Principal", "OrganizationId"}, Attributes: []string{"Id"},
 			Create: r.createLayerPermissionResource, Delete: r.deleteLayerPermissionResource,
 		},
+		r.canaryType(),
 	}
 }
 
@@ -209,10 +210,39 @@ func (r *lambdaRoom) updateFunctionResource(ctx context.Context, req room.Reques
 		return r.createFunctionResource(ctx, req)
 	}
 	name := req.Physical
+	f := ref{Scope: cloud.CallFrom(ctx).Scope, name: name}
+	p, err := r.plan(ctx, f)
+	if err != nil {
+		return room.Result{}, err
+	}
+	back := req.Reverts && p.fn.Canary != nil && p.fn.Canary.Before != nil
+	switch {
+	case canaried(req):
+		if err := r.hold(ctx, f); err != nil {
+			return room.Result{}, err
+		}
+	case p.fn.Canary != nil:
+		if err := r.letGo(ctx, f, back); err != nil {
+			return room.Result{}, err
+		}
+	}
+	if !back {
+		if err := r.updateFunctionParts(ctx, req, name); err != nil {
+			return room.Result{}, err
+		}
+	}
+	if err := r.reserve(ctx, req, name); err != nil {
+		return room.Result{}, err
+	}
+	return functionResult(ctx, name), r.retag(ctx, req, f.arn().String())
+}
+
+// updateFunctionParts changes a function's configuration and code.
+func (r *lambdaRoom) updateFunctionParts(ctx context.Context, req room.Request, name string) error {
 	if req.Changed(functionProps...) || req.Changed(shownProps...) {
 		in, err := r.functionInput(req.New)
 		if err != nil {
-			return room.Result{}, err
+			return err
 		}
 		for prop, empty := range map[string]any{
 			"Environment": map[string]any{"Variables": map[string]string{}}, "Layers": []string{}, "DeadLetterConfig": map[string]string{"TargetArn": ""}, "Description": "",
@@ -225,26 +255,23 @@ func (r *lambdaRoom) updateFunctionResource(ctx context.Context, req room.Reques
 		}
 		in["FunctionName"] = name
 		if err := r.d.Do(ctx, service, "UpdateFunctionConfiguration", in, nil); err != nil {
-			return room.Result{}, err
+			return err
 		}
 	}
 	if req.Changed("Code", "Architectures") {
 		in, err := r.codeInput(req.New)
 		if err != nil {
-			return room.Result{}, err
+			return err
 		}
 		for k, v := range pickProps(req.New, "Architectures") {
 			in[k] = v
 		}
 		in["FunctionName"] = name
 		if err := r.d.Do(ctx, service, "UpdateFunctionCode", in, nil); err != nil {
-			return room.Result{}, err
+			return err
 		}
 	}
-	if err := r.reserve(ctx, req, name); err != nil {
-		return room.Result{}, err
-	}
-	return functionResult(ctx, name), r.retag(ctx, req, functionResult(ctx, name).Attributes["Arn"].(string))
+	return nil
 }
 
 func (r *lambdaRoom) retag(ctx context.Context, req room.Request, arn string) error {

@@ -71,6 +71,18 @@ func (r *lambdaRoom) updateAliasResource(ctx context.Context, req room.Request) 
 	if req.Changed("FunctionName", "Name") {
 		return r.aliasResource(ctx, req, "CreateAlias")
 	}
+	if req.Reverts {
+		f, err := r.existing(ctx, new(req.New.Text("FunctionName")))
+		if err != nil {
+			return room.Result{}, err
+		}
+		if err := r.letGo(ctx, f, true); err != nil {
+			return room.Result{}, err
+		}
+	}
+	if canaried(req) && req.Changed("FunctionVersion") && req.New["RoutingConfig"] == nil {
+		return room.Result{Physical: req.Physical, Attributes: map[string]any{"AliasArn": req.Physical}}, r.holdAlias(ctx, req)
+	}
 	return r.aliasResource(ctx, req, "UpdateAlias")
 }
 

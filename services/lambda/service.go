@@ -32,6 +32,7 @@ type lambdaRoom struct {
 	pools    pools
 	ready    readiness
 	pollers  pollers
+	tallies  tallies
 	secret   string // signs the locations of packages
 	runtimes func() map[string]compute.Runtime
 }

@@ -94,6 +94,8 @@ type Request struct {
 	Physical                      string            // "" at Create
 	Old, New                      Props             // Old nil at Create, New nil at Delete
 	Token                         string            // the same when a step runs again after a crash
+	Metadata                      string            // the resource's Metadata in the template, as JSON; "" when it has none
+	Reverts                       bool              // an Update that rolls back a failed one, to the Old before it
 	Tags                          map[string]string // the stack's tags
 }
 
