@@ -47,7 +47,7 @@ func (g *Gateway) callTyped(ctx context.Context, c cloud.Call, op *cloud.Operati
 	if err := wire.DecodeModel(op.Schema, in, body, input); err != nil {
 		return cloud.Reply{}, err
 	}
-	if op.Schema.Service.Validation == "generic" {
+	if !op.Checks {
 		if err := wire.Validate(op.Schema, input); err != nil {
 			return cloud.Reply{}, err
 		}

@@ -104,7 +104,7 @@ func (g *Gateway) answer(w http.ResponseWriter, r *http.Request, call cloud.Call
 	if err := srv.Decode(op.Schema, r, body, in); err != nil {
 		return err
 	}
-	if q.service.Validation == "generic" {
+	if !op.Checks {
 		if err := wire.Validate(op.Schema, in); err != nil {
 			return err
 		}

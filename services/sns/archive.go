@@ -49,10 +49,8 @@ func retention(doc string) (days int, err error) {
 	var p struct {
 		Days json.RawMessage `json:"MessageRetentionPeriod"`
 	}
-	d := json.NewDecoder(bytes.NewReader([]byte(doc)))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&p); err != nil {
-		return 0, errInvalid("ArchivePolicy: failed to parse JSON.")
+	if err := readDocument("ArchivePolicy", doc, &p); err != nil {
+		return 0, err
 	}
 	if p.Days == nil {
 		return 0, nil

@@ -158,21 +158,23 @@ func (r *snsRoom) validToken(rd store.Reader, n name, secret *string) (*token, e
 	return t, nil
 }
 
-func (r *snsRoom) confirmSubscription(ctx context.Context, in *api.ConfirmSubscriptionInput) (*api.ConfirmSubscriptionOutput, error) {
+// topicOfToken gives the topic whose subscription a token confirms. A topic that is not there has no tokens.
+func topicOfToken(ctx context.Context, in *api.ConfirmSubscriptionInput) (name, error) {
 	n, err := topicOf(ctx, in.TopicArn)
+	if err != nil {
+		return n, errInvalid("Topic")
+	}
+	return n, nil
+}
+
+func (r *snsRoom) confirmSubscription(ctx context.Context, in *api.ConfirmSubscriptionInput) (*api.ConfirmSubscriptionOutput, error) {
+	n, err := topicOfToken(ctx, in)
 	if err != nil {
 		return nil, err
 	}
 	signed := cloud.CallFrom(ctx).Principal.Kind != cloud.Anonymous
 	var id string
 	err = r.d.Store.Update(ctx, func(tx store.Tx) error {
-		rec, err := readRecord(tx, n)
-		if err != nil {
-			return err
-		}
-		if rec == nil {
-			return errNoTopic()
-		}
 		t, err := r.validToken(tx, n, in.Token)
 		if err != nil {
 			return err
@@ -247,7 +249,7 @@ func (r *snsRoom) showOutside(ctx context.Context, n name, s *subscription, out 
 // accessConfirm lets anybody who has the token confirm, unless the confirmation asks for signatures on Unsubscribe: then it is to be signed
 // itself (API reference, ConfirmSubscription).
 func (r *snsRoom) accessConfirm(ctx context.Context, in *api.ConfirmSubscriptionInput) ([]cloud.Access, error) {
-	n, err := topicOf(ctx, in.TopicArn)
+	n, err := topicOfToken(ctx, in)
 	if err != nil {
 		return nil, err
 	}

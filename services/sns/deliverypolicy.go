@@ -2,11 +2,8 @@ package sns
 
 import (
 	"bytes"
-	"encoding/json"
-	"io"
 	"math"
 	"slices"
-	"strings"
 	"time"
 
 	"sundog/cloud"
@@ -82,36 +79,56 @@ func (p retryPolicy) withDefaults() retryPolicy {
 	return p
 }
 
-const (
-	maxPolicyRetries = 100
-	maxPolicyTime    = 3600 * time.Second // of all retries together
-)
+// field is a number of a retry policy with its bounds.
+type field struct {
+	name        string
+	value       **int
+	least, most int
+	required    bool
+}
 
-func (p *retryPolicy) check() error {
+func (p *retryPolicy) fields() []field {
+	return []field{
+		{"minDelayTarget", &p.MinDelay, 1, 3600, true}, {"maxDelayTarget", &p.MaxDelay, 1, 3600, true}, {"numRetries", &p.Retries, 0, 100, true},
+		{"numNoDelayRetries", &p.NoRetries, 0, 100, false}, {"numMinDelayRetries", &p.MinRetries, 0, 100, false}, {"numMaxDelayRetries", &p.MaxRetries, 0, 100, false},
+	}
+}
+
+const maxPolicyTime = 3600 * time.Second // of all retries together
+
+// check judges a retry policy; path is where it stands in the document.
+func (p *retryPolicy) check(path string) error {
 	if p == nil {
 		return nil
 	}
+	invalid := func(field, format string, args ...any) error {
+		return errInvalid("DeliveryPolicy: "+path+"."+field+" "+format, args...)
+	}
+	for _, f := range p.fields() {
+		switch {
+		case *f.value == nil && f.required:
+			return invalid(f.name, "must be specified")
+		case *f.value != nil && **f.value < f.least:
+			return invalid(f.name, "must be greater than or equal to %d", f.least)
+		case *f.value != nil && **f.value > f.most:
+			return invalid(f.name, "must be less than or equal to %d", f.most)
+		}
+	}
 	f := p.withDefaults()
 	switch {
-	case *f.MaxDelay < 1 || *f.MaxDelay > 3600:
-		return errInvalid("DeliveryPolicy: maxDelayTarget must be between 1 and 3600 inclusive")
-	case *f.MinDelay < 1 || *f.MinDelay > *f.MaxDelay:
-		return errInvalid("DeliveryPolicy: minDelayTarget must be between 1 and the maximum delay inclusive")
-	case *f.Retries < 0 || *f.Retries > maxPolicyRetries:
-		return errInvalid("DeliveryPolicy: numRetries must be between 0 and 100 inclusive")
-	case *f.NoRetries < 0 || *f.MinRetries < 0 || *f.MaxRetries < 0:
-		return errInvalid("DeliveryPolicy: numbers of retries must be 0 or greater")
+	case *f.MinDelay > *f.MaxDelay:
+		return invalid("maxDelayTarget", "must be greater than or equal to %s.minDelayTarget", path)
 	case *f.NoRetries+*f.MinRetries+*f.MaxRetries > *f.Retries:
-		return errInvalid("DeliveryPolicy: numRetries must be greater than or equal to numNoDelayRetries + numMinDelayRetries + numMaxDelayRetries")
+		return invalid("numRetries", "must be greater than or equal to the sum of numNoDelayRetries, numMinDelayRetries and numMaxDelayRetries")
 	case !slices.Contains([]string{"linear", "arithmetic", "geometric", "exponential"}, *f.Backoff):
-		return errInvalid("DeliveryPolicy: backoffFunction must be one of linear, arithmetic, geometric, exponential")
+		return invalid("backoffFunction", "must be one of linear, arithmetic, geometric, exponential")
 	}
 	total := time.Duration(0)
 	for i := range *f.Retries {
 		total += f.delay(i)
 	}
 	if total > maxPolicyTime {
-		return errInvalid("DeliveryPolicy: the total delay of all retries must not be greater than 3600 seconds")
+		return errInvalid("DeliveryPolicy: the total delay of all retries must be less than or equal to 3600 seconds")
 	}
 	return nil
 }
@@ -157,34 +174,20 @@ func seconds(s float64) time.Duration {
 	return time.Duration(s * float64(time.Second)).Round(time.Millisecond)
 }
 
-func (p *throttlePolicy) check() error {
+func (p *throttlePolicy) check(path string) error {
 	if p != nil && p.PerSecond != nil && *p.PerSecond < 1 {
-		return errInvalid("DeliveryPolicy: maxReceivesPerSecond must be 1 or greater")
+		return errInvalid("DeliveryPolicy: %s.maxReceivesPerSecond must be greater than or equal to 1", path)
 	}
 	return nil
 }
 
-func (p *requestPolicy) check() error {
+func (p *requestPolicy) check(path string) error {
 	if p == nil || p.ContentType == nil {
 		return nil
 	}
 	media, _, _ := bytes.Cut([]byte(*p.ContentType), []byte(";"))
 	if !slices.Contains(contentTypes, string(bytes.TrimSpace(media))) || bytes.ContainsAny([]byte(*p.ContentType), "\r\n\x00") {
-		return errInvalid("DeliveryPolicy: headerContentType is not supported: %s", *p.ContentType)
-	}
-	return nil
-}
-
-// readPolicyDocument reads a policy's JSON into v.
-func readPolicyDocument(doc string, v any) error {
-	d := json.NewDecoder(bytes.NewReader([]byte(doc)))
-	d.DisallowUnknownFields()
-	err := d.Decode(v)
-	if _, more := d.Token(); err == nil && more != io.EOF {
-		err = more
-	}
-	if err != nil {
-		return errInvalid("DeliveryPolicy: failed to parse JSON.")
+		return errInvalid("DeliveryPolicy: %s.headerContentType is not supported: %s", path, *p.ContentType)
 	}
 	return nil
 }
@@ -213,34 +216,21 @@ func parseTopicPolicy(doc string) (p topicPolicy, err error) {
 	if doc == "" {
 		return p, nil
 	}
-	if err := readPolicyDocument(doc, &p); err != nil {
+	if err := readDocument("DeliveryPolicy", doc, &p); err != nil {
 		return p, err
 	}
-	return p, firstOf(legacy(p.HTTP.Sickly, p.HTTP.Guarantee), p.HTTP.Retry.check(), p.HTTP.Throttle.check(), p.HTTP.Request.check())
+	return p, firstOf(legacy(p.HTTP.Sickly, p.HTTP.Guarantee),
+		p.HTTP.Retry.check("http.defaultHealthyRetryPolicy"), p.HTTP.Throttle.check("http.defaultThrottlePolicy"), p.HTTP.Request.check("http.defaultRequestPolicy"))
 }
 
 func parseOwnPolicy(doc string) (p ownPolicy, err error) {
 	if doc == "" {
 		return p, nil
 	}
-	if err := readPolicyDocument(doc, &p); err != nil {
+	if err := readDocument("DeliveryPolicy", doc, &p); err != nil {
 		return p, err
 	}
-	return p, firstOf(legacy(p.Sickly, p.Guarantee), p.Retry.check(), p.Throttle.check(), p.Request.check())
-}
-
-// checkOwnPolicy checks a subscription's policy. prefix is how the operation begins the message of a refusal.
-func checkOwnPolicy(prefix, protocol, doc string) error {
-	if !overHTTP(protocol) {
-		return errInvalid("%sDeliveryPolicy: Delivery protocol [%s] does not support delivery policies.", prefix, protocol)
-	}
-	_, err := parseOwnPolicy(doc)
-	if err != nil && prefix != "" {
-		e := *cloud.AsError(err)
-		e.Message = strings.Replace(e.Message, "parameter: ", "parameter: "+prefix, 1)
-		return &e
-	}
-	return err
+	return p, firstOf(legacy(p.Sickly, p.Guarantee), p.Retry.check("healthyRetryPolicy"), p.Throttle.check("throttlePolicy"), p.Request.check("requestPolicy"))
 }
 
 // effective gives the policy that holds for a subscription of a topic: its own where the topic lets it, then the topic's, then the default.

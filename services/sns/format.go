@@ -171,6 +171,15 @@ func shown(attrs map[string]bus.Attribute) map[string]attribute {
 	return out
 }
 
+// hidden is the opposite of shown, but for binary values.
+func hidden(attrs map[string]attribute) map[string]bus.Attribute {
+	out := make(map[string]bus.Attribute, len(attrs))
+	for n, a := range attrs {
+		out[n] = bus.Attribute{Type: a.Type, Value: a.Value}
+	}
+	return out
+}
+
 // passes evaluates the filter policy, on the attributes or on the body. A body that is no JSON object does not pass a filter on it.
 func (s *compiled) passes(m *message) bool {
 	if s.filter == nil {

@@ -78,7 +78,11 @@ func (r *snsRoom) keep(ctx context.Context, n name, s *compiled, d bus.Delivery)
 	case s.Protocol == "email-json":
 		k.Body = string(d.Payload)
 	case s.Protocol == "sms":
-		k.Subject, k.Link = "", ""
+		defaults, err := r.smsAttributes(ctx, n.Scope)
+		if err != nil {
+			return err
+		}
+		k.Subject, k.Link, k.Options = "", "", textOptions(hidden(m.Attributes), defaults)
 	case k.Subject == "" && m.Type == notificationType:
 		k.Subject = "AWS Notification Message"
 	case k.Subject == "":
@@ -122,16 +126,15 @@ func (r *snsRoom) publishText(ctx context.Context, in *api.PublishInput) (*api.P
 	if utf8.RuneCountInString(m.bodyFor("sms")) > maxText {
 		return nil, errInvalid("Message too long")
 	}
-	k := kept{Status: noCarrier, Protocol: "sms", To: *in.PhoneNumber, Type: notificationType, MessageID: m.id, Body: m.bodyFor("sms")}
-	for a, v := range m.attrs {
-		if strings.HasPrefix(a, "AWS.SNS.SMS.") || strings.HasPrefix(a, "AWS.MM.SMS.") {
-			if k.Options == nil {
-				k.Options = map[string]bus.Attribute{}
-			}
-			k.Options[a] = v
-		}
+	sc := cloud.CallFrom(ctx).Scope
+	defaults, err := r.smsAttributes(ctx, sc)
+	if err != nil {
+		return nil, err
 	}
-	if err := r.write(ctx, keptGroup(cloud.CallFrom(ctx).Scope, directTopic), k); err != nil {
+	k := kept{
+		Status: noCarrier, Protocol: "sms", To: *in.PhoneNumber, Type: notificationType, MessageID: m.id, Body: m.bodyFor("sms"), Options: textOptions(m.attrs, defaults),
+	}
+	if err := r.write(ctx, keptGroup(sc, directTopic), k); err != nil {
 		return nil, err
 	}
 	return &api.PublishOutput{MessageId: &m.id}, nil

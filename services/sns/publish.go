@@ -38,16 +38,9 @@ func (r *snsRoom) publish(ctx context.Context, in *api.PublishInput) (*api.Publi
 	if in.PhoneNumber != nil {
 		return r.publishText(ctx, in)
 	}
-	arn := in.TopicArn
-	if arn == nil {
-		arn = in.TargetArn
-	}
-	n, err := topicOf(ctx, arn)
+	n, err := publishTo(ctx, in)
 	if err != nil {
 		return nil, err
-	}
-	if strings.HasPrefix(n.Topic, "endpoint/") {
-		return nil, errInvalid("TargetArn Reason: No endpoint found for the target arn specified")
 	}
 	m, err := r.read(in.Message, in.Subject, in.MessageStructure, in.MessageAttributes)
 	if err != nil {
@@ -68,6 +61,24 @@ func (r *snsRoom) publish(ctx context.Context, in *api.PublishInput) (*api.Publi
 		out.SequenceNumber = &m.sequence
 	}
 	return out, nil
+}
+
+// publishTo gives the topic that a message is for.
+func publishTo(ctx context.Context, in *api.PublishInput) (name, error) {
+	arn := in.TopicArn
+	switch {
+	case in.TopicArn != nil && in.TargetArn != nil:
+		return name{}, errInvalid("TopicArn or TargetArn Reason: Both TopicArn and TargetArn were specified, but only one is allowed")
+	case arn == nil:
+		if arn = in.TargetArn; arn == nil {
+			return name{}, errInvalid("TopicArn or TargetArn Reason: no value for required parameter")
+		}
+	}
+	n, err := topicOf(ctx, arn)
+	if err == nil && strings.HasPrefix(n.Topic, "endpoint/") {
+		err = errInvalid("TargetArn Reason: No endpoint found for the target arn specified")
+	}
+	return n, err
 }
 
 var batchID = regexp.MustCompile(`^[A-Za-z0-9_-]*$`)

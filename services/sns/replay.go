@@ -51,23 +51,21 @@ type replayPolicy struct {
 	EndingPoint   time.Time
 }
 
-func parseReplay(prefix, doc string) (p replayPolicy, err error) {
+func parseReplay(doc string) (p replayPolicy, err error) {
 	if doc == "" {
 		return p, nil
 	}
-	d := json.NewDecoder(bytes.NewReader([]byte(doc)))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&p); err != nil {
-		return p, errInvalid("%sReplayPolicy: failed to parse JSON.", prefix)
+	if err := readDocument("ReplayPolicy", doc, &p); err != nil {
+		return p, err
 	}
 	switch {
 	case p == replayPolicy{}: // takes the policy away
 	case p.PointType != "Timestamp":
-		return p, errInvalid("%sReplayPolicy: PointType must be Timestamp", prefix)
+		return p, errInvalid("ReplayPolicy: PointType must be Timestamp")
 	case p.StartingPoint.IsZero():
-		return p, errInvalid("%sReplayPolicy: StartingPoint must be given", prefix)
+		return p, errInvalid("ReplayPolicy: StartingPoint must be given")
 	case !p.EndingPoint.IsZero() && !p.EndingPoint.After(p.StartingPoint):
-		return p, errInvalid("%sReplayPolicy: EndingPoint must be after StartingPoint", prefix)
+		return p, errInvalid("ReplayPolicy: EndingPoint must be after StartingPoint")
 	}
 	return p, nil
 }
@@ -87,7 +85,7 @@ func (r *snsRoom) settleReplay(tx store.Tx, n name, s *subscription) error {
 	if s.Replay != nil {
 		return nil
 	}
-	p, err := parseReplay("", doc)
+	p, err := parseReplay(doc)
 	if err != nil {
 		return err
 	}

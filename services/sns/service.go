@@ -2,6 +2,7 @@ package sns
 
 import (
 	"context"
+	"slices"
 
 	api "sundog/api/sns"
 	"sundog/cloud"
@@ -29,7 +30,7 @@ func New(d room.Deps) room.Room {
 	d.Timers.Handle(replayKind, r.runReplay)
 	return room.Room{
 		Service:        service,
-		Operations:     r.operations(),
+		Operations:     slices.Concat(r.operations(), r.mobileOperations(), r.smsOperations()),
 		Refused:        refused,
 		Resources:      r.resources(),
 		Front:          front{&r.signer},
@@ -39,22 +40,14 @@ func New(d room.Deps) room.Room {
 	}
 }
 
-// refused are the operations that are not served, with the reason.
+// refused are the operations that are not served, with the reason. CreatePlatformApplication judges its input first.
 var refused = map[string]string{
-	"CreatePlatformApplication": mobile, "CreatePlatformEndpoint": mobile, "DeleteEndpoint": mobile, "DeletePlatformApplication": mobile,
-	"GetEndpointAttributes": mobile, "GetPlatformApplicationAttributes": mobile, "ListEndpointsByPlatformApplication": mobile,
-	"ListPlatformApplications": mobile, "SetEndpointAttributes": mobile, "SetPlatformApplicationAttributes": mobile,
-	"CheckIfPhoneNumberIsOptedOut": sms, "CreateSMSSandboxPhoneNumber": sms, "DeleteSMSSandboxPhoneNumber": sms, "GetSMSAttributes": sms,
-	"GetSMSSandboxAccountStatus": sms, "ListOriginationNumbers": sms, "ListPhoneNumbersOptedOut": sms, "ListSMSSandboxPhoneNumbers": sms,
-	"OptInPhoneNumber": sms, "SetSMSAttributes": sms, "VerifySMSSandboxPhoneNumber": sms,
-	"GetDataProtectionPolicy": protection, "PutDataProtectionPolicy": protection,
+	"CreatePlatformApplication":   "mobile push needs the vendors' services; as no application can be made, the other operations on them find none",
+	"CreateSMSSandboxPhoneNumber": sandbox, "DeleteSMSSandboxPhoneNumber": sandbox, "VerifySMSSandboxPhoneNumber": sandbox,
+	"PutDataProtectionPolicy": "data protection policies need AWS's managed data identifiers",
 }
 
-const (
-	mobile     = "mobile push needs the vendors' services"
-	sms        = "text messages are kept, not sent: their settings need a carrier"
-	protection = "data protection policies need AWS's managed data identifiers"
-)
+const sandbox = "there is no SMS sandbox: every number is accepted, and what is sent to it is kept"
 
 func (r *snsRoom) operations() []cloud.Operation {
 	return []cloud.Operation{
@@ -62,6 +55,7 @@ func (r *snsRoom) operations() []cloud.Operation {
 		cloud.Op(service, api.ConfirmSubscriptionOp, r.confirmSubscription, r.accessConfirm),
 		cloud.Op(service, api.CreateTopicOp, r.createTopic, accessCreate),
 		cloud.Op(service, api.DeleteTopicOp, r.deleteTopic, onTopic("DeleteTopic", func(in *api.DeleteTopicInput) *string { return in.TopicArn })),
+		cloud.Op(service, api.GetDataProtectionPolicyOp, r.getDataProtectionPolicy, onTopic("GetDataProtectionPolicy", func(in *api.GetDataProtectionPolicyInput) *string { return in.ResourceArn })),
 		cloud.Op(service, api.GetSubscriptionAttributesOp, r.getSubscriptionAttributes, onSubscription("GetSubscriptionAttributes", func(in *api.GetSubscriptionAttributesInput) *string { return in.SubscriptionArn })),
 		cloud.Op(service, api.GetTopicAttributesOp, r.getTopicAttributes, onTopic("GetTopicAttributes", func(in *api.GetTopicAttributesInput) *string { return in.TopicArn })),
 		cloud.Op(service, api.ListSubscriptionsOp, r.listSubscriptions, onAll[api.ListSubscriptionsInput]("ListSubscriptions")),
@@ -75,7 +69,7 @@ func (r *snsRoom) operations() []cloud.Operation {
 		cloud.Op(service, api.SetTopicAttributesOp, r.setTopicAttributes, onTopic("SetTopicAttributes", func(in *api.SetTopicAttributesInput) *string { return in.TopicArn })),
 		cloud.Op(service, api.SubscribeOp, r.subscribe, onTopic("Subscribe", func(in *api.SubscribeInput) *string { return in.TopicArn })),
 		cloud.Op(service, api.TagResourceOp, r.tagResource, onTopic("TagResource", func(in *api.TagResourceInput) *string { return in.ResourceArn })),
-		cloud.Op(service, api.UnsubscribeOp, r.unsubscribe, r.accessUnsubscribe),
+		cloud.Op(service, api.UnsubscribeOp, r.unsubscribe, r.accessUnsubscribe).Checking(),
 		cloud.Op(service, api.UntagResourceOp, r.untagResource, onTopic("UntagResource", func(in *api.UntagResourceInput) *string { return in.ResourceArn })),
 	}
 }
@@ -108,11 +102,7 @@ func accessPublish(ctx context.Context, in *api.PublishInput) ([]cloud.Access, e
 	if in.PhoneNumber != nil {
 		return []cloud.Access{{Action: "sns:Publish"}}, nil
 	}
-	arn := in.TopicArn
-	if arn == nil {
-		arn = in.TargetArn
-	}
-	n, err := topicOf(ctx, arn)
+	n, err := publishTo(ctx, in)
 	return []cloud.Access{{Action: "sns:Publish", Resource: n.arn()}}, err
 }
 

@@ -4,14 +4,13 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"maps"
 	"regexp"
+	"slices"
 
 	api "sundog/api/sns"
 	"sundog/cloud"
 	"sundog/engine/store"
-	"sundog/lang/eventpattern"
 )
 
 // subscription is a subscription's row.
@@ -41,80 +40,6 @@ func (s *subscription) shownARN(n name) string {
 }
 
 func (s *subscription) raw() bool { return s.Attributes["RawMessageDelivery"] == "true" }
-
-// subscriptionAttributes are the attributes that can be set.
-func checkSubscriptionAttribute(protocol, n, v string) error {
-	switch n {
-	case "FilterPolicy":
-		return nil // checked together with its scope
-	case "FilterPolicyScope":
-		if v != "MessageAttributes" && v != "MessageBody" {
-			return errInvalid("FilterPolicyScope: Invalid value [%s]. Please use either MessageBody or MessageAttributes", v)
-		}
-	case "RawMessageDelivery":
-		if v != "true" && v != "false" && v != "True" && v != "False" {
-			return errInvalid("Attributes Reason: RawMessageDelivery: Invalid value [%s]. Must be true or false.", v)
-		}
-		if v == "true" && protocol != "sqs" && !overHTTP(protocol) {
-			return errInvalid("Attributes Reason: RawMessageDelivery: Delivery protocol [%s] does not support raw message delivery.", protocol)
-		}
-	case "RedrivePolicy":
-		_, err := deadLetter(v)
-		return err
-	case "DeliveryPolicy":
-		return checkOwnPolicy("", protocol, v)
-	case "ReplayPolicy":
-		_, err := parseReplay("", v)
-		return err
-	case "SubscriptionRoleArn":
-		return cloud.NotImplementedf("The subscription attribute %s is not served by this platform.", n)
-	default:
-		return errInvalid("AttributeName")
-	}
-	return nil
-}
-
-// deadLetter reads a RedrivePolicy; zero for "".
-func deadLetter(v string) (cloud.ARN, error) {
-	if v == "" {
-		return cloud.ARN{}, nil
-	}
-	var doc struct {
-		Target *string `json:"deadLetterTargetArn"`
-	}
-	if err := json.Unmarshal([]byte(v), &doc); err != nil {
-		return cloud.ARN{}, errInvalid("RedrivePolicy: failed to parse JSON.")
-	}
-	if doc.Target == nil {
-		return cloud.ARN{}, errInvalid("RedrivePolicy: must contain a 'deadLetterTargetArn'.")
-	}
-	a, err := cloud.ParseARN(*doc.Target)
-	if err != nil || a.Service != "sqs" {
-		return a, errInvalid("RedrivePolicy: deadLetterTargetArn is an invalid arn")
-	}
-	return a, nil
-}
-
-// filter compiles the filter policy; nil when there is none. prefix is how the operation begins the message of a refusal.
-func (s *subscription) filter(prefix string) (*eventpattern.Pattern, error) {
-	doc := s.Attributes["FilterPolicy"]
-	if doc == "" {
-		return nil, nil
-	}
-	dialect := eventpattern.SNSAttributes
-	if s.Attributes["FilterPolicyScope"] == "MessageBody" {
-		dialect = eventpattern.SNSBody
-	}
-	p, err := eventpattern.Compile([]byte(doc), dialect)
-	var e *eventpattern.Error
-	if errors.As(err, &e) {
-		if e.Scope {
-			return nil, errInvalid("%s%s", prefix, e.Text())
-		}
-		return nil, errInvalid("%sFilterPolicy: %s", prefix, e.Text())
-	}
-	return p, err
-}
 
 var accountNumber = regexp.MustCompile(`^\d{12}$`)
 
@@ -150,23 +75,17 @@ func (r *snsRoom) subscribe(ctx context.Context, in *api.SubscribeInput) (*api.S
 	if err := checkEndpoint(s.Protocol, s.Endpoint); err != nil {
 		return nil, err
 	}
-	if a, _ := cloud.ParseARN(s.Endpoint); !rec.fifo() && s.Protocol == "sqs" && len(a.Resource) > 5 && a.Resource[len(a.Resource)-5:] == ".fifo" {
-		return nil, errInvalid("Endpoint Reason: FIFO SQS Queues can not be subscribed to standard SNS topics")
+	if s.Protocol == "sqs" && !rec.fifo() && isFIFO(s.Endpoint) {
+		return nil, errInvalid("Invalid parameter: Endpoint Reason: FIFO SQS Queues can not be subscribed to standard SNS topics")
 	}
-	for a, v := range in.Attributes {
-		if err := checkSubscriptionAttribute(s.Protocol, a, v); err != nil {
-			return nil, err
-		}
-		s.set(a, v)
-	}
-	if _, err := s.filter("Attributes Reason: "); err != nil {
+	if err := s.setAll(rec.fifo(), in.Attributes); err != nil {
 		return nil, err
 	}
 	var q *question
 	switch {
 	case s.Protocol == "application" || s.Protocol == "firehose":
 		return nil, cloud.NotImplementedf("Subscriptions with the protocol %q are not served by this platform.", s.Protocol)
-	case rec.fifo() && outside(s.Protocol):
+	case rec.fifo() && s.Protocol != "sqs":
 		return nil, errInvalid("Invalid protocol type: %s", s.Protocol)
 	case needsConfirmation(s.Protocol):
 		if q, err = r.ask(ctx, n, rec, &s, confirmationType); err != nil {
@@ -174,13 +93,33 @@ func (r *snsRoom) subscribe(ctx context.Context, in *api.SubscribeInput) (*api.S
 		}
 	}
 	if s, err = r.join(ctx, n, s, q); err != nil {
-		return nil, err
+		return nil, prefixed(inAttributes, err)
 	}
 	out := &api.SubscribeOutput{SubscriptionArn: new(n.subscriptionARN(s.ID))}
 	if s.Pending && (in.ReturnSubscriptionArn == nil || !*in.ReturnSubscriptionArn) {
 		out.SubscriptionArn = new("pending confirmation")
 	}
 	return out, nil
+}
+
+// setAll applies the attributes of Subscribe.
+func (s *subscription) setAll(fifo bool, attrs map[string]string) error {
+	for _, a := range slices.Sorted(maps.Keys(attrs)) {
+		if !slices.Contains(subscriptionAttributes, a) {
+			return errInvalid(inAttributes+"Unknown attribute %s", a)
+		}
+		if err := s.checkAttribute(fifo, a, attrs[a]); err != nil {
+			return prefixed(inAttributes, err)
+		}
+	}
+	if attrs["FilterPolicyScope"] != "" { // before the policy, which would take it away if it were empty
+		s.set("FilterPolicyScope", attrs["FilterPolicyScope"])
+	}
+	for a, v := range attrs {
+		s.set(a, v)
+	}
+	_, err := s.filter()
+	return prefixed(inAttributes, err)
 }
 
 // join writes a subscription, or gives the one that the topic has of the same endpoint. q asks the endpoint, also again; nil: nobody is asked.
@@ -197,7 +136,7 @@ func (r *snsRoom) join(ctx context.Context, n name, s subscription, q *question)
 				continue
 			}
 			if !o.has(s.Attributes) {
-				return errInvalid("Attributes Reason: Subscription already exists with different attributes")
+				return errInvalid("Subscription already exists with different attributes")
 			}
 			if made = o; !o.Pending {
 				return nil
@@ -231,27 +170,6 @@ func subscriber(p cloud.Principal) string {
 		return p.Role.String()
 	}
 	return p.ARN
-}
-
-// set applies an attribute; an empty filter takes the filter away.
-func (s *subscription) set(a, v string) {
-	if s.Attributes == nil {
-		s.Attributes = map[string]string{}
-	}
-	if a == "ReplayPolicy" {
-		s.Replay = nil // a new policy takes the place of what runs
-	}
-	switch {
-	case v == "" || (a == "FilterPolicy" || a == "ReplayPolicy") && v == "{}":
-		delete(s.Attributes, a)
-		if a == "FilterPolicy" {
-			delete(s.Attributes, "FilterPolicyScope")
-		}
-	case a == "RawMessageDelivery":
-		s.Attributes[a] = map[bool]string{true: "true", false: "false"}[v == "true" || v == "True"]
-	default:
-		s.Attributes[a] = v
-	}
 }
 
 func (r *snsRoom) writeSubscription(tx store.Tx, n name, s subscription) error {
@@ -341,11 +259,18 @@ func (r *snsRoom) setSubscriptionAttributes(ctx context.Context, in *api.SetSubs
 		if s == nil {
 			return errNoSubscription()
 		}
-		if err := checkSubscriptionAttribute(s.Protocol, text(in.AttributeName), text(in.AttributeValue)); err != nil {
+		rec, err := readRecord(tx, n)
+		if err != nil {
+			return err
+		}
+		if rec == nil {
+			return errNoTopic()
+		}
+		if err := s.checkAttribute(rec.fifo(), text(in.AttributeName), text(in.AttributeValue)); err != nil {
 			return err
 		}
 		s.set(text(in.AttributeName), text(in.AttributeValue))
-		if _, err := s.filter(""); err != nil {
+		if _, err := s.filter(); err != nil {
 			return err
 		}
 		return r.writeSubscription(tx, n, *s)

@@ -51,6 +51,9 @@ func checkTopicAttribute(n, v string, fifo, creating bool) error {
 		return nil
 	}
 	values, ok := topicAttributes[n]
+	if !ok && creating {
+		return errInvalid("Unknown attribute %s", n)
+	}
 	if !ok || !fifo && (n == "ContentBasedDeduplication" || n == "FifoThroughputScope" || n == "ArchivePolicy") {
 		return errInvalid("AttributeName")
 	}
@@ -89,15 +92,15 @@ func (r *snsRoom) createTopic(ctx context.Context, in *api.CreateTopicInput) (*a
 	rec := record{Attributes: map[string]string{}, Tags: map[string]string{}}
 	for a, v := range in.Attributes {
 		if err := checkTopicAttribute(a, v, fifo, true); err != nil {
-			return nil, err
+			return nil, prefixed(inAttributes, err)
 		}
 		rec.Attributes[a] = v
 	}
 	if !fifo {
 		delete(rec.Attributes, "FifoTopic")
 	}
-	for _, t := range in.Tags {
-		rec.Tags[text(t.Key)] = text(t.Value)
+	if err := rec.tag(in.Tags); err != nil {
+		return nil, err
 	}
 	err := r.d.Store.Update(ctx, func(tx store.Tx) error {
 		old, err := readRecord(tx, n)
@@ -288,46 +291,6 @@ func (r *snsRoom) readPolicy(ctx context.Context, a cloud.ARN) (*cloud.Policy, e
 		return nil, nil
 	}
 	return policydoc.Parse(doc, policydoc.Resource)
-}
-
-func (r *snsRoom) tagResource(ctx context.Context, in *api.TagResourceInput) (*api.TagResourceOutput, error) {
-	return &api.TagResourceOutput{}, r.change(ctx, in.ResourceArn, func(_ name, rec *record) error {
-		if rec.Tags == nil {
-			rec.Tags = map[string]string{}
-		}
-		for _, t := range in.Tags {
-			rec.Tags[text(t.Key)] = text(t.Value)
-		}
-		if len(rec.Tags) > 50 {
-			return cloud.Errorf(cloud.Invalid, "TagLimitExceeded", "Could not complete request: tag quota of per resource exceeded").WithStatus(400)
-		}
-		return nil
-	})
-}
-
-func (r *snsRoom) untagResource(ctx context.Context, in *api.UntagResourceInput) (*api.UntagResourceOutput, error) {
-	return &api.UntagResourceOutput{}, r.change(ctx, in.ResourceArn, func(_ name, rec *record) error {
-		for _, k := range in.TagKeys {
-			delete(rec.Tags, k)
-		}
-		return nil
-	})
-}
-
-func (r *snsRoom) listTags(ctx context.Context, in *api.ListTagsForResourceInput) (*api.ListTagsForResourceOutput, error) {
-	n, err := topicOf(ctx, in.ResourceArn)
-	if err != nil {
-		return nil, err
-	}
-	rec, err := r.record(ctx, n)
-	if err != nil {
-		return nil, err
-	}
-	out := &api.ListTagsForResourceOutput{Tags: []api.Tag{}}
-	for k, v := range rec.Tags {
-		out.Tags = append(out.Tags, api.Tag{Key: new(k), Value: new(v)})
-	}
-	return out, nil
 }
 
 // describe answers other rooms.

@@ -102,7 +102,7 @@ func readTopic(rd store.Reader, n name) (*topic, error) {
 
 func (r *record) compile(n name, s subscription) (c compiled, err error) {
 	c.subscription = s
-	if c.filter, err = s.filter(""); err != nil {
+	if c.filter, err = s.filter(); err != nil {
 		return c, err
 	}
 	to := s.Endpoint

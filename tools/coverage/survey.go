@@ -62,6 +62,7 @@ func (s *service) complete(reasons map[string]string) error {
 	if known == nil {
 		return fmt.Errorf("the catalog has no API for %s", s.schema.ID)
 	}
+	s.served = slices.DeleteFunc(s.served, func(name string) bool { return reasons[name] != "" }) // judges its input, then refuses
 	for _, op := range known {
 		if slices.Contains(s.served, op.Name) {
 			continue
