@@ -1,8 +1,11 @@
 package sqs
 
 import (
+	"cmp"
 	"encoding/json"
 	"maps"
+	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -18,6 +21,7 @@ type record struct {
 	Attributes map[string]string `json:"attributes"`
 	Tags       map[string]string `json:"tags,omitempty"`
 	Purged     int64             `json:"purged,omitempty"` // unix ms of the last purge
+	Fair       bool              `json:"fair,omitempty"`   // a standard queue that was sent messages of groups
 	// GroupScope is the DeduplicationScope at creation: the service shows a later change, but does not deduplicate by it.
 	GroupScope bool `json:"groupScope,omitempty"`
 }
@@ -72,15 +76,25 @@ func normal(attrs map[string]string) map[string]string {
 	return out
 }
 
-// checkAttributes checks attributes to be set. fifo is the queue's type; creating says that the queue does not exist yet.
-func checkAttributes(attrs map[string]string, fifo, creating bool) error {
-	for n, v := range attrs {
-		if err := checkAttribute(n, v, fifo, creating); err != nil {
+// checkAttributes checks attributes to be set over those that the queue has: none when it is about to be created. fifo is its type.
+func checkAttributes(attrs, have map[string]string, fifo bool) error {
+	for _, n := range slices.Sorted(maps.Keys(attrs)) {
+		if err := checkAttribute(n, attrs[n], fifo, have == nil); err != nil {
 			return err
 		}
 	}
 	if attrs["KmsMasterKeyId"] != "" && attrs["SqsManagedSseEnabled"] == "true" {
 		return errAttributeName("You can use one type of server-side encryption (SSE) at one time. You can either enable KMS SSE or SQS SSE.")
+	}
+	return checkThroughput(attrs, have)
+}
+
+// checkThroughput holds the limit per message group to queues that deduplicate by message group.
+func checkThroughput(attrs, have map[string]string) error {
+	limit := cmp.Or(attrs["FifoThroughputLimit"], have["FifoThroughputLimit"])
+	scope := cmp.Or(attrs["DeduplicationScope"], have["DeduplicationScope"])
+	if limit == "perMessageGroupId" && scope != "messageGroup" {
+		return errAttributeValue("FifoThroughputLimit", "The perMessageGroupId value is allowed only when the value for DeduplicationScope is messageGroup.")
 	}
 	return nil
 }
@@ -88,7 +102,7 @@ func checkAttributes(attrs map[string]string, fifo, creating bool) error {
 func checkAttribute(n, v string, fifo, creating bool) error {
 	if num, ok := numbers[n]; ok {
 		i, err := strconv.ParseInt(v, 10, 64)
-		if v != "" && (err != nil || i < num.min || i > num.max) {
+		if err != nil || i < num.min || i > num.max {
 			return errAttributeValue(n, "")
 		}
 		return nil
@@ -106,18 +120,15 @@ func checkAttribute(n, v string, fifo, creating bool) error {
 		return errAttributeValue(n, "")
 	case n == "FifoQueue" && v != "true":
 		return errAttributeValue(n, "Modifying queue type is not supported.")
-	case v == "" || values == nil:
+	case values == nil:
 		return checkDocument(n, v)
+	case !slices.Contains(values, v):
+		return errAttributeValue(n, "")
 	}
-	for _, w := range values {
-		if v == w {
-			return nil
-		}
-	}
-	return errAttributeValue(n, "")
+	return nil
 }
 
-// checkDocument checks the attributes that are JSON.
+// checkDocument checks the attributes that are JSON; "" takes one away.
 func checkDocument(n, v string) error {
 	if v == "" {
 		return nil
@@ -144,7 +155,7 @@ func parseRedrive(v string) (redrive, error) {
 		Max    json.RawMessage `json:"maxReceiveCount"`
 	}
 	if err := json.Unmarshal([]byte(v), &doc); err != nil {
-		return redrive{}, errParameter("Value %s for parameter RedrivePolicy is invalid. Reason: Redrive policy is not a valid JSON map.", v)
+		return redrive{}, errValue(v, "RedrivePolicy", "Redrive policy is not a valid JSON map.")
 	}
 	if doc.Max == nil || doc.Target == nil {
 		missing := "maxReceiveCount"
@@ -153,9 +164,10 @@ func parseRedrive(v string) (redrive, error) {
 		}
 		return redrive{}, errValue(v, "RedrivePolicy", "Redrive policy does not contain mandatory attribute: "+missing+".")
 	}
-	n, err := strconv.Atoi(strings.Trim(string(doc.Max), `"`))
+	count := strings.Trim(string(doc.Max), `"`)
+	n, err := strconv.Atoi(count)
 	if err != nil || n < 1 || n > 1000 {
-		return redrive{}, errValue(v, "RedrivePolicy", "Invalid value for maxReceiveCount: "+strings.Trim(string(doc.Max), `"`)+", valid values are from 1 to 1000 both inclusive.")
+		return redrive{}, errValue(v, "RedrivePolicy", "Invalid value for maxReceiveCount: "+count+", valid values are from 1 to 1000 both inclusive.")
 	}
 	target, err := cloud.ParseARN(*doc.Target)
 	if err != nil || target.Service != "sqs" {
@@ -192,15 +204,34 @@ func (r *record) permits(source cloud.ARN) bool {
 	if err != nil {
 		return true // none set
 	}
-	if a.Permission == "byQueue" {
-		for _, s := range a.Sources {
-			if s == source.String() {
-				return true
-			}
+	return a.Permission == "allowAll" || a.Permission == "byQueue" && slices.Contains(a.Sources, source.String())
+}
+
+// fifoDefaults are what the attributes of FIFO queues that are not numbers show until they are set.
+var fifoDefaults = map[string]string{"ContentBasedDeduplication": "false", "DeduplicationScope": "queue", "FifoThroughputLimit": "perQueue"}
+
+// settings gives all attributes that can be set, with their defaults.
+func (r *record) settings() map[string]string {
+	out := map[string]string{}
+	for n, num := range numbers {
+		if n != "KmsDataKeyReusePeriodSeconds" || r.Attributes["KmsMasterKeyId"] != "" {
+			out[n] = strconv.FormatInt(num.def, 10)
 		}
-		return false
 	}
-	return a.Permission == "allowAll"
+	if r.Attributes["FifoQueue"] == "true" {
+		maps.Copy(out, fifoDefaults)
+	}
+	maps.Copy(out, r.Attributes)
+	return out
+}
+
+// sameValue tells whether two values of an attribute mean the same; documents may be written differently.
+func sameValue(a, b string) bool {
+	if a == b {
+		return true
+	}
+	var x, y any
+	return strings.HasPrefix(a, "{") && json.Unmarshal([]byte(a), &x) == nil && json.Unmarshal([]byte(b), &y) == nil && reflect.DeepEqual(x, y)
 }
 
 func (r *record) number(n string) int64 {

@@ -31,6 +31,7 @@ type flight struct {
 	Count uint32 // receives in this queue; 0: it is only delayed
 	First int64  // first receive, unix ms
 	Nonce uint32 // of the newest receipt handle
+	Taken int64  // newest receive, unix ms
 }
 
 const codecVersion = 1
@@ -126,12 +127,13 @@ func decodeMessage(b []byte) (*message, error) {
 }
 
 func (f flight) encode() []byte {
-	w := make(writer, 0, 24)
+	w := make(writer, 0, 32)
 	w = append(w, codecVersion)
 	w.num(f.Due)
 	w.num(int64(f.Count))
 	w.num(f.First)
 	w.num(int64(f.Nonce))
+	w.num(f.Taken)
 	return w
 }
 
@@ -141,6 +143,9 @@ func decodeFlight(b []byte) (flight, error) {
 	}
 	r := reader{b: b[1:]}
 	f := flight{Due: r.num(), Count: uint32(r.num()), First: r.num(), Nonce: uint32(r.num())}
+	if len(r.b) > 0 { // rows of earlier versions end here
+		f.Taken = r.num()
+	}
 	if r.bad || len(r.b) > 0 {
 		return flight{}, errCodec
 	}

@@ -31,6 +31,9 @@ func (t target) Deliver(ctx context.Context, d bus.Delivery) (bus.Outcome, error
 		}
 		if d.Parameters["transfer"] != "" {
 			m := dr.message
+			if err := q.age(tx, &m, q.next, now); err != nil {
+				return err
+			}
 			return t.insert(tx, q, &m, 0)
 		}
 		if err := q.check(&dr); err != nil {

@@ -7,12 +7,13 @@
 //
 //	queue   account region name            the queue's record: attributes, tags, generation (JSON)
 //	msg     generation seq                 a message (binary, see codec.go)
+//	aged    generation sent seq            a message that is older than its place: a dead letter
 //	flight  generation seq                 due, receive count, first receive: delayed, in flight, or once received
 //	count   generation                     number of messages (a counter)
 //	high    generation                     a bound above every sequence number given out
 //	dedup   generation scope+id            a deduplication id until it expires (FIFO)
 //	dedupdue generation expiry scope+id    the same by expiry
-//	given   account region name delivery   ids of deliveries that were taken in
+//	given   gen+id                         ids of deliveries that were taken in
 //	move    task                           a message move task
 //
 // A ready message is a msg row without a flight row, or with one that is due. Generation is new for each creation of a queue, so that a

@@ -26,6 +26,10 @@ func errMissing(parameter string) *cloud.Error {
 	return cloud.Errorf(cloud.Invalid, "MissingRequiredParameterException", "The request must contain the parameter %s.", parameter).InQuery("MissingParameter", "")
 }
 
+func errDeletedRecently() *cloud.Error {
+	return cloud.Errorf(cloud.Conflict, "QueueDeletedRecently", "You must wait 60 seconds after deleting a queue before you can create another with the same name.")
+}
+
 func errAttributeName(format string, args ...any) *cloud.Error {
 	return cloud.Errorf(cloud.Invalid, "InvalidAttributeName", format, args...)
 }
@@ -50,12 +54,24 @@ func errNotInflight() *cloud.Error {
 	return cloud.Errorf(cloud.Conflict, "MessageNotInflight", "The message referred to isn't in flight.")
 }
 
-func errOverLimit(limit int) *cloud.Error {
-	return cloud.Errorf(cloud.Throttled, "OverLimit", "Too many messages in flight: the limit of this queue is %d.", limit).WithStatus(403)
+func errOverLimit(format string, args ...any) *cloud.Error {
+	return cloud.Errorf(cloud.Throttled, "OverLimit", format, args...).WithStatus(403)
 }
 
-func errContents() *cloud.Error {
-	return cloud.Errorf(cloud.Invalid, "InvalidMessageContents", "Invalid characters found. Valid unicode characters are #x9 | #xA | #xD | #x20 to #xD7FF | #xE000 to #xFFFD | #x10000 to #x10FFFF")
+// allowedCharacters are those of XML 1.0, as the service words them.
+const allowedCharacters = "the set of allowed characters is #x9 | #xA | #xD | [#x20-#xD7FF] | [#xE000-#xFFFD] | [#x10000-#x10FFFF]."
+
+func errContents(bad rune) *cloud.Error {
+	return cloud.Errorf(cloud.Invalid, "InvalidMessageContents", "Invalid binary character '#x%X' was found in the message body, %s", bad, allowedCharacters)
+}
+
+func errAttributeContents(attribute string, bad rune) *cloud.Error {
+	return errParameter("Invalid binary character '#x%X' was found in the value of message (user) attribute '%s', %s", bad, attribute, allowedCharacters)
+}
+
+// errQueueType refuses a parameter that the other type of queue has.
+func errQueueType(value any, parameter string) *cloud.Error {
+	return errValue(value, parameter, "The request include parameter that is not valid for this queue type.")
 }
 
 func errPurging(queue string) *cloud.Error {

@@ -29,6 +29,11 @@ func listKey(sc cloud.Scope) store.Key {
 	return store.K(store.ShardOf("sqs", sc.Account, sc.Region), "sqs", "list").Str(sc.Account).Str(sc.Region)
 }
 
+// goneKey starts the rows of a scope's queues that were deleted a moment ago, beside its list.
+func goneKey(sc cloud.Scope) store.Key {
+	return store.K(store.ShardOf("sqs", sc.Account, sc.Region), "sqs", "gone").Str(sc.Account).Str(sc.Region)
+}
+
 // genKey starts the keys of one generation of a queue.
 func genKey(s store.Shard, table, gen string) store.Key { return store.K(s, "sqs", table).Str(gen) }
 

@@ -1,6 +1,7 @@
 package sqs
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -334,54 +335,74 @@ func pause(ctx context.Context, d time.Duration) bool {
 
 // moveSome moves up to n messages and records the progress with them; false when the task is over.
 func (r *sqsRoom) moveSome(ctx context.Context, t *task, n int) (more bool, err error) {
-	source := nameOf(t.source())
-	err = r.lane(ctx, source, func(tx store.Tx, q *queue) error {
+	err = r.lane(ctx, nameOf(t.source()), func(tx store.Tx, q *queue) error {
 		b, err := tx.Get(t.key())
 		if err != nil || b == nil {
 			return err
 		}
+		*t = task{}
 		if err := json.Unmarshal(b, t); err != nil {
 			return err
 		}
-		more = t.Status == "RUNNING"
 		if t.Status == "CANCELLING" {
 			t.Status = "CANCELLED"
 		}
-		now := r.now()
-		q.mature(now)
-		for ; n > 0 && more; n-- {
-			if more, err = r.moveOne(tx, q, t, now); err != nil {
+		q.mature(r.now())
+		for ; n > 0 && t.Status == "RUNNING"; n-- {
+			if err := r.moveOne(tx, q, t); err != nil {
 				return err
 			}
 		}
-		if !more && t.Status == "RUNNING" {
-			t.Status = "COMPLETED"
-		}
+		more = t.Status == "RUNNING"
 		return t.write(tx)
 	})
 	return more, err
 }
 
-// moveOne moves the next ready message as a new one; false when none is ready. One without a way back stays.
-func (r *sqsRoom) moveOne(tx store.Tx, q *queue, t *task, now int64) (bool, error) {
+// moveOne moves the next ready message as a new one. Without one, the task is completed; one that cannot go anywhere stays, and the task has
+// failed.
+func (r *sqsRoom) moveOne(tx store.Tx, q *queue, t *task) error {
+	now := r.now()
 	seq, ok, err := q.pop(tx, now)
-	if err != nil || !ok {
-		return false, err
+	if err != nil {
+		return err
+	}
+	if !ok {
+		t.Status = "COMPLETED"
+		return nil
 	}
 	m, err := q.message(tx, seq)
 	if err != nil || m == nil {
-		return err == nil, err
+		return err
 	}
-	dest := t.Destination
-	if dest == "" {
-		dest = m.Source
-	}
-	to, err := cloud.ParseARN(dest)
+	to, failure, err := destination(tx, t, m)
 	if err != nil {
-		return false, errResource("CouldNotDetermineMessageSource")
+		return err
+	}
+	if failure != "" {
+		t.Status, t.Failure = "FAILED", failure
+		q.ready(seq, m.Group)
+		return nil
 	}
 	fresh := *m
 	fresh.ID, fresh.Sent, fresh.Source, fresh.Count, fresh.First = r.d.IDs.UUID(), now, "", 0, 0
 	t.Moved++
-	return true, r.transfer(tx, q, &fresh, nameOf(to))
+	return r.transfer(tx, q, &fresh, to)
+}
+
+// destination finds the queue that a task moves a message to, or why there is none.
+func destination(rd store.Reader, t *task, m *message) (to name, failure string, err error) {
+	dest := cmp.Or(t.Destination, m.Source)
+	if dest == "" {
+		return name{}, "CouldNotDetermineMessageSource", nil
+	}
+	a, err := cloud.ParseARN(dest)
+	if err != nil {
+		return name{}, "", err
+	}
+	rec, err := readRecord(rd, nameOf(a))
+	if err == nil && rec == nil {
+		failure = "AWS.SimpleQueueService.NonExistentQueue"
+	}
+	return nameOf(a), failure, err
 }

@@ -19,11 +19,23 @@ type statement struct {
 	Resource  string         `json:"Resource"`
 }
 
-// The actions that AddPermission knows (SQS API reference, AddPermission).
-var permissionActions = []string{
-	"*", "ChangeMessageVisibility", "DeleteMessage", "GetQueueAttributes", "GetQueueUrl", "ListDeadLetterSourceQueues", "PurgeQueue",
-	"ReceiveMessage", "SendMessage", "ListMessageMoveTasks", "CancelMessageMoveTask", "StartMessageMoveTask",
-}
+// The actions that AddPermission can give (SQS API reference, AddPermission), and those that stay with the queue's owner.
+var (
+	permissionActions = []string{
+		"*", "ChangeMessageVisibility", "DeleteMessage", "GetQueueAttributes", "GetQueueUrl", "ListDeadLetterSourceQueues", "PurgeQueue",
+		"ReceiveMessage", "SendMessage",
+	}
+	ownerActions = []string{
+		"AddPermission", "CancelMessageMoveTask", "CreateQueue", "DeleteQueue", "ListMessageMoveTasks", "ListQueues", "ListQueueTags",
+		"RemovePermission", "SetQueueAttributes", "StartMessageMoveTask", "TagQueue", "UntagQueue",
+	}
+)
+
+// The quotas of a policy that AddPermission keeps (SQS Developer Guide, "Amazon SQS policy quotas").
+const (
+	maxActions    = 7
+	maxStatements = 20
+)
 
 func (r *sqsRoom) addPermission(ctx context.Context, in *api.AddPermissionInput) (*api.AddPermissionOutput, error) {
 	n, err := byURL(ctx, in.QueueUrl)
@@ -37,14 +49,20 @@ func (r *sqsRoom) addPermission(ctx context.Context, in *api.AddPermissionInput)
 		return nil, errMissing("Actions")
 	case len(in.AWSAccountIds) == 0:
 		return nil, errMissing("AWSAccountIds")
+	case len(in.Actions) > maxActions:
+		return nil, errOverLimit("%d Actions were found, maximum allowed is %d.", len(in.Actions), maxActions)
 	}
 	st := statement{Sid: *in.Label, Effect: "Allow", Resource: n.arn().String()}
 	var actions, accounts []string
 	for _, a := range in.Actions {
-		if !slices.Contains(permissionActions, a) {
-			return nil, errValue("SQS:"+a, "ActionName", "Please refer to the appropriate WSDL for a list of valid actions.")
+		action := "SQS:" + a
+		switch {
+		case slices.Contains(ownerActions, a):
+			return nil, errValue(action, "ActionName", "Only the queue owner is allowed to invoke this action.")
+		case !slices.Contains(permissionActions, a):
+			return nil, errValue(action, "ActionName", "Please refer to the appropriate WSDL for a list of valid actions.")
 		}
-		actions = append(actions, "SQS:"+a)
+		actions = append(actions, action)
 	}
 	for _, a := range in.AWSAccountIds {
 		if !isAccount(a) {
@@ -53,11 +71,13 @@ func (r *sqsRoom) addPermission(ctx context.Context, in *api.AddPermissionInput)
 		accounts = append(accounts, "arn:aws:iam::"+a+":root")
 	}
 	st.Action, st.Principal = room.OneOrMany(actions), map[string]any{"AWS": room.OneOrMany(accounts)}
-	return &api.AddPermissionOutput{}, r.editPolicy(ctx, in.QueueUrl, func(doc *room.Statements) error {
-		if doc.Find(st.Sid) >= 0 {
+	return &api.AddPermissionOutput{}, r.editPolicy(ctx, n, func(doc *room.Statements) error {
+		switch {
+		case doc.Find(st.Sid) >= 0:
 			return errValue(st.Sid, "Label", "Already exists.")
-		}
-		if doc.Version == "" {
+		case len(doc.Statement) >= maxStatements:
+			return errOverLimit("%d Statements were found, maximum allowed is %d.", len(doc.Statement)+1, maxStatements)
+		case doc.Version == "":
 			doc.Version, doc.ID = "2008-10-17", n.arn().String()+"/SQSDefaultPolicy"
 		}
 		return doc.Add(st)
@@ -65,7 +85,11 @@ func (r *sqsRoom) addPermission(ctx context.Context, in *api.AddPermissionInput)
 }
 
 func (r *sqsRoom) removePermission(ctx context.Context, in *api.RemovePermissionInput) (*api.RemovePermissionOutput, error) {
-	return &api.RemovePermissionOutput{}, r.editPolicy(ctx, in.QueueUrl, func(doc *room.Statements) error {
+	n, err := byURL(ctx, in.QueueUrl)
+	if err != nil {
+		return nil, err
+	}
+	return &api.RemovePermissionOutput{}, r.editPolicy(ctx, n, func(doc *room.Statements) error {
 		i := doc.Find(text(in.Label))
 		if i < 0 {
 			return errValue(text(in.Label), "Label", "can't find label.")
@@ -76,8 +100,8 @@ func (r *sqsRoom) removePermission(ctx context.Context, in *api.RemovePermission
 }
 
 // editPolicy rewrites a queue's policy.
-func (r *sqsRoom) editPolicy(ctx context.Context, url *string, fn func(*room.Statements) error) error {
-	return r.change(ctx, url, func(rec *record) error {
+func (r *sqsRoom) editPolicy(ctx context.Context, n name, fn func(*room.Statements) error) error {
+	return r.change(ctx, n, func(rec *record) error {
 		doc, err := room.ParseStatements(rec.Attributes["Policy"])
 		if err != nil {
 			return err

@@ -2,9 +2,11 @@ package sqs
 
 import (
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"maps"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -21,21 +23,17 @@ func (r *sqsRoom) createQueue(ctx context.Context, in *api.CreateQueueInput) (*a
 		return nil, errMissing("QueueName")
 	}
 	in.Attributes = normal(in.Attributes)
-	base, fifo := strings.CutSuffix(n.Queue, ".fifo")
-	if !queueName.MatchString(base) || len(n.Queue) > 80 {
-		return nil, errParameter("Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length")
-	}
-	if fifo != (in.Attributes["FifoQueue"] == "true") && (fifo || in.Attributes["FifoQueue"] == "true") {
-		return nil, errFIFOName(fifo)
-	}
-	if err := checkAttributes(in.Attributes, fifo, true); err != nil {
+	if err := n.check(in.Attributes["FifoQueue"] == "true"); err != nil {
 		return nil, err
 	}
-	if err := r.checkTarget(ctx, in.Attributes, fifo); err != nil {
+	if err := checkAttributes(in.Attributes, nil, n.fifo()); err != nil {
 		return nil, err
 	}
-	if len(in.Tags) > 50 {
-		return nil, errParameter("Too many tags added for queue %s. Maximum number of tags allowed per queue is 50.", n.Queue)
+	if err := r.checkTarget(ctx, n, in.Attributes["RedrivePolicy"]); err != nil {
+		return nil, err
+	}
+	if err := checkTags(n, in.Tags); err != nil {
+		return nil, err
 	}
 	rec := record{Gen: r.d.IDs.Hex(8), Created: r.now() / 1000, Modified: r.now() / 1000, Tags: in.Tags}
 	rec.set(in.Attributes)
@@ -51,6 +49,9 @@ func (r *sqsRoom) createQueue(ctx context.Context, in *api.CreateQueueInput) (*a
 		if old != nil {
 			return sameQueue(old, in)
 		}
+		if err := r.checkGone(tx, n); err != nil {
+			return err
+		}
 		if err := tx.Put(listKey(n.Scope).Str(n.Queue), nil); err != nil {
 			return err
 		}
@@ -62,48 +63,54 @@ func (r *sqsRoom) createQueue(ctx context.Context, in *api.CreateQueueInput) (*a
 	return &api.CreateQueueOutput{QueueUrl: new(n.url(ctx))}, nil
 }
 
-// checkTarget checks that the dead letter queue of a RedrivePolicy is there, and of the same type.
-func (r *sqsRoom) checkTarget(ctx context.Context, attrs map[string]string, fifo bool) error {
-	v := attrs["RedrivePolicy"]
-	if v == "" {
-		return nil
-	}
-	p, err := parseRedrive(v)
-	if err != nil {
-		return err
-	}
-	rec, err := r.record(ctx, nameOf(p.target))
+// fifo tells by its name whether a queue is a FIFO queue.
+func (n name) fifo() bool { return strings.HasSuffix(n.Queue, ".fifo") }
+
+// check checks the name of a queue to be made; fifo says what its attributes want.
+func (n name) check(fifo bool) error {
 	switch {
-	case cloud.IsCode(err, "QueueDoesNotExist"):
-		return errValue(v, "RedrivePolicy", "Dead letter target does not exist.")
-	case err != nil:
-		return err
-	case rec.config().fifo != fifo:
-		return errValue(v, "RedrivePolicy", "Dead-letter queue must be same type of queue as the source.")
+	case fifo && !n.fifo():
+		return errParameter("The name of a FIFO queue can only include alphanumeric characters, hyphens, or underscores, must end with .fifo suffix and be 1 to 80 in length")
+	case !fifo && n.fifo(), len(n.Queue) > 80, !queueName.MatchString(strings.TrimSuffix(n.Queue, ".fifo")):
+		return errParameter("Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length")
 	}
 	return nil
 }
 
-func errFIFOName(named bool) error {
-	if named {
-		return errParameter("Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length")
+// checkTarget checks the dead letter queue of a queue's RedrivePolicy: that it is there, of the same owner, region and type, and lets the
+// queue use it. An empty policy has none.
+func (r *sqsRoom) checkTarget(ctx context.Context, n name, policy string) error {
+	if policy == "" {
+		return nil
 	}
-	return errParameter("The name of a FIFO queue can only include alphanumeric characters, hyphens, or underscores, must end with .fifo suffix and be 1 to 80 in length")
+	p, err := parseRedrive(policy)
+	if err != nil {
+		return err
+	}
+	bad := func(reason string) error { return errValue(policy, "RedrivePolicy", reason) }
+	dead := nameOf(p.target)
+	if dead.Account != n.Account {
+		return bad("Dead letter target owner should be same as the source.")
+	}
+	rec, err := r.record(ctx, dead)
+	switch {
+	case cloud.IsCode(err, "QueueDoesNotExist"), err == nil && dead.Region != n.Region:
+		return bad("Dead letter target does not exist.")
+	case err != nil:
+		return err
+	case dead.fifo() != n.fifo():
+		return bad("Dead-letter queue must be same type of queue as the source.")
+	case !rec.permits(n.arn()):
+		return bad("The redrive allow policy of the dead-letter queue does not permit the source queue.")
+	}
+	return nil
 }
 
 // sameQueue accepts the creation of a queue that exists when every attribute given has the value that it has.
 func sameQueue(old *record, in *api.CreateQueueInput) error {
-	for n, v := range in.Attributes {
-		have := old.Attributes[n]
-		if have == "" {
-			if num, ok := numbers[n]; ok {
-				have = strconv.FormatInt(num.def, 10)
-			}
-		}
-		if have == "" && n == "ContentBasedDeduplication" {
-			have = "false"
-		}
-		if have != v {
+	have := old.settings()
+	for _, n := range slices.Sorted(maps.Keys(in.Attributes)) {
+		if !sameValue(have[n], in.Attributes[n]) {
 			return errExists(n)
 		}
 	}
@@ -127,11 +134,7 @@ func (r *sqsRoom) writeRecord(tx store.Tx, n name, rec record) error {
 }
 
 // change rewrites a queue's row.
-func (r *sqsRoom) change(ctx context.Context, url *string, fn func(*record) error) error {
-	n, err := byURL(ctx, url)
-	if err != nil {
-		return err
-	}
+func (r *sqsRoom) change(ctx context.Context, n name, fn func(*record) error) error {
 	return r.lane(ctx, n, func(tx store.Tx, q *queue) error {
 		rec := q.rec
 		rec.Attributes, rec.Tags = maps.Clone(rec.Attributes), maps.Clone(rec.Tags)
@@ -149,7 +152,7 @@ func (r *sqsRoom) deleteQueue(ctx context.Context, in *api.DeleteQueueInput) (*a
 		return nil, err
 	}
 	return &api.DeleteQueueOutput{}, r.lane(ctx, n, func(tx store.Tx, q *queue) error {
-		if err := q.deleteRows(tx, "msg", "flight", "count", "high", "dedup", "dedupdue", "given", "givendue"); err != nil {
+		if err := q.deleteRows(tx, "msg", "aged", "flight", "count", "high", "dedup", "dedupdue", "given", "givendue"); err != nil {
 			return err
 		}
 		if err := tx.Delete(listKey(n.Scope).Str(n.Queue)); err != nil {
@@ -158,10 +161,43 @@ func (r *sqsRoom) deleteQueue(ctx context.Context, in *api.DeleteQueueInput) (*a
 		if err := tx.Delete(n.recordKey()); err != nil {
 			return err
 		}
+		if err := r.noteGone(tx, n); err != nil {
+			return err
+		}
 		tx.AfterCommit(func(store.Stamp) { r.policies.Forget(n.arn()); r.polls.wake(n, -1) })
 		delete(r.shards[q.shard], n)
 		return nil
 	})
+}
+
+// reuseInterval is how long the name of a deleted queue cannot be used, in ms.
+const reuseInterval = 60_000
+
+// noteGone remembers when a queue was deleted, and forgets names of its scope that can be used again.
+func (r *sqsRoom) noteGone(tx store.Tx, n name) error {
+	prefix, now := goneKey(n.Scope), r.now()
+	it := tx.Scan(store.Prefix(prefix))
+	defer func() { _ = it.Close() }()
+	for it.Next() {
+		if at := int64(binary.BigEndian.Uint64(it.Value())); now-at >= reuseInterval {
+			if err := tx.Delete(slices.Clone(it.Key())); err != nil {
+				return err
+			}
+		}
+	}
+	if err := it.Err(); err != nil {
+		return err
+	}
+	return tx.Put(prefix.Str(n.Queue), binary.BigEndian.AppendUint64(nil, uint64(now)))
+}
+
+// checkGone refuses a name that a queue had up to a moment ago.
+func (r *sqsRoom) checkGone(tx store.Tx, n name) error {
+	at, err := counter(tx, goneKey(n.Scope).Str(n.Queue))
+	if err == nil && at > 0 && r.now()-at < reuseInterval {
+		return errDeletedRecently()
+	}
+	return err
 }
 
 func (q *queue) deleteRows(tx store.Tx, tables ...string) error {
@@ -188,7 +224,7 @@ func (r *sqsRoom) purgeQueue(ctx context.Context, in *api.PurgeQueueInput) (*api
 		}
 		rec := q.rec
 		rec.Purged = now
-		if err := q.deleteRows(tx, "msg", "flight", "count", "dedup", "dedupdue"); err != nil {
+		if err := q.deleteRows(tx, "msg", "aged", "flight", "count", "dedup", "dedupdue"); err != nil {
 			return err
 		}
 		if err := r.writeRecord(tx, n, rec); err != nil {
@@ -231,11 +267,11 @@ func (r *sqsRoom) setQueueAttributes(ctx context.Context, in *api.SetQueueAttrib
 		return nil, err
 	}
 	attrs := normal(in.Attributes)
-	if err := r.checkTarget(ctx, attrs, strings.HasSuffix(n.Queue, ".fifo")); err != nil {
+	if err := r.checkTarget(ctx, n, attrs["RedrivePolicy"]); err != nil {
 		return nil, err
 	}
-	err = r.change(ctx, in.QueueUrl, func(rec *record) error {
-		if err := checkAttributes(attrs, rec.Attributes["FifoQueue"] == "true", false); err != nil {
+	err = r.change(ctx, n, func(rec *record) error {
+		if err := checkAttributes(attrs, rec.Attributes, n.fifo()); err != nil {
 			return err
 		}
 		rec.set(attrs)
@@ -253,7 +289,7 @@ func (r *sqsRoom) getQueueAttributes(ctx context.Context, in *api.GetQueueAttrib
 	var all map[string]string
 	err = r.lane(ctx, n, func(tx store.Tx, q *queue) error {
 		q.mature(r.now())
-		if err := r.expire(tx, q); err != nil {
+		if _, err := r.expire(tx, q); err != nil {
 			return err
 		}
 		all = q.attributes()
@@ -280,27 +316,25 @@ func (r *sqsRoom) getQueueAttributes(ctx context.Context, in *api.GetQueueAttrib
 	return &api.GetQueueAttributesOutput{Attributes: out}, nil
 }
 
+// known tells whether a queue's attribute has that name.
 func known(attribute string) bool {
 	_, num := numbers[attribute]
 	_, word := words[attribute]
-	return num || word || strings.Contains(" "+strings.Join(readOnly, " ")+" ", " "+attribute+" ")
+	return num || word || slices.Contains(readOnly, attribute)
 }
+
+// systemNames are the attributes of messages that the service sets.
+var systemNames = []string{
+	"All", "SenderId", "SentTimestamp", "ApproximateReceiveCount", "ApproximateFirstReceiveTimestamp", "SequenceNumber",
+	"MessageDeduplicationId", "MessageGroupId", "AWSTraceHeader", "DeadLetterQueueSourceArn",
+}
+
+// knownSystem tells whether a receive may ask for an attribute: those of queues are accepted, and give nothing.
+func knownSystem(n string) bool { return slices.Contains(systemNames, n) || known(n) }
 
 // attributes gives everything that GetQueueAttributes can tell.
 func (q *queue) attributes() map[string]string {
-	out := maps.Clone(q.rec.Attributes)
-	for n, num := range numbers {
-		if out[n] == "" && (n != "KmsDataKeyReusePeriodSeconds" || out["KmsMasterKeyId"] != "") {
-			out[n] = strconv.FormatInt(num.def, 10)
-		}
-	}
-	if q.fifo() {
-		for n, v := range map[string]string{"ContentBasedDeduplication": "false", "DeduplicationScope": "queue", "FifoThroughputLimit": "perQueue"} {
-			if out[n] == "" {
-				out[n] = v
-			}
-		}
-	}
+	out := q.rec.settings()
 	flying, delayed := int64(len(q.flying)), int64(len(q.delayed))
 	for n, v := range map[string]int64{
 		"ApproximateNumberOfMessages": max(0, q.count-flying-delayed), "ApproximateNumberOfMessagesNotVisible": flying,
@@ -310,40 +344,6 @@ func (q *queue) attributes() map[string]string {
 	}
 	out["QueueArn"] = q.name.arn().String()
 	return out
-}
-
-func (r *sqsRoom) tagQueue(ctx context.Context, in *api.TagQueueInput) (*api.TagQueueOutput, error) {
-	return &api.TagQueueOutput{}, r.change(ctx, in.QueueUrl, func(rec *record) error {
-		if rec.Tags == nil {
-			rec.Tags = map[string]string{}
-		}
-		maps.Copy(rec.Tags, in.Tags)
-		if len(rec.Tags) > 50 {
-			return errParameter("Too many tags added for queue. Maximum number of tags allowed per queue is 50.")
-		}
-		return nil
-	})
-}
-
-func (r *sqsRoom) untagQueue(ctx context.Context, in *api.UntagQueueInput) (*api.UntagQueueOutput, error) {
-	return &api.UntagQueueOutput{}, r.change(ctx, in.QueueUrl, func(rec *record) error {
-		for _, k := range in.TagKeys {
-			delete(rec.Tags, k)
-		}
-		return nil
-	})
-}
-
-func (r *sqsRoom) listTags(ctx context.Context, in *api.ListQueueTagsInput) (*api.ListQueueTagsOutput, error) {
-	n, err := byURL(ctx, in.QueueUrl)
-	if err != nil {
-		return nil, err
-	}
-	rec, err := r.record(ctx, n)
-	if err != nil {
-		return nil, err
-	}
-	return &api.ListQueueTagsOutput{Tags: rec.Tags}, nil
 }
 
 // describe answers other rooms.

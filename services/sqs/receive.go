@@ -38,6 +38,20 @@ func (r *sqsRoom) receiveMessage(ctx context.Context, in *api.ReceiveMessageInpu
 		return nil, err
 	}
 	req := request{name: n, max: 1, visibility: -1, wait: -1, attempt: text(in.ReceiveRequestAttemptId)}
+	if in.ReceiveRequestAttemptId != nil {
+		switch {
+		case !n.fifo():
+			return nil, errQueueType(req.attempt, "ReceiveRequestAttemptId")
+		case !dedupID.MatchString(req.attempt):
+			return nil, errValue(req.attempt, "ReceiveRequestAttemptId", "ReceiveRequestAttemptId can only include alphanumeric and punctuation characters. 1 to 128 in length.")
+		}
+	}
+	system := append(append([]string{}, in.AttributeNames...), in.MessageSystemAttributeNames...)
+	for _, a := range system {
+		if !knownSystem(a) {
+			return nil, errAttributeName("Unknown Attribute %s.", a)
+		}
+	}
 	if in.MaxNumberOfMessages != nil {
 		if req.max = int(*in.MaxNumberOfMessages); req.max < 1 || req.max > 10 {
 			return nil, errValue(req.max, "MaxNumberOfMessages", "Must be between 1 and 10, if provided.")
@@ -60,7 +74,6 @@ func (r *sqsRoom) receiveMessage(ctx context.Context, in *api.ReceiveMessageInpu
 		return nil, err
 	}
 	out := &api.ReceiveMessageOutput{}
-	system := append(append([]string{}, in.AttributeNames...), in.MessageSystemAttributeNames...)
 	for _, m := range msgs {
 		out.Messages = append(out.Messages, m.answer(system, in.MessageAttributeNames))
 	}
@@ -129,12 +142,10 @@ func (r *sqsRoom) take(tx store.Tx, q *queue, req request) ([]received, error) {
 	if out, ok, err := q.repeat(tx, req, now); ok || err != nil {
 		return out, err
 	}
-	if len(q.flying) >= maxFlying {
-		if q.fifo() {
-			return nil, nil
-		}
-		return nil, errOverLimit(maxFlying)
+	if len(q.flying) >= maxFlying && !q.fifo() && req.wait <= 0 { // a FIFO queue and a long poll just give nothing
+		return nil, errOverLimit("Too many messages in flight: the limit of this queue is %d.", maxFlying)
 	}
+	req.max = min(req.max, maxFlying-len(q.flying))
 	var out []received
 	for len(out) < req.max {
 		seq, ok, err := q.pick(tx, out, now)
@@ -190,7 +201,7 @@ func (r *sqsRoom) hand(tx store.Tx, q *queue, seq uint64, now, visibility int64)
 			return nil, err
 		}
 	}
-	f.Due, f.Count, f.Nonce = now+visibility, f.Count+1, f.Nonce+1
+	f.Due, f.Count, f.Nonce, f.Taken = now+visibility, f.Count+1, f.Nonce+1, now
 	if f.First == 0 {
 		f.First = now
 	}
@@ -239,53 +250,6 @@ func (q *queue) openHandle(h string) (seq uint64, nonce uint32, ok bool) {
 		return 0, 0, false
 	}
 	return binary.BigEndian.Uint64(b[8:]), binary.BigEndian.Uint32(b[16:]), true
-}
-
-// remember keeps the answer to a receive of a FIFO queue that can be repeated for 5 minutes.
-func (q *queue) remember(req request, out []received, now int64) {
-	if req.attempt == "" || !q.fifo() || len(out) == 0 {
-		return
-	}
-	for id, a := range q.attempts {
-		if a.until <= now {
-			delete(q.attempts, id)
-		}
-	}
-	a := attempt{until: now + dedupInterval}
-	for _, m := range out {
-		a.seqs, a.nonce = append(a.seqs, m.Sequence), append(a.nonce, m.flight.Nonce)
-	}
-	q.attempts[req.attempt] = a
-}
-
-// repeat answers a repeated receive as before, with the visibility begun anew, unless any of the messages has changed since.
-func (q *queue) repeat(tx store.Tx, req request, now int64) ([]received, bool, error) {
-	a, ok := q.attempts[req.attempt]
-	if req.attempt == "" || !ok || a.until <= now {
-		return nil, false, nil
-	}
-	for i, seq := range a.seqs {
-		if f, ok := q.flying[seq]; !ok || f.Nonce != a.nonce[i] {
-			delete(q.attempts, req.attempt)
-			return nil, false, nil
-		}
-	}
-	var out []received
-	for _, seq := range a.seqs {
-		m, err := q.message(tx, seq)
-		if err != nil || m == nil {
-			return nil, true, err
-		}
-		f := q.flying[seq]
-		f.Due = now + req.visibility
-		if err := tx.Put(q.flightKey(seq), f.encode()); err != nil {
-			return nil, true, err
-		}
-		q.flying[seq] = f
-		heap.Push(&q.due, dueItem{f.Due, seq})
-		out = append(out, received{message: m, flight: f.flight, handle: q.handle(seq, f.Nonce)})
-	}
-	return out, true, nil
 }
 
 // system gives the system attributes that a message has.
@@ -368,6 +332,9 @@ func (r *sqsRoom) bury(tx store.Tx, q *queue, m *message, f flight) (bool, error
 	}
 	moved := *m
 	moved.Source, moved.Count = q.name.arn().String(), m.Count+f.Count
+	if q.fifo() { // its retention begins anew (SQS Developer Guide, "Understanding message retention periods for dead-letter queues")
+		moved.Sent = r.now()
+	}
 	if m.First == 0 {
 		moved.First = f.First
 	}

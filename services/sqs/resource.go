@@ -4,29 +4,44 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"maps"
+	"slices"
 	"strconv"
+	"strings"
+	"time"
 
 	"sundog/cloud"
 	"sundog/services/room"
 )
 
-// queueProperties are the properties of AWS::SQS::Queue that are attributes of the API too.
-var queueProperties = []string{
-	"ContentBasedDeduplication", "DeduplicationScope", "DelaySeconds", "FifoQueue", "FifoThroughputLimit", "MaximumMessageSize",
-	"MessageRetentionPeriod", "ReceiveMessageWaitTimeSeconds", "RedriveAllowPolicy", "RedrivePolicy", "VisibilityTimeout",
-	"KmsDataKeyReusePeriodSeconds", "KmsMasterKeyId", "SqsManagedSseEnabled",
-}
+// queueProperties are the properties of AWS::SQS::Queue that are attributes of the API too, and withoutEffect those that are kept as such, but
+// mean nothing here.
+var (
+	queueProperties = []string{
+		"ContentBasedDeduplication", "DeduplicationScope", "DelaySeconds", "FifoQueue", "FifoThroughputLimit", "MaximumMessageSize",
+		"MessageRetentionPeriod", "ReceiveMessageWaitTimeSeconds", "RedriveAllowPolicy", "RedrivePolicy", "VisibilityTimeout",
+	}
+	withoutEffect = map[string]string{
+		"KmsDataKeyReusePeriodSeconds": "messages are not encrypted by a key of their own",
+		"KmsMasterKeyId":               "messages are not encrypted by a key of their own",
+		"SqsManagedSseEnabled":         "messages are not encrypted at rest",
+	}
+)
 
 func (r *sqsRoom) resources() []room.ResourceType {
 	return []room.ResourceType{
 		{
-			Type: "AWS::SQS::Queue", Properties: append([]string{"QueueName", "Tags"}, queueProperties...),
+			Type: "AWS::SQS::Queue", Properties: append([]string{"QueueName", "Tags"}, queueProperties...), NoEffect: withoutEffect,
 			Attributes: []string{"Arn", "QueueName", "QueueUrl"},
 			Create:     r.createResource, Update: r.updateResource, Delete: r.deleteResource,
 		},
 		{
 			Type: "AWS::SQS::QueuePolicy", Properties: []string{"PolicyDocument", "Queues"}, Attributes: []string{"Id"},
 			Create: r.putPolicy, Update: r.putPolicy, Delete: r.deletePolicy,
+		},
+		{
+			Type: "AWS::SQS::QueueInlinePolicy", Properties: []string{"PolicyDocument", "Queue"},
+			Create: r.putInlinePolicy, Update: r.putInlinePolicy, Delete: r.deletePolicy,
 		},
 	}
 }
@@ -35,20 +50,15 @@ func (r *sqsRoom) resources() []room.ResourceType {
 // and New has not is set back to its default.
 func attributesOfProps(old, props room.Props) (map[string]string, error) {
 	out := map[string]string{}
-	for _, p := range queueProperties {
+	for _, p := range append(slices.Sorted(maps.Keys(withoutEffect)), queueProperties...) {
 		raw, ok := props[p]
 		if !ok {
 			if _, had := old[p]; had {
-				out[p] = ""
-				if num, ok := numbers[p]; ok {
-					out[p] = strconv.FormatInt(num.def, 10)
-				}
+				out[p] = defaultOf(p)
 			}
 			continue
 		}
-		var s string
-		if json.Unmarshal(raw, &s) == nil {
-			out[p] = s
+		if out[p] = props.Text(p); !strings.HasPrefix(string(raw), "{") {
 			continue
 		}
 		var compact bytes.Buffer
@@ -57,7 +67,21 @@ func attributesOfProps(old, props room.Props) (map[string]string, error) {
 		}
 		out[p] = compact.String()
 	}
+	if out["FifoQueue"] == "false" { // what the API does not take
+		delete(out, "FifoQueue")
+	}
 	return out, nil
+}
+
+// defaultOf is what an attribute is set to when its property goes; "" takes it away.
+func defaultOf(attribute string) string {
+	if num, ok := numbers[attribute]; ok {
+		return strconv.FormatInt(num.def, 10)
+	}
+	if attribute == "SqsManagedSseEnabled" {
+		return "true"
+	}
+	return fifoDefaults[attribute]
 }
 
 func queueNameOf(req room.Request) string {
@@ -81,10 +105,28 @@ func (r *sqsRoom) createResource(ctx context.Context, req room.Request) (room.Re
 		return room.Result{}, err
 	}
 	var out struct{ QueueUrl string }
-	if err := r.d.Do(ctx, service, "CreateQueue", map[string]any{"QueueName": queue, "Attributes": attrs, "tags": tags}, &out); err != nil {
+	in := map[string]any{"QueueName": queue, "Attributes": attrs, "tags": tags}
+	for err = r.d.Do(ctx, service, "CreateQueue", in, &out); cloud.IsCode(err, "QueueDeletedRecently"); err = r.d.Do(ctx, service, "CreateQueue", in, &out) {
+		if err := r.pause(ctx, time.Second); err != nil {
+			return room.Result{}, err
+		}
+	}
+	if err != nil {
 		return room.Result{}, err
 	}
 	return resultOf(ctx, queue, out.QueueUrl), nil
+}
+
+// pause waits on the platform's clock.
+func (r *sqsRoom) pause(ctx context.Context, d time.Duration) error {
+	over := make(chan struct{})
+	defer r.d.Clock.AfterNow(r.d.Clock.Now().Add(d), func() { close(over) })()
+	select {
+	case <-over:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 func resultOf(ctx context.Context, queue, url string) room.Result {
@@ -93,7 +135,7 @@ func resultOf(ctx context.Context, queue, url string) room.Result {
 }
 
 func (r *sqsRoom) updateResource(ctx context.Context, req room.Request) (room.Result, error) {
-	if req.Changed("QueueName", "FifoQueue") {
+	if req.Old.Text("QueueName") != req.New.Text("QueueName") || (req.Old.Text("FifoQueue") == "true") != (req.New.Text("FifoQueue") == "true") {
 		return r.createResource(ctx, req) // replacement
 	}
 	n, err := byURL(ctx, &req.Physical)
@@ -148,15 +190,8 @@ func (r *sqsRoom) deleteResource(ctx context.Context, req room.Request) error {
 }
 
 func (r *sqsRoom) putPolicy(ctx context.Context, req room.Request) (room.Result, error) {
-	var urls []string
-	if _, err := req.New.Get("Queues", &urls); err != nil {
+	if err := r.setPolicies(ctx, req); err != nil {
 		return room.Result{}, err
-	}
-	for _, u := range urls {
-		in := map[string]any{"QueueUrl": u, "Attributes": map[string]string{"Policy": string(req.New["PolicyDocument"])}}
-		if err := r.d.Do(ctx, service, "SetQueueAttributes", in, nil); err != nil {
-			return room.Result{}, err
-		}
 	}
 	id := req.Physical
 	if id == "" {
@@ -165,16 +200,52 @@ func (r *sqsRoom) putPolicy(ctx context.Context, req room.Request) (room.Result,
 	return room.Result{Physical: id, Attributes: map[string]any{"Id": id}}, nil
 }
 
+func (r *sqsRoom) putInlinePolicy(ctx context.Context, req room.Request) (room.Result, error) {
+	if req.Old.Text("Queue") != req.New.Text("Queue") {
+		req.Old = nil // replacement: the old one is deleted in clean-up
+	}
+	return room.Result{Physical: req.New.Text("Queue")}, r.setPolicies(ctx, req)
+}
+
 func (r *sqsRoom) deletePolicy(ctx context.Context, req room.Request) error {
-	var urls []string
-	if _, err := req.Old.Get("Queues", &urls); err != nil {
+	return r.setPolicies(ctx, room.Request{Old: req.Old})
+}
+
+// setPolicies gives the queues of New its policy, and takes that of queues which only Old has.
+func (r *sqsRoom) setPolicies(ctx context.Context, req room.Request) error {
+	now, err := queuesOf(req.New)
+	if err != nil {
 		return err
 	}
-	for _, u := range urls {
-		in := map[string]any{"QueueUrl": u, "Attributes": map[string]string{"Policy": ""}}
-		if err := r.d.Do(ctx, service, "SetQueueAttributes", in, nil); err != nil && !cloud.IsCode(err, "QueueDoesNotExist") {
+	before, err := queuesOf(req.Old)
+	if err != nil {
+		return err
+	}
+	for _, u := range now {
+		if err := r.setPolicy(ctx, u, string(req.New["PolicyDocument"])); err != nil {
+			return err
+		}
+	}
+	for _, u := range before {
+		if slices.Contains(now, u) {
+			continue
+		}
+		if err := r.setPolicy(ctx, u, ""); err != nil && !cloud.IsCode(err, "QueueDoesNotExist") {
 			return err
 		}
 	}
 	return nil
+}
+
+func (r *sqsRoom) setPolicy(ctx context.Context, url, policy string) error {
+	return r.d.Do(ctx, service, "SetQueueAttributes", map[string]any{"QueueUrl": url, "Attributes": map[string]string{"Policy": policy}}, nil)
+}
+
+// queuesOf gives the URLs that a policy's properties name: a list or one.
+func queuesOf(p room.Props) (urls []string, err error) {
+	if u := p.Text("Queue"); u != "" {
+		return []string{u}, nil
+	}
+	_, err = p.Get("Queues", &urls)
+	return urls, err
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -120,12 +121,12 @@ func (r *sqsRoom) drafts(ctx context.Context, entries []api.SendMessageBatchRequ
 	for i := range entries {
 		e := &entries[i]
 		d := draft{id: *e.Id, delay: e.DelaySeconds, dedup: e.MessageDeduplicationId, group: e.MessageGroupId}
+		total += sizeOf(text(e.MessageBody), e.MessageAttributes)
 		if err := d.fill(ctx, e.MessageBody, e.MessageAttributes, e.MessageSystemAttributes); err != nil {
 			failed = append(failed, failure(d.id, err))
 			continue
 		}
 		d.message.ID = r.d.IDs.UUID()
-		total += d.message.size()
 		out = append(out, d)
 	}
 	if total > maxMessage {
@@ -148,8 +149,8 @@ func (d *draft) fill(ctx context.Context, body *string, attrs map[string]api.Mes
 	if text(body) == "" {
 		return errMissing("MessageBody")
 	}
-	if !validText(*body) {
-		return errContents()
+	if bad, ok := badCharacter(*body); ok {
+		return errContents(bad)
 	}
 	c := cloud.CallFrom(ctx)
 	d.message.Body, d.message.Sender, d.message.Trace = *body, c.Principal.ID, c.TraceHeader
@@ -183,12 +184,17 @@ func attributesOf(in map[string]api.MessageAttributeValue) (map[string]bus.Attri
 		return nil, errParameter("Number of message attributes [%d] exceeds the allowed maximum [10].", len(in))
 	}
 	out := make(map[string]bus.Attribute, len(in))
-	for n, v := range in {
+	for _, n := range slices.Sorted(maps.Keys(in)) {
 		lower := strings.ToLower(n)
-		if !attributeName.MatchString(n) || strings.HasPrefix(lower, "aws.") || strings.HasPrefix(lower, "amazon.") || strings.HasPrefix(n, ".") || strings.HasSuffix(n, ".") || strings.Contains(n, "..") {
-			return nil, errParameter("Message (user) attribute name '%s' is invalid.", n)
+		switch {
+		case len(n) > 256 || !attributeName.MatchString(n):
+			return nil, errParameter("Message (user) attribute name '%s' is invalid. It can contain only letters, digits, hyphens, underscores and periods, and must have 1 to 256 of them.", n)
+		case strings.HasPrefix(lower, "aws.") || strings.HasPrefix(lower, "amazon."):
+			return nil, errParameter("Message (user) attribute name '%s' is invalid. You can't use message attribute names beginning with 'AWS.' or 'Amazon.'. These strings are reserved for internal use.", n)
+		case strings.HasPrefix(n, "."), strings.HasSuffix(n, "."), strings.Contains(n, ".."):
+			return nil, errParameter("Message (user) attribute name '%s' is invalid. It must not start or end with a period, or have periods in succession.", n)
 		}
-		a, err := attributeOf(n, v)
+		a, err := attributeOf(n, in[n])
 		if err != nil {
 			return nil, err
 		}
@@ -201,18 +207,21 @@ func attributeOf(n string, v api.MessageAttributeValue) (bus.Attribute, error) {
 	a := bus.Attribute{Type: text(v.DataType), Value: text(v.StringValue), Binary: v.BinaryValue}
 	kind, _, _ := strings.Cut(a.Type, ".")
 	switch {
-	case v.StringListValues != nil || v.BinaryListValues != nil:
+	case len(v.StringListValues)+len(v.BinaryListValues) > 0:
 		return a, cloud.Errorf(cloud.Invalid, "UnsupportedOperation", "Message attribute list values in SendMessage operation are not supported.")
 	case a.Type == "":
 		return a, errParameter("The message attribute '%s' must contain non-empty message attribute type.", n)
-	case kind != "String" && kind != "Number" && kind != "Binary" || len(a.Type) > 256:
-		return a, errParameter("The message attribute '%s' has an invalid message attribute type, the set of supported type prefixes is Binary, Number, and String.", n)
+	case kind != "String" && kind != "Number" && kind != "Binary":
+		return a, errParameter("The type of message (user) attribute '%s' is invalid. You must use only the following supported type prefixes: Binary, Number, String.", n)
+	case len(a.Type) > 256:
+		return a, errParameter("The type of message (user) attribute '%s' is invalid. It must be shorter than 256 bytes.", n)
 	case kind == "Binary" && len(a.Binary) == 0, kind != "Binary" && a.Value == "":
 		return a, errParameter("Message (user) attribute '%s' must contain a non-empty value of type '%s'.", n, kind)
 	case kind == "Number" && !isNumber(a.Value):
 		return a, errParameter("Could not cast message (user) attribute '%s' value to number.", n)
-	case kind != "Binary" && !validText(a.Value):
-		return a, errContents()
+	}
+	if bad, ok := badCharacter(a.Value); ok && kind != "Binary" {
+		return a, errAttributeContents(n, bad)
 	}
 	return a, nil
 }
@@ -221,19 +230,19 @@ var numberText = regexp.MustCompile(`^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})
 
 func isNumber(s string) bool { return numberText.MatchString(s) }
 
-// validText tells whether a text has only the characters that XML 1.0 allows.
-func validText(s string) bool {
+// badCharacter finds a character that XML 1.0 does not allow.
+func badCharacter(s string) (rune, bool) {
 	for i, c := range s {
 		switch {
 		case c == utf8.RuneError:
 			if _, n := utf8.DecodeRuneInString(s[i:]); n == 1 {
-				return false
+				return rune(s[i]), true
 			}
 		case c < 0x20 && c != '\t' && c != '\n' && c != '\r', c == 0xFFFE, c == 0xFFFF:
-			return false
+			return c, true
 		}
 	}
-	return true
+	return 0, false
 }
 
 // size is what counts against the size limits: the body, and names, types and values of attributes.
@@ -241,6 +250,15 @@ func (m *message) size() int {
 	n := len(m.Body)
 	for name, a := range m.Attrs {
 		n += len(name) + len(a.Type) + len(a.Value) + len(a.Binary)
+	}
+	return n
+}
+
+// sizeOf is the same of what a request has.
+func sizeOf(body string, attrs map[string]api.MessageAttributeValue) int {
+	n := len(body)
+	for name, a := range attrs {
+		n += len(name) + len(text(a.DataType)) + len(text(a.StringValue)) + len(a.BinaryValue)
 	}
 	return n
 }
@@ -262,12 +280,12 @@ func (q *queue) check(d *draft) error {
 	d.message.Group, d.message.Dedup = text(d.group), text(d.dedup)
 	if !q.fifo() {
 		if d.dedup != nil {
-			return errValue(*d.dedup, "MessageDeduplicationId", "The request include parameter that is not valid for this queue type.")
+			return errQueueType(*d.dedup, "MessageDeduplicationId")
 		}
 		return nil
 	}
 	if d.delay != nil && *d.delay != 0 {
-		return errValue(*d.delay, "DelaySeconds", "The request include parameter that is not valid for this queue type.")
+		return errQueueType(*d.delay, "DelaySeconds")
 	}
 	if d.dedup == nil {
 		sum := sha256.Sum256([]byte(d.message.Body))

@@ -20,12 +20,13 @@ type sqsRoom struct {
 	polls    polls
 	policies room.Policies
 	moves    moves
+	sweeper  sweeper
 }
 
 // New makes the room. The lanes of d must not have run yet.
 func New(d room.Deps) room.Room {
 	r := &sqsRoom{d: d}
-	r.moves.room = r
+	r.moves.room, r.sweeper.room = r, r
 	for s := range 256 {
 		d.Lanes.Own(store.Shard(s), func(context.Context) error { return nil }, func() { r.shards[s] = nil })
 	}
@@ -37,9 +38,20 @@ func New(d room.Deps) room.Room {
 		Source:         source{r},
 		Describe:       r.describe,
 		ResourcePolicy: r.policies.Lookup(r.readPolicy),
-		Start:          r.moves.resume,
-		Close:          r.moves.close,
+		Start:          r.start,
+		Close:          r.close,
 	}
+}
+
+// start goes on with what a stop of the process interrupted.
+func (r *sqsRoom) start(ctx context.Context) error {
+	r.sweeper.start(ctx)
+	return r.moves.resume(ctx)
+}
+
+func (r *sqsRoom) close() error {
+	r.sweeper.close()
+	return r.moves.close()
 }
 
 func (r *sqsRoom) operations() []cloud.Operation {
@@ -150,14 +162,25 @@ func text(p *string) string {
 	return *p
 }
 
-// lane runs fn in the lane of a queue with the queue's memory.
+// lane runs fn in the lane of a queue with the queue's memory. When fn fails for another reason than the request itself, what it may have half
+// done in memory is dropped and read anew.
 func (r *sqsRoom) lane(ctx context.Context, n name, fn func(store.Tx, *queue) error) error {
 	return r.d.Lanes.Do(ctx, n.shard(), func(tx store.Tx) error {
 		q, err := r.load(tx, n)
 		if err != nil {
 			return err
 		}
-		return fn(tx, q)
+		whole := false
+		defer func() {
+			if !whole {
+				delete(r.shards[n.shard()], n)
+			}
+		}()
+		if err = fn(tx, q); err == nil {
+			_, err = r.expire(tx, q)
+		}
+		whole = err == nil || cloud.AsError(err).Kind != cloud.Internal
+		return err
 	})
 }
 

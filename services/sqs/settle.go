@@ -148,40 +148,15 @@ func (r *sqsRoom) extend(tx store.Tx, q *queue, handle string, timeout *int32) e
 		return nil
 	}
 	f.Due = now + int64(*timeout)*1000
-	if f.Due-f.First > maxVisibility*1000 && *timeout > 0 {
-		return errValue(*timeout, "VisibilityTimeout", "Total VisibilityTimeout for the message is beyond the limit [43200 seconds]")
+	if f.Due-f.Taken > maxVisibility*1000 && *timeout > 0 {
+		return errValue(*timeout, "VisibilityTimeout", "Total VisibilityTimeout for the message is beyond the limit [43200 seconds].")
 	}
 	if err := tx.Put(q.flightKey(seq), f.encode()); err != nil {
 		return err
 	}
-	q.flying[seq] = flying{flight: f, group: known.group}
+	q.flying[seq] = flying{flight: f, group: known.group, changed: true}
 	heap.Push(&q.due, dueItem{f.Due, seq})
 	n := q.name
 	tx.AfterCommit(func(store.Stamp) { r.polls.wake(n, 1) })
 	return nil
-}
-
-// expire removes messages over the retention period from the queue's front, up to 1,000.
-func (r *sqsRoom) expire(tx store.Tx, q *queue) error {
-	prefix := genKey(q.shard, "msg", q.rec.Gen)
-	it := tx.Scan(store.Prefix(prefix))
-	defer func() { _ = it.Close() }()
-	oldest := r.now() - q.cfg.retention*1000
-	for n := 0; n < 1000 && it.Next(); n++ {
-		m, err := decodeMessage(it.Value())
-		if err != nil {
-			return err
-		}
-		if m.Sent > oldest {
-			break
-		}
-		seq, _, err := store.CutU64(it.Key()[len(prefix):])
-		if err != nil {
-			return err
-		}
-		if err := q.remove(tx, seq); err != nil {
-			return err
-		}
-	}
-	return it.Err()
 }

@@ -10,7 +10,6 @@ import (
 	api "sundog/api/sqs"
 	"sundog/cloud"
 	"sundog/engine/store"
-	"sundog/services/room"
 	"sundog/services/servicetest"
 )
 
@@ -370,16 +369,4 @@ func TestMD5(t *testing.T) {
 	if got := md5Attributes(attrs); got != "235c5c510d26fb653d073faed50ae77c" {
 		t.Error(got)
 	}
-}
-
-func TestResourceRoundTrip(t *testing.T) {
-	b := open(t)
-	attrs, err := attributesOfProps(nil, room.Props{"VisibilityTimeout": []byte("300"), "RedrivePolicy": []byte(`{"maxReceiveCount": 3, "deadLetterTargetArn": "a"}`), "FifoQueue": []byte("true")})
-	if err != nil || attrs["VisibilityTimeout"] != "300" || attrs["RedrivePolicy"] != `{"maxReceiveCount":3,"deadLetterTargetArn":"a"}` || attrs["FifoQueue"] != "true" {
-		t.Fatalf("%v %v", attrs, err)
-	}
-	if got := queueNameOf(room.Request{StackName: "s", LogicalID: "Q", Token: "abc", New: room.Props{"FifoQueue": []byte("true")}}); got != "s-Q-ABC.fifo" {
-		t.Fatal(got)
-	}
-	_ = b
 }

@@ -28,6 +28,7 @@ type queue struct {
 	next   uint64 // the next sequence number
 	high   uint64 // reserved up to here
 	count  int64  // messages in the queue, in all states
+	oldest int64  // no message was sent before, unix ms; 0: not known
 	cursor uint64 // rows up to here are known to window, groups, returned, flying or delayed
 	whole  bool   // there are no rows after cursor
 
@@ -42,19 +43,13 @@ type queue struct {
 	due     dueHeap          // flying and delayed by time; may hold entries that no longer count
 	turn    bool             // standard: take the next from returned before window
 
-	attempts map[string]attempt // FIFO: ReceiveRequestAttemptId
+	attempts attempts
 }
 
 type flying struct {
 	flight
-	group string
-}
-
-// attempt is the answer to a receive that can be repeated.
-type attempt struct {
-	seqs  []uint64
-	nonce []uint32
-	until int64
+	group   string
+	changed bool // its visibility was changed since the receive
 }
 
 func (q *queue) fifo() bool { return q.cfg.fifo }
@@ -74,7 +69,7 @@ func (r *sqsRoom) load(tx store.Tx, n name) (*queue, error) {
 	}
 	q := &queue{
 		name: n, shard: s, rec: *rec, cfg: rec.config(), groups: map[string]*group{},
-		flying: map[uint64]flying{}, delayed: map[uint64]int64{}, attempts: map[string]attempt{},
+		flying: map[uint64]flying{}, delayed: map[uint64]int64{},
 	}
 	if err := q.open(tx, r.d.Clock.Now().UnixMilli()); err != nil {
 		return nil, err
@@ -91,6 +86,10 @@ func readRecord(rd store.Reader, n name) (*record, error) {
 	if err != nil || text == nil {
 		return nil, err
 	}
+	return decodeRecord(text)
+}
+
+func decodeRecord(text []byte) (*record, error) {
 	rec := &record{}
 	return rec, json.Unmarshal(text, rec)
 }

@@ -1,0 +1,189 @@
+package sqs
+
+import (
+	"encoding/json"
+	"maps"
+	"testing"
+	"time"
+
+	api "sundog/api/sqs"
+	"sundog/services/room"
+	"sundog/services/servicetest"
+)
+
+// stack is a room whose own calls reach it, as through the gateway.
+func stack(t *testing.T) (*bench, map[string]room.ResourceType) {
+	b := open(t)
+	operate := func(c servicetest.Call, in any, run func() (any, error)) (any, error) {
+		if err := json.Unmarshal(c.In, in); err != nil {
+			return nil, err
+		}
+		return run()
+	}
+	b.Caller.Answer = func(c servicetest.Call) (any, error) {
+		switch c.Op {
+		case "CreateQueue":
+			in := &api.CreateQueueInput{}
+			return operate(c, in, func() (any, error) { return b.r.createQueue(b.ctx, in) })
+		case "SetQueueAttributes":
+			in := &api.SetQueueAttributesInput{}
+			return operate(c, in, func() (any, error) { return b.r.setQueueAttributes(b.ctx, in) })
+		case "TagQueue":
+			in := &api.TagQueueInput{}
+			return operate(c, in, func() (any, error) { return b.r.tagQueue(b.ctx, in) })
+		case "UntagQueue":
+			in := &api.UntagQueueInput{}
+			return operate(c, in, func() (any, error) { return b.r.untagQueue(b.ctx, in) })
+		default:
+			in := &api.DeleteQueueInput{}
+			return operate(c, in, func() (any, error) { return b.r.deleteQueue(b.ctx, in) })
+		}
+	}
+	types := map[string]room.ResourceType{}
+	for _, typ := range b.r.resources() {
+		types[typ.Type] = typ
+	}
+	return b, types
+}
+
+func props(t *testing.T, text string) room.Props {
+	t.Helper()
+	p := room.Props{}
+	if err := json.Unmarshal([]byte(text), &p); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func TestQueueResource(t *testing.T) {
+	b, types := stack(t)
+	queue := types["AWS::SQS::Queue"]
+	step := func(old, now string) room.Request {
+		req := room.Request{StackName: "s", LogicalID: "Q", Token: "abc", New: props(t, now)}
+		if old != "" {
+			req.Old = props(t, old)
+		}
+		return req
+	}
+	const first = `{"VisibilityTimeout":300,"RedriveAllowPolicy":{ "redrivePermission": "denyAll" },"KmsMasterKeyId":"k","Tags":[{"Key":"a","Value":"1"},{"Key":"b","Value":"2"}]}`
+	made, err := queue.Create(b.ctx, step("", first))
+	if err != nil || made.Attributes["QueueName"] != "s-Q-ABC" || made.Attributes["Arn"] != "arn:aws:sqs:eu-west-1:000000000000:s-Q-ABC" {
+		t.Fatalf("%+v %v", made, err)
+	}
+	shows := func(want map[string]string) {
+		t.Helper()
+		out, err := b.r.getQueueAttributes(b.ctx, &api.GetQueueAttributesInput{QueueUrl: &made.Physical, AttributeNames: []string{"All"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for n, v := range want {
+			if out.Attributes[n] != v {
+				t.Errorf("%s is %q, want %q", n, out.Attributes[n], v)
+			}
+		}
+	}
+	shows(map[string]string{"VisibilityTimeout": "300", "RedriveAllowPolicy": `{"redrivePermission":"denyAll"}`, "KmsMasterKeyId": "k", "SqsManagedSseEnabled": "false"})
+	const second = `{"DelaySeconds":"5","FifoQueue":false,"Tags":[{"Key":"b","Value":"3"}]}`
+	req := step(first, second)
+	req.Physical = made.Physical
+	again, err := queue.Update(b.ctx, req)
+	if err != nil || again.Physical != made.Physical {
+		t.Fatalf("%+v %v", again, err)
+	}
+	shows(map[string]string{"VisibilityTimeout": "30", "DelaySeconds": "5", "RedriveAllowPolicy": "", "KmsMasterKeyId": ""})
+	tags, err := b.r.listTags(b.ctx, &api.ListQueueTagsInput{QueueUrl: &made.Physical})
+	if err != nil || !maps.Equal(tags.Tags, map[string]string{"b": "3"}) {
+		t.Errorf("tags %v %v", tags, err)
+	}
+	for _, c := range []struct{ now, want string }{{`{"FifoQueue":true}`, "s-Q-ABC.fifo"}, {`{"QueueName":"other"}`, "other"}} {
+		req := step(second, c.now)
+		req.Physical = made.Physical
+		if got, err := queue.Update(b.ctx, req); err != nil || got.Attributes["QueueName"] != c.want {
+			t.Errorf("%s: %+v %v", c.now, got, err)
+		}
+	}
+	for range 2 {
+		if err := queue.Delete(b.ctx, room.Request{Physical: made.Physical}); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// A queue that a stack makes again waits until its name is free.
+func TestQueueResourceWaits(t *testing.T) {
+	b, types := stack(t)
+	req := room.Request{StackName: "s", LogicalID: "Q", Token: "abc", New: props(t, `{"QueueName":"q"}`)}
+	queue := types["AWS::SQS::Queue"]
+	made, err := queue.Create(b.ctx, req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := queue.Delete(b.ctx, room.Request{Physical: made.Physical}); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error)
+	go func() {
+		_, err := queue.Create(b.ctx, req)
+		done <- err
+	}()
+	for {
+		select {
+		case err := <-done:
+			if moved := b.Clock.Now().Unix() - b.r.d.Clock.Wall().Unix(); err != nil || moved < 60 {
+				t.Fatalf("%v after %d s", err, moved)
+			}
+			return
+		default:
+			b.Advance(time.Second)
+		}
+	}
+}
+
+func TestPolicyResources(t *testing.T) {
+	b, types := stack(t)
+	one, two := b.create("one", nil), b.create("two", nil)
+	const policy = `{"Statement":[{"Effect":"Allow","Principal":"*","Action":"sqs:SendMessage","Resource":"*"}]}`
+	has := func(url *string, want bool) {
+		t.Helper()
+		if got := b.attribute(url, "Policy"); (got == policy) != want || got == "" == want {
+			t.Errorf("%s has the policy %q", *url, got)
+		}
+	}
+	list := func(urls ...string) room.Props {
+		b, _ := json.Marshal(urls)
+		return room.Props{"Queues": b, "PolicyDocument": []byte(policy)}
+	}
+	typ := types["AWS::SQS::QueuePolicy"]
+	made, err := typ.Create(b.ctx, room.Request{StackName: "s", LogicalID: "P", Token: "abc", New: list(*one)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	has(one, true)
+	if _, err := typ.Update(b.ctx, room.Request{Physical: made.Physical, Old: list(*one), New: list(*two)}); err != nil {
+		t.Fatal(err)
+	}
+	has(one, false)
+	has(two, true)
+	if err := typ.Delete(b.ctx, room.Request{Physical: made.Physical, Old: list(*two, "http://localhost/000000000000/none")}); err != nil {
+		t.Fatal(err)
+	}
+	has(two, false)
+
+	inline := func(url *string) room.Props {
+		b, _ := json.Marshal(url)
+		return room.Props{"Queue": b, "PolicyDocument": []byte(policy)}
+	}
+	typ = types["AWS::SQS::QueueInlinePolicy"]
+	if made, err = typ.Create(b.ctx, room.Request{New: inline(one)}); err != nil || made.Physical != *one {
+		t.Fatal(made, err)
+	}
+	has(one, true)
+	if made, err = typ.Update(b.ctx, room.Request{Physical: *one, Old: inline(one), New: inline(two)}); err != nil || made.Physical != *two {
+		t.Fatal(made, err)
+	}
+	has(two, true)
+	if err := typ.Delete(b.ctx, room.Request{Physical: *one, Old: inline(one)}); err != nil {
+		t.Fatal(err)
+	}
+	has(one, false)
+}
