@@ -147,7 +147,7 @@ func (e *environment) bootCustom(ctx context.Context) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	server, err := runtimeapi.Listen()
+	server, err := runtimeapi.Listen(runtimeapi.Options{Clock: d.o.Clock, IDs: d.o.IDs})
 	if err != nil {
 		return answer{}, err
 	}

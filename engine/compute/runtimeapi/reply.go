@@ -13,9 +13,13 @@ type errorShape struct {
 }
 
 func refuse(w http.ResponseWriter, status int, kind, message string) {
+	reply(w, status, errorShape{message, kind})
+}
+
+func reply(w http.ResponseWriter, status int, body any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(errorShape{message, kind}) // the runtime has gone if this fails
+	_ = json.NewEncoder(w).Encode(body) // who asked has gone if this fails
 }
 
 func accept(w http.ResponseWriter) {
