@@ -21,6 +21,8 @@ type Operation struct {
 	Checks bool
 	// BodyLimit bounds the request's body in bytes; 0: the gateway's default of 10 MiB. Streaming bodies are not bounded by it.
 	BodyLimit int64
+	// TooLarge words the refusal of a larger body; nil: in the gateway's words.
+	TooLarge func(limit int64) *Error
 }
 
 // Access is one permission that a call needs.

@@ -8,13 +8,18 @@ import (
 )
 
 // Trace is the position of a piece of work in the tree of what caused it, in X-Ray's terms (X-Ray Developer Guide, "Tracing
-// header"). Root is "1-" 8 hex "-" 24 hex; Parent is the 16 hex digits of the span under which new work hangs, or "". The zero
-// Trace belongs to no tree.
+// header"). Root is "1-" 8 hex "-" 24 hex; Parent is the 16 hex digits of the span under which new work hangs, or "". Lineage tells
+// which functions the chain of requests went through, and how often; it is the lambda room's, all others hand it on. The zero Trace
+// belongs to no tree.
 type Trace struct {
 	Root    string `json:"root,omitempty"`
 	Parent  string `json:"parent,omitempty"`
 	Sampled bool   `json:"sampled,omitempty"`
+	Lineage string `json:"lineage,omitempty"`
 }
+
+// maxLineage bounds what is read of a header's lineage: the lambda room writes less.
+const maxLineage = 512
 
 // ParseTrace reads an X-Amzn-Trace-Id header. Unknown fields are passed over; a header without a valid Root gives false.
 func ParseTrace(header string) (Trace, bool) {
@@ -28,7 +33,12 @@ func ParseTrace(header string) (Trace, bool) {
 			t.Parent = v
 		case "Sampled":
 			t.Sampled = v != "0"
+		case "Lineage":
+			t.Lineage = v
 		}
+	}
+	if len(t.Lineage) > maxLineage {
+		t.Lineage = ""
 	}
 	return t, validRoot(t.Root) && (t.Parent == "" || len(t.Parent) == 16 && isHex(t.Parent))
 }
@@ -69,7 +79,12 @@ func (t Trace) String() string {
 		s += ";Parent=" + t.Parent
 	}
 	if t.Sampled {
-		return s + ";Sampled=1"
+		s += ";Sampled=1"
+	} else {
+		s += ";Sampled=0"
 	}
-	return s + ";Sampled=0"
+	if t.Lineage != "" {
+		s += ";Lineage=" + t.Lineage
+	}
+	return s
 }

@@ -135,7 +135,7 @@ func (g *Gateway) authenticate(r *http.Request, c *sigv4.Credential, q question,
 	if body == nil {
 		var err error
 		if body, err = readBody(r, limitOf(op)); err != nil {
-			return sigv4.Identity{}, nil, err
+			return sigv4.Identity{}, nil, worded(err, op)
 		}
 	}
 	if c == nil {
@@ -187,6 +187,14 @@ func limitOf(op *cloud.Operation) int64 {
 		return op.BodyLimit
 	}
 	return defaultBodyLimit
+}
+
+// worded gives the refusal of a body over its limit in the operation's own words, if it has some.
+func worded(err error, op *cloud.Operation) error {
+	if op == nil || op.TooLarge == nil || cloud.AsError(err).Kind != cloud.TooLarge {
+		return err
+	}
+	return op.TooLarge(limitOf(op))
 }
 
 // readBody reads a whole body, in one piece when its length is known.

@@ -14,10 +14,11 @@ func errNoAlias(f ref, name string) error {
 }
 
 func (r *lambdaRoom) createAlias(ctx context.Context, in *api.CreateAliasInput) (*api.CreateAliasOutput, error) {
-	f, err := r.existing(ctx, in.FunctionName)
+	p, err := r.existing(ctx, in.FunctionName)
 	if err != nil {
 		return nil, err
 	}
+	f := p.ref
 	name := str(in.Name)
 	if !aliasName.MatchString(name) || digits.MatchString(name) {
 		return nil, errValidation("Value '%s' at 'name' failed to satisfy constraint: Member must satisfy regular expression pattern: (?!^[0-9]+$)([a-zA-Z0-9-_]+)", name)
@@ -150,10 +151,11 @@ func (r *lambdaRoom) deleteAlias(ctx context.Context, in *api.DeleteAliasInput) 
 }
 
 func (r *lambdaRoom) listAliases(ctx context.Context, in *api.ListAliasesInput) (*api.ListAliasesOutput, error) {
-	f, err := r.existing(ctx, in.FunctionName)
+	p, err := r.existing(ctx, in.FunctionName)
 	if err != nil {
 		return nil, err
 	}
+	f := p.ref
 	all := []api.AliasConfiguration{}
 	err = r.d.Store.View(ctx, func(rd store.Reader) error {
 		return each(rd, key(f.Scope, "alias").Str(f.name), func(a alias) (bool, error) {

@@ -1,9 +1,11 @@
 package lambda
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"strconv"
+	"strings"
 	"time"
 
 	"sundog/cloud"
@@ -15,6 +17,7 @@ import (
 const (
 	stageRun    = "run"    // run the function
 	stageEvents = "events" // put the result on an event bus
+	stageBucket = "bucket" // put the result into a bucket
 )
 
 const (
@@ -28,6 +31,7 @@ type asyncState struct{ Errors int }
 
 // enqueue accepts an asynchronous invocation: it runs once this is committed.
 func (r *lambdaRoom) enqueue(ctx context.Context, p *plan, id string, payload []byte) error {
+	r.d.Telemetry.Metric(r.metric(p, "AsyncEventsReceived", "Count", 1, r.d.Clock.Now()))
 	return r.d.Store.Update(ctx, func(tx store.Tx) error {
 		return r.d.Bus.Emit(tx, shardOf(p.ref.Scope), r.asyncDelivery(ctx, p, id, payload))
 	})
@@ -56,31 +60,33 @@ func (t target) Deliver(ctx context.Context, d bus.Delivery) (bus.Outcome, error
 		return t.runStage(ctx, d)
 	case stageEvents:
 		return t.eventsStage(ctx, d)
+	case stageBucket:
+		return t.bucketStage(ctx, d)
 	}
 	f := refOf(d.Target)
 	p, err := t.plan(ctx, f)
 	if err != nil {
 		return rejected(err)
 	}
-	if len(d.Payload) > maxAsync {
-		return rejected(errTooLarge("Request must be smaller than %d bytes for the InvokeFunction operation", maxAsync))
-	}
-	if !json.Valid(d.Payload) {
-		var v any
-		return rejected(errBadPayload(json.Unmarshal(d.Payload, &v)))
+	payload, err := checkPayload(d.Payload, cloud.EventInvoke)
+	if err != nil {
+		return rejected(err)
 	}
 	now := t.d.Clock.Now().UnixMilli()
 	keep := (25 * time.Hour).Milliseconds()
 	if !d.Expires.IsZero() {
 		keep = max(0, d.Expires.UnixMilli()-now) + time.Hour.Milliseconds()
 	}
-	id := t.d.IDs.UUID()
+	next := t.asyncDelivery(ctx, p, t.d.IDs.UUID(), payload)
+	if !followed(d.Source.Service) {
+		next.Trace.Lineage = ""
+	}
 	return bus.Outcome{}, t.d.Store.Update(ctx, func(tx store.Tx) error {
 		seen, err := given(f.Scope).Remember(tx, d.ID, []byte{1}, now, keep)
 		if err != nil || seen != nil {
 			return err
 		}
-		return t.d.Bus.Emit(tx, shardOf(f.Scope), t.asyncDelivery(ctx, p, id, d.Payload))
+		return t.d.Bus.Emit(tx, shardOf(f.Scope), next)
 	})
 }
 
@@ -113,27 +119,48 @@ func (t target) runStage(ctx context.Context, d bus.Delivery) (bus.Outcome, erro
 		return bus.Outcome{Kind: bus.Permanent, Code: "InternalFailure", Reason: "malformed delivery"}, nil
 	}
 	e := ended{d: d, p: p, cfg: cfg, count: st.Errors}
-	if t.d.Clock.Now().Sub(time.UnixMilli(at)) > cfg.age() {
-		e.condition = "EventAgeExceeded"
+	age := t.d.Clock.Now().Sub(time.UnixMilli(at))
+	switch {
+	case age > cfg.age():
+		e.condition = conditionAge
+	case p.fn.Reserved != nil && *p.fn.Reserved == 0: // it will not run before somebody changes that
+		e.condition, e.err = conditionZero, errTooMany("ReservedFunctionConcurrentInvocationLimitExceeded")
+	}
+	if e.condition != "" {
 		return bus.Outcome{}, t.finish(ctx, e)
 	}
 	res, err := t.run(ctx, p, call{id: d.ID, payload: d.Payload})
+	if cloud.IsCode(err, codeRecursive) {
+		e.condition, e.err = conditionLoop, cloud.AsError(err)
+		return bus.Outcome{}, t.finish(ctx, e)
+	}
 	if err != nil {
 		return bus.Outcome{Kind: bus.Again, After: min(time.Second<<min(d.Attempt, 10), slowestRetry), Code: cloud.AsError(err).Code, Reason: err.Error()}, nil
 	}
+	t.d.Telemetry.Metric(t.metric(p, "AsyncEventAge", "Milliseconds", float64(age.Milliseconds()), t.d.Clock.Now()))
 	e.result, e.count = &res, st.Errors+1
+	e.d.Trace.Lineage = visited(d.Trace.Lineage, p.lineage) // what it leads to comes after it
 	switch {
 	case res.FunctionError == "":
-		e.condition = "Success"
+		e.condition = conditionSuccess
 	case st.Errors < cfg.retries():
 		st.Errors++
 		err := t.d.Store.Update(ctx, func(tx store.Tx) error { return save(tx, asyncKey(f.Scope, d.ID), st) })
 		return bus.Outcome{Kind: bus.Again, After: time.Duration(st.Errors) * time.Minute, Code: res.FunctionError, Reason: string(res.Payload)}, err
 	default:
-		e.condition = "RetriesExhausted"
+		e.condition = conditionFailed
 	}
 	return bus.Outcome{}, t.finish(ctx, e)
 }
+
+// How an asynchronous invocation ends, as its record says.
+const (
+	conditionSuccess = "Success"
+	conditionFailed  = "RetriesExhausted"
+	conditionAge     = "EventAgeExceeded"
+	conditionZero    = "ZeroReservedConcurrency"
+	conditionLoop    = "RecursiveInvocation"
+)
 
 // ended is an asynchronous invocation that is over.
 type ended struct {
@@ -143,15 +170,19 @@ type ended struct {
 	condition string
 	count     int           // how often the function ran
 	result    *cloud.Result // nil: it never ran
+	err       *cloud.Error  // why it could not; nil
 }
 
 // finish forgets an asynchronous invocation and sends what became of it to its destination and, when it failed, to the dead letter target.
 func (r *lambdaRoom) finish(ctx context.Context, e ended) error {
 	var out []bus.Delivery
 	dest := e.cfg.OnFailure
-	if e.condition == "Success" {
+	if e.condition == conditionSuccess {
 		dest = e.cfg.OnSuccess
-	} else if dl := e.p.main.Config.DeadLetterConfig; dl != nil {
+	} else {
+		r.d.Telemetry.Metric(r.metric(e.p, "AsyncEventsDropped", "Count", 1, r.d.Clock.Now()))
+	}
+	if dl := e.p.main.Config.DeadLetterConfig; dl != nil && e.condition != conditionSuccess {
 		if d, err := r.deadLetter(e, str(dl.TargetArn)); err == nil {
 			out = append(out, d)
 		}
@@ -192,7 +223,10 @@ func (r *lambdaRoom) deadLetter(e ended, target string) (bus.Delivery, error) {
 	if err != nil {
 		return bus.Delivery{}, err
 	}
-	text := e.condition
+	text, code := e.condition, 200
+	if e.err != nil {
+		text, code = e.err.Message, e.err.Status
+	}
 	if e.result != nil {
 		var shape struct {
 			Message string `json:"errorMessage"`
@@ -204,7 +238,7 @@ func (r *lambdaRoom) deadLetter(e ended, target string) (bus.Delivery, error) {
 	return bus.Delivery{
 		ID: e.d.ID + "-dlq", Scope: a.Scope(), Source: e.p.ref.arn(), Target: a, Payload: e.d.Payload, As: asRole(e.p), Trace: e.d.Trace, Retry: bus.Retry{Max: 10},
 		Attributes: map[string]bus.Attribute{
-			"RequestID": {Type: "String", Value: e.d.ID}, "ErrorCode": {Type: "Number", Value: "200"}, "ErrorMessage": {Type: "String", Value: text[:min(len(text), 1024)]},
+			"RequestID": {Type: "String", Value: e.d.ID}, "ErrorCode": {Type: "Number", Value: strconv.Itoa(code)}, "ErrorMessage": {Type: "String", Value: text[:min(len(text), 1024)]},
 		},
 	}, nil
 }
@@ -238,11 +272,38 @@ func (r *lambdaRoom) toDestination(p *plan, dest, id string, body []byte, trace 
 		return bus.Delivery{}, err
 	}
 	d := bus.Delivery{ID: id, Scope: a.Scope(), Source: p.ref.arn(), Target: a, Payload: body, As: asRole(p), Trace: trace, Retry: bus.Retry{Max: 10}}
-	if a.Service == "events" {
+	if stage, ok := map[string]string{"events": stageEvents, "s3": stageBucket}[a.Service]; ok {
 		d.Target, d.Scope, d.As = p.ref.qualified(), p.ref.Scope, cloud.RootOf(p.ref.Account)
-		d.Parameters = map[string]string{"stage": stageEvents, "bus": dest}
+		d.Parameters = map[string]string{"stage": stage, "to": dest}
 	}
 	return d, nil
+}
+
+// bucketStage puts a record into a bucket as the function's role. Its key says when, and is the same each time that it is tried.
+func (t target) bucketStage(ctx context.Context, d bus.Delivery) (bus.Outcome, error) {
+	f := refOf(d.Target)
+	p, err := t.plan(ctx, f)
+	if err != nil {
+		return rejected(err)
+	}
+	var rec struct {
+		Timestamp      time.Time                  `json:"timestamp"`
+		RequestContext struct{ RequestID string } `json:"requestContext"`
+	}
+	if err := json.Unmarshal(d.Payload, &rec); err != nil {
+		return rejected(errBadPayload(err))
+	}
+	in, err := json.Marshal(map[string]string{
+		"Bucket": strings.TrimPrefix(d.Parameters["to"], "arn:aws:s3:::"), "ContentType": "application/json",
+		"Key": "aws/lambda/async/" + f.name + "/" + rec.Timestamp.Format("2006/01/02/2006-01-02T15.04.05-") + rec.RequestContext.RequestID,
+	})
+	if err != nil {
+		return bus.Outcome{}, err
+	}
+	if _, err := t.d.Caller.Call(ctx, asRole(p), "s3", "PutObject", in, bytes.NewReader(d.Payload)); err != nil {
+		return rejected(err)
+	}
+	return bus.Outcome{}, nil
 }
 
 // eventsStage puts a record on an event bus as the function's role.
@@ -258,12 +319,12 @@ func (t target) eventsStage(ctx context.Context, d bus.Delivery) (bus.Outcome, e
 		return rejected(errBadPayload(err))
 	}
 	kind := "Lambda Function Invocation Result - Failure"
-	if rec.RequestContext.Condition == "Success" {
+	if rec.RequestContext.Condition == conditionSuccess {
 		kind = "Lambda Function Invocation Result - Success"
 	}
 	in, err := json.Marshal(map[string]any{"Entries": []map[string]any{{
-		"Source": "lambda", "DetailType": kind, "Detail": string(d.Payload), "EventBusName": d.Parameters["bus"],
-		"Resources": []string{d.Parameters["bus"], rec.RequestContext.FunctionArn},
+		"Source": "lambda", "DetailType": kind, "Detail": string(d.Payload), "EventBusName": d.Parameters["to"],
+		"Resources": []string{d.Parameters["to"], rec.RequestContext.FunctionArn},
 	}}})
 	if err != nil {
 		return bus.Outcome{}, err

@@ -104,10 +104,11 @@ func (r *lambdaRoom) letGo(ctx context.Context, f ref, back bool) error {
 
 // holdAlias begins an alias's move to another version as a shift: none of its calls goes there yet.
 func (r *lambdaRoom) holdAlias(ctx context.Context, req room.Request) error {
-	f, err := r.existing(ctx, new(req.New.Text("FunctionName")))
+	p, err := r.existing(ctx, new(req.New.Text("FunctionName")))
 	if err != nil {
 		return err
 	}
+	f := p.ref
 	name, to := req.New.Text("Name"), req.New.Text("FunctionVersion")
 	return r.change(ctx, f, func(tx store.Tx, fn *function) error {
 		var a alias

@@ -17,6 +17,7 @@ import (
 // maxZipped bounds a package that is uploaded in the request, or taken from a bucket.
 const (
 	maxZipped   = 52428800
+	maxRequest  = 70167211 // of a request that uploads one
 	maxFromS3   = compute.MaxUnzipped
 	codeBlobDir = "code"
 )

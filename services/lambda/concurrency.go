@@ -2,7 +2,8 @@ package lambda
 
 import (
 	"context"
-	"strings"
+	"sync"
+	"sync/atomic"
 
 	api "sundog/api/lambda"
 	"sundog/cloud"
@@ -13,10 +14,11 @@ import (
 const minUnreserved = 100
 
 func (r *lambdaRoom) putConcurrency(ctx context.Context, in *api.PutFunctionConcurrencyInput) (*api.PutFunctionConcurrencyOutput, error) {
-	f, err := r.existing(ctx, in.FunctionName)
+	p, err := r.existing(ctx, in.FunctionName)
 	if err != nil {
 		return nil, err
 	}
+	f := p.ref
 	n := val(in.ReservedConcurrentExecutions, 0)
 	if n < 0 {
 		return nil, errValidation("Value '%d' at 'reservedConcurrentExecutions' failed to satisfy constraint: Member must have value greater than or equal to 0", n)
@@ -32,6 +34,7 @@ func (r *lambdaRoom) putConcurrency(ctx context.Context, in *api.PutFunctionConc
 		fn.Reserved = &n
 		return nil
 	})
+	r.gates.forget(f.Scope)
 	return &api.PutFunctionConcurrencyOutput{ReservedConcurrentExecutions: &n}, err
 }
 
@@ -47,11 +50,7 @@ func (r *lambdaRoom) reserved(rd store.Reader, sc cloud.Scope, but string) (sum 
 }
 
 func (r *lambdaRoom) getConcurrency(ctx context.Context, in *api.GetFunctionConcurrencyInput) (*api.GetFunctionConcurrencyOutput, error) {
-	f, err := parseRef(ctx, in.FunctionName, nil)
-	if err != nil {
-		return nil, err
-	}
-	p, err := r.plan(ctx, f)
+	p, err := r.existing(ctx, in.FunctionName)
 	if err != nil {
 		return nil, err
 	}
@@ -59,11 +58,14 @@ func (r *lambdaRoom) getConcurrency(ctx context.Context, in *api.GetFunctionConc
 }
 
 func (r *lambdaRoom) deleteConcurrency(ctx context.Context, in *api.DeleteFunctionConcurrencyInput) (*api.DeleteFunctionConcurrencyOutput, error) {
-	f, err := r.existing(ctx, in.FunctionName)
+	p, err := r.existing(ctx, in.FunctionName)
 	if err != nil {
 		return nil, err
 	}
-	return &api.DeleteFunctionConcurrencyOutput{}, r.change(ctx, f, func(_ store.Tx, fn *function) error { fn.Reserved = nil; return nil })
+	f := p.ref
+	err = r.change(ctx, f, func(_ store.Tx, fn *function) error { fn.Reserved = nil; return nil })
+	r.gates.forget(f.Scope)
+	return &api.DeleteFunctionConcurrencyOutput{}, err
 }
 
 func (r *lambdaRoom) accountSettings(ctx context.Context, _ *api.GetAccountSettingsInput) (*api.GetAccountSettingsOutput, error) {
@@ -94,96 +96,55 @@ func (r *lambdaRoom) accountSettings(ctx context.Context, _ *api.GetAccountSetti
 	}, err
 }
 
-// taggable finds what a tag operation's ARN names: a function or an event source mapping.
-func taggable(resource string) (f ref, mapping string, err error) {
-	a, perr := cloud.ParseARN(resource)
-	kind, id, _ := strings.Cut(a.Resource, ":")
-	switch {
-	case perr != nil || a.Service != service || kind != "function" && kind != "event-source-mapping":
-		return f, "", errValidation(`Value '%s' at 'resource' failed to satisfy constraint: Member must satisfy regular expression pattern: arn:(aws[a-zA-Z-]*):lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:\d{12}:(function:[a-zA-Z0-9-_]+(:(\$LATEST|[a-zA-Z0-9-_]+))?|layer:([a-zA-Z0-9-_]+)|code-signing-config:csc-[a-z0-9]{17}|event-source-mapping:[a-f0-9]{8}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{12}|capacity-provider:[a-zA-Z0-9-_]+)`, resource)
-	case kind == "event-source-mapping":
-		return ref{Scope: a.Scope()}, id, nil
-	}
-	if f = refOf(a); f.qualifier != "" {
-		return f, "", errParameter("Tags on function aliases and versions are not supported. Please specify a function ARN.")
-	}
-	return f, "", nil
+// gates count running invocations: of functions with a reservation by the function, of the others by what reservations leave of the account's
+// concurrency.
+type gates struct {
+	account sync.Map // cloud.Scope -> *atomic.Int64
+	name    sync.Map // cloud.ARN -> *atomic.Int64
+	left    sync.Map // cloud.Scope -> int64: what reservations leave
 }
 
-const maxTags = 50
-
-// editTags changes the tags of a resource.
-func (r *lambdaRoom) editTags(ctx context.Context, resource *string, edit func(map[string]string) error) error {
-	f, id, err := taggable(str(resource))
-	if err != nil {
-		return err
+func counter(m *sync.Map, k any) *atomic.Int64 {
+	if c, ok := m.Load(k); ok {
+		return c.(*atomic.Int64)
 	}
-	if id != "" {
-		return r.d.Store.Update(ctx, func(tx store.Tx) error {
-			m, err := readMapping(tx, f.Scope, id)
-			if err != nil {
-				return err
-			}
-			if m.Tags == nil {
-				m.Tags = map[string]string{}
-			}
-			if err := edit(m.Tags); err != nil {
-				return err
-			}
-			return save(tx, mappingKey(f.Scope, id), m)
-		})
-	}
-	return r.change(ctx, f, func(_ store.Tx, fn *function) error {
-		if fn.Tags == nil {
-			fn.Tags = map[string]string{}
-		}
-		return edit(fn.Tags)
-	})
+	c, _ := m.LoadOrStore(k, new(atomic.Int64))
+	return c.(*atomic.Int64)
 }
 
-func (r *lambdaRoom) listTags(ctx context.Context, in *api.ListTagsInput) (*api.ListTagsOutput, error) {
-	f, id, err := taggable(str(in.Resource))
-	if err != nil {
-		return nil, err
+// forget drops what is known of a scope's reservations: they changed.
+func (g *gates) forget(sc cloud.Scope) { g.left.Delete(sc) }
+
+// unreserved is what reservations leave of an account's concurrency.
+func (r *lambdaRoom) unreserved(ctx context.Context, sc cloud.Scope) (int64, error) {
+	if n, ok := r.gates.left.Load(sc); ok {
+		return n.(int64), nil
 	}
-	tags := map[string]string{}
-	err = r.d.Store.View(ctx, func(rd store.Reader) error {
-		if id != "" {
-			m, err := readMapping(rd, f.Scope, id)
-			if err == nil && m.Tags != nil {
-				tags = m.Tags
-			}
-			return err
-		}
-		fn, err := read(rd, f)
-		if err == nil && fn.Tags != nil {
-			tags = fn.Tags
-		}
-		return err
-	})
-	if err != nil {
-		return nil, err
+	var sum int32
+	err := r.d.Store.View(ctx, func(rd store.Reader) (err error) { sum, err = r.reserved(rd, sc, ""); return err })
+	if err == nil {
+		r.gates.left.Store(sc, int64(accounts-sum))
 	}
-	return &api.ListTagsOutput{Tags: tags}, nil
+	return int64(accounts - sum), err
 }
 
-func (r *lambdaRoom) tagResource(ctx context.Context, in *api.TagResourceInput) (*api.TagResourceOutput, error) {
-	return &api.TagResourceOutput{}, r.editTags(ctx, in.Resource, func(tags map[string]string) error {
-		for k, v := range in.Tags {
-			tags[k] = v
+// enter counts an invocation in: within the function's reserved concurrency, or within what the account has left.
+func (r *lambdaRoom) enter(ctx context.Context, p *plan) (leave func(), running int64, err error) {
+	name := counter(&r.gates.name, p.ref.arn())
+	n := name.Add(1)
+	if p.fn.Reserved != nil {
+		if n > int64(*p.fn.Reserved) {
+			name.Add(-1)
+			return nil, 0, errTooMany("ReservedFunctionConcurrentInvocationLimitExceeded")
 		}
-		if len(tags) > maxTags {
-			return errParameter("Number of tags exceeds resource tag limit.")
-		}
-		return nil
-	})
-}
-
-func (r *lambdaRoom) untagResource(ctx context.Context, in *api.UntagResourceInput) (*api.UntagResourceOutput, error) {
-	return &api.UntagResourceOutput{}, r.editTags(ctx, in.Resource, func(tags map[string]string) error {
-		for _, k := range in.TagKeys {
-			delete(tags, k)
-		}
-		return nil
-	})
+		return func() { name.Add(-1) }, n, nil
+	}
+	most, err := r.unreserved(ctx, p.ref.Scope)
+	account := counter(&r.gates.account, p.ref.Scope)
+	if all := account.Add(1); err != nil || all > most {
+		name.Add(-1)
+		account.Add(-1)
+		return nil, 0, orElse(err, errTooMany("ConcurrentInvocationLimitExceeded"))
+	}
+	return func() { name.Add(-1); account.Add(-1) }, n, nil
 }

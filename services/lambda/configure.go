@@ -2,7 +2,6 @@ package lambda
 
 import (
 	"context"
-	"encoding/base64"
 	"encoding/json"
 	"maps"
 	"regexp"
@@ -31,23 +30,20 @@ type settings struct {
 
 var roleARN = regexp.MustCompile(`^arn:(aws[a-zA-Z-]*)?:iam::\d{12}:role/?[a-zA-Z_0-9+=,.@\-_/]+$`)
 
-// Runtimes that AWS takes for new functions today, in the order of its error message.
-var supported = strings.Split("nodejs20.x,python3.14,provided.al2023,python3.12,python3.13,nodejs24.x,nodejs22.x,java25,python3.10,python3.11,java21,ruby3.3,ruby3.4,ruby3.2,python3.8,python3.9,java17,nodejs16.x,dotnet8,dotnet10,nodejs18.x,provided.al2,java11,java8.al2", ",")
-
-// retired are runtimes that AWS knows but takes no more.
-var retired = []string{"go1.x", "java8", "provided", "ruby2.7", "ruby2.5", "nodejs14.x", "nodejs12.x", "nodejs10.x", "python3.7", "python3.6", "python2.7", "dotnet6", "dotnetcore3.1"}
-
 // apply checks settings and puts them into a configuration.
 func (r *lambdaRoom) apply(ctx context.Context, f ref, c *api.FunctionConfiguration, s settings) error {
 	if s.Role != nil && !roleARN.MatchString(*s.Role) {
 		return errValidation(`Value '%s' at 'role' failed to satisfy constraint: Member must satisfy regular expression pattern: arn:(aws[a-zA-Z-]*)?:iam::\d{12}:role/?[a-zA-Z_0-9+=,.@\-_/]+`, *s.Role)
 	}
 	if s.Runtime != nil {
-		if err := r.checkRuntime(f, *s.Runtime); err != nil {
+		accepted := creatable
+		if c.Runtime != nil {
+			accepted = updatable
+		}
+		if err := r.checkRuntime(*s.Runtime, accepted); err != nil {
 			return err
 		}
-		sum := base64.RawURLEncoding.EncodeToString([]byte(*s.Runtime))
-		c.RuntimeVersionConfig = &api.RuntimeVersionConfig{RuntimeVersionArn: new("arn:aws:lambda:" + f.Region + "::runtime:" + sum)}
+		c.RuntimeVersionConfig = &api.RuntimeVersionConfig{RuntimeVersionArn: new(r.runtimeVersion(f.Region, *s.Runtime))}
 	}
 	if err := applyLimits(c, s); err != nil {
 		return err
@@ -88,22 +84,6 @@ func set[T any](to **T, v *T) {
 	if v != nil {
 		*to = v
 	}
-}
-
-// checkRuntime accepts what AWS accepts today and what can run here; what is neither is refused as AWS does.
-func (r *lambdaRoom) checkRuntime(f ref, runtime string) error {
-	here, ok := r.runtimes()[runtime]
-	switch {
-	case ok && here.Missing == "":
-		return nil
-	case ok:
-		return cloud.NotImplementedf("The runtime %s cannot run on this machine: %s", runtime, here.Missing)
-	case slices.Contains(supported, runtime):
-		return cloud.NotImplementedf("The runtime %s is not implemented on this platform.", runtime)
-	case slices.Contains(retired, runtime):
-		return errParameter("The runtime parameter of %s is no longer supported for creating or updating AWS Lambda functions. We recommend you use a supported runtime while creating or updating functions.", runtime)
-	}
-	return errParameter("Value %s at 'runtime' failed to satisfy constraint: Member must satisfy enum value set: [%s] or be a valid ARN", runtime, strings.Join(supported, ", "))
 }
 
 func applyLimits(c *api.FunctionConfiguration, s settings) error {

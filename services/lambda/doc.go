@@ -1,10 +1,14 @@
 // Package lambda is the room of AWS Lambda: functions with versions and aliases, layers, invocations (synchronous, streamed, asynchronous with retries,
-// destinations and dead letters, dry runs), function URLs, resource policies, reserved and provisioned concurrency, and event source mappings for SQS
-// queues and DynamoDB streams.
+// destinations and dead letters, dry runs), function URLs, resource policies, reserved and provisioned concurrency, loop detection, runtime management,
+// code signing configurations, and event source mappings for SQS queues and DynamoDB streams.
 //
-// Refused by name: container images, file systems, code signing, scaling configurations, durable executions, capacity providers, SnapStart, tenants,
-// runtime management, recursion control, Kafka, MQ, DocumentDB and Kinesis sources, parallelisation and tumbling windows of streams; and the
-// architecture of another processor than the machine's for programs (provided.*), while interpreted runtimes run on any.
+// Refused by name: container images, file systems, scaling configurations, durable executions, capacity providers, SnapStart, tenants, Kafka, MQ,
+// DocumentDB and Kinesis sources, parallelisation and tumbling windows of streams; and the architecture of another processor than the machine's for
+// programs (provided.*), while interpreted runtimes run on any.
+//
+// Loops: the lineage of a trace counts how often a function runs in one chain of requests through functions, queues, topics and buckets (recursion.go).
+// Runtime management: a machine has one version of each runtime, which its interpreter makes; Manual pins a function to it (runtime.go). Code signing:
+// there is no signer here, so every package counts as untrusted: Warn deploys it, Enforce does not (signing.go).
 //
 // Kept and shown without effect: VpcConfig (functions reach what the machine reaches), KMSKeyArn (variables are kept as the platform keeps its data),
 // EphemeralStorage (temporary files are bounded by the machine's disk only).
@@ -28,6 +32,7 @@
 //	mapping UUID                an event source mapping
 //	checkpoint UUID SHARD       its position in a stream's shard
 //	shift STACK                 a canary deployment's steps, counts and verdict
+//	signing ID                  a code signing configuration
 //	given ID, givendue T ID     deliveries that were taken in
 //	async ID                    what an asynchronous invocation has been through
 //

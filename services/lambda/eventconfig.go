@@ -120,7 +120,7 @@ func (r *lambdaRoom) writeEventConfig(ctx context.Context, name, qualifier *stri
 	return out, err
 }
 
-// destinations are the services that can be destinations here.
+// destinations are the services that can be destinations; buckets only of failures.
 var destinations = []string{"sqs", "sns", "lambda", "events"}
 
 func (r *lambdaRoom) checkDestinations(ctx context.Context, f ref, d *api.DestinationConfig) error {
@@ -137,8 +137,9 @@ func (r *lambdaRoom) checkDestinations(ctx context.Context, f ref, d *api.Destin
 	}
 	for _, dest := range all {
 		a, err := cloud.ParseARN(dest)
-		if err == nil && a.Service == "s3" {
-			return cloud.NotImplementedf("S3 buckets as destinations are not implemented on this platform.")
+		bucket := err == nil && a.Service == "s3" && d.OnFailure != nil && str(d.OnFailure.Destination) == dest
+		if bucket && (d.OnSuccess == nil || str(d.OnSuccess.Destination) != dest) {
+			continue
 		}
 		if err != nil || !slices.Contains(destinations, a.Service) {
 			return errParameter("The provided destination config DestinationConfig(onSuccess=%s, onFailure=%s) is invalid.", success, failure)

@@ -108,7 +108,7 @@ func (f front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		send(w, plainAnswer(status, text, ""))
 		return
 	}
-	c.Scope = at.Scope
+	c.Scope, c.Trace.Lineage = at.Scope, "" // loops are not followed through URLs
 	out := &urlWriter{w: w, share: share, origin: r.Header.Get("Origin")}
 	f.serveURL(cloud.WithCall(r.Context(), c), at, u, payload, out)
 }

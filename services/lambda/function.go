@@ -23,6 +23,9 @@ func (r *lambdaRoom) createFunction(ctx context.Context, in *api.CreateFunctionI
 	if err := refuseCreate(in); err != nil {
 		return nil, err
 	}
+	if len(in.Tags) > maxTags {
+		return nil, errManyTags()
+	}
 	if err := r.d.Store.View(ctx, func(rd store.Reader) error { return absent(rd, f) }); err != nil {
 		return nil, err
 	}
@@ -48,12 +51,15 @@ func (r *lambdaRoom) createFunction(ctx context.Context, in *api.CreateFunctionI
 	if err := r.checkArchitecture(&b.Config, in.Architectures); err != nil {
 		return nil, err
 	}
+	if err := r.checkSigned(ctx, f, str(in.CodeSigningConfigArn)); err != nil {
+		return nil, err
+	}
 	p, err := r.fetch(ctx, source{zip: in.Code.ZipFile, bucket: in.Code.S3Bucket, key: in.Code.S3Key, version: in.Code.S3ObjectVersion, image: in.Code.ImageUri})
 	if err != nil {
 		return nil, err
 	}
 	b.setCode(p)
-	fn := function{Name: f.name, Latest: b, Next: 1, Tags: in.Tags}
+	fn := function{Name: f.name, Latest: b, Next: 1, Tags: in.Tags, Signing: str(in.CodeSigningConfigArn)}
 	out := b.Config
 	err = r.d.Store.Update(ctx, func(tx store.Tx) error {
 		if err := absent(tx, f); err != nil {
@@ -102,7 +108,7 @@ func absent(rd store.Reader, f ref) error {
 func refuseCreate(in *api.CreateFunctionInput) error {
 	for name, given := range map[string]bool{
 		"PackageType Image": str(in.PackageType) == "Image", "ImageConfig": in.ImageConfig != nil, "FileSystemConfigs": len(in.FileSystemConfigs) > 0,
-		"CodeSigningConfigArn": in.CodeSigningConfigArn != nil, "TenancyConfig": in.TenancyConfig != nil, "CapacityProviderConfig": in.CapacityProviderConfig != nil,
+		"TenancyConfig": in.TenancyConfig != nil, "CapacityProviderConfig": in.CapacityProviderConfig != nil,
 		"DurableConfig": in.DurableConfig != nil, "AcceleratorConfig": in.AcceleratorConfig != nil, "RuntimeConfig": in.RuntimeConfig != nil, "PublishTo": in.PublishTo != nil,
 	} {
 		if given {
@@ -168,6 +174,7 @@ func (r *lambdaRoom) configuration(ctx context.Context, name, qualifier *string)
 	}
 	c := p.main.Config
 	c.FunctionArn = new(f.qualified().String())
+	c.RuntimeVersionConfig = &api.RuntimeVersionConfig{RuntimeVersionArn: new(r.runtimeVersion(f.Region, str(c.Runtime)))} // an interpreter that was replaced since shows
 	return p, &c, nil
 }
 
@@ -177,15 +184,15 @@ func (r *lambdaRoom) getConfiguration(ctx context.Context, in *api.GetFunctionCo
 }
 
 func (r *lambdaRoom) updateCode(ctx context.Context, in *api.UpdateFunctionCodeInput) (*api.UpdateFunctionCodeOutput, error) {
-	f, err := r.existing(ctx, in.FunctionName)
+	pl, err := r.existing(ctx, in.FunctionName)
 	if err != nil {
 		return nil, err
 	}
-	pl, err := r.plan(ctx, f)
-	if err != nil {
-		return nil, err
-	}
+	f := pl.ref
 	if err := r.checkArchitecture(&pl.main.Config, in.Architectures); err != nil {
+		return nil, err
+	}
+	if err := r.checkSigned(ctx, f, pl.fn.Signing); err != nil {
 		return nil, err
 	}
 	p, err := r.fetch(ctx, source{zip: in.ZipFile, bucket: in.S3Bucket, key: in.S3Key, version: in.S3ObjectVersion, image: in.ImageUri})
@@ -239,15 +246,14 @@ func (r *lambdaRoom) dryCode(ctx context.Context, f ref, p pack) (*api.UpdateFun
 	return (*api.UpdateFunctionCodeOutput)(&c), nil
 }
 
-// existing reads a name that must not carry a qualifier's version, and checks that the function is there.
-func (r *lambdaRoom) existing(ctx context.Context, name *string) (ref, error) {
+// existing gives the function of a name, whatever qualifier the name carries. Its error says that there is none.
+func (r *lambdaRoom) existing(ctx context.Context, name *string) (*plan, error) {
 	f, err := parseRef(ctx, name, nil)
 	if err != nil {
-		return f, err
+		return nil, err
 	}
 	f.qualifier = ""
-	_, err = r.plan(ctx, f)
-	return f, err
+	return r.plan(ctx, f)
 }
 
 func (b *build) revision(want *string) error {
@@ -271,21 +277,23 @@ func (r *lambdaRoom) drop(f ref, b build) {
 }
 
 func (r *lambdaRoom) updateConfiguration(ctx context.Context, in *api.UpdateFunctionConfigurationInput) (*api.UpdateFunctionConfigurationOutput, error) {
-	f, err := r.existing(ctx, in.FunctionName)
+	p, err := r.existing(ctx, in.FunctionName)
 	if err != nil {
 		return nil, err
 	}
+	f := p.ref
 	if in.ImageConfig != nil || len(in.FileSystemConfigs) > 0 || in.CapacityProviderConfig != nil || in.DurableConfig != nil || in.AcceleratorConfig != nil || in.RuntimeConfig != nil {
 		return nil, cloud.NotImplementedf("UpdateFunctionConfiguration: images, file systems, capacity providers, durable executions and accelerators are not implemented on this platform.")
-	}
-	p, err := r.plan(ctx, f)
-	if err != nil {
-		return nil, err
 	}
 	s := settings{
 		Role: in.Role, Handler: in.Handler, Runtime: in.Runtime, Timeout: in.Timeout, MemorySize: in.MemorySize, VpcConfig: in.VpcConfig,
 		Environment: in.Environment, DeadLetterConfig: in.DeadLetterConfig, KMSKeyArn: in.KMSKeyArn, TracingConfig: in.TracingConfig,
 		Layers: in.Layers, EphemeralStorage: in.EphemeralStorage, SnapStart: in.SnapStart, LoggingConfig: in.LoggingConfig, Description: in.Description,
+	}
+	if len(in.Layers) > 0 {
+		if err := r.checkSigned(ctx, f, p.fn.Signing); err != nil {
+			return nil, err
+		}
 	}
 	checked := p.main.Config // layers and targets are looked up outside the transaction
 	if err := r.apply(ctx, f, &checked, s); err != nil {
@@ -359,6 +367,7 @@ func (r *lambdaRoom) deleteFunction(ctx context.Context, in *api.DeleteFunctionI
 	r.sweep(ctx, dead...)
 	if f.qualifier == "" {
 		r.mounts.remove(f.arn())
+		r.gates.forget(f.Scope)
 	}
 	return &api.DeleteFunctionOutput{StatusCode: new(int32(204))}, nil
 }

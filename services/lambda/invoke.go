@@ -1,6 +1,7 @@
 package lambda
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/binary"
@@ -72,8 +73,27 @@ func invokeOutput(res cloud.Result, m cloud.Mode) *api.InvokeOutput {
 	return out
 }
 
+// checkPayload checks the payload of an invocation and gives what the function gets: an empty one is an empty object.
+func checkPayload(payload []byte, kind cloud.InvocationType) ([]byte, error) {
+	limit := maxSync
+	if kind == cloud.EventInvoke {
+		limit = maxAsync
+	}
+	if len(payload) > limit {
+		return nil, errTooLarge("%d byte payload is too large for the %s invocation type (limit %d bytes)", len(payload), cmp.Or(kind, cloud.RequestResponse), limit)
+	}
+	if len(payload) == 0 {
+		return []byte("{}"), nil
+	}
+	if !json.Valid(payload) {
+		var v any
+		return nil, errBadPayload(json.Unmarshal(payload, &v))
+	}
+	return payload, nil
+}
+
 // admit finds what an invocation runs, and checks its payload.
-func (r *lambdaRoom) admit(ctx context.Context, f ref, payload []byte, limit int) (*plan, []byte, error) {
+func (r *lambdaRoom) admit(ctx context.Context, f ref, payload []byte, kind cloud.InvocationType) (*plan, []byte, error) {
 	p, err := r.plan(ctx, f)
 	if err != nil {
 		if f.qualifier == "" && cloud.IsCode(err, "ResourceNotFoundException") {
@@ -81,26 +101,13 @@ func (r *lambdaRoom) admit(ctx context.Context, f ref, payload []byte, limit int
 		}
 		return nil, nil, err
 	}
-	if len(payload) > limit {
-		return nil, nil, errTooLarge("Request must be smaller than %d bytes for the InvokeFunction operation", limit)
-	}
-	if len(payload) == 0 {
-		return p, []byte("{}"), nil
-	}
-	if !json.Valid(payload) {
-		var v any
-		return nil, nil, errBadPayload(json.Unmarshal(payload, &v))
-	}
-	return p, payload, nil
+	payload, err = checkPayload(payload, kind)
+	return p, payload, err
 }
 
 // invoke is every invocation that comes in by name: checked, and run, queued or only checked by its mode.
 func (r *lambdaRoom) invoke(ctx context.Context, f ref, payload []byte, m cloud.Mode) (cloud.Result, error) {
-	limit := maxSync
-	if m.Type == cloud.EventInvoke {
-		limit = maxAsync
-	}
-	p, payload, err := r.admit(ctx, f, payload, limit)
+	p, payload, err := r.admit(ctx, f, payload, m.Type)
 	if err != nil {
 		return cloud.Result{}, err
 	}
@@ -117,6 +124,20 @@ func (r *lambdaRoom) invoke(ctx context.Context, f ref, payload []byte, m cloud.
 		return r.run(ctx, p, call{id: id, payload: payload, context: m.ClientContext, out: m.Out, tail: m.LogTail})
 	}
 	return cloud.Result{}, errValidation("Value '%s' at 'invocationType' failed to satisfy constraint: Member must satisfy enum value set: [Event, RequestResponse, DryRun]", m.Type)
+}
+
+// invokeAsync is the older way to invoke a function asynchronously.
+func (r *lambdaRoom) invokeAsync(ctx context.Context, in *api.InvokeAsyncInput) (*api.InvokeAsyncOutput, error) {
+	f, err := parseRef(ctx, in.FunctionName, nil)
+	if err != nil {
+		return nil, err
+	}
+	payload, err := io.ReadAll(io.LimitReader(in.InvokeArgs, maxAsync+1))
+	if err != nil {
+		return nil, err
+	}
+	_, err = r.invoke(ctx, f, payload, cloud.Mode{Type: cloud.EventInvoke, RequestID: cloud.CallFrom(ctx).RequestID})
+	return &api.InvokeAsyncOutput{Status: new(int32(202))}, err
 }
 
 // call is one run of a function.
@@ -150,32 +171,24 @@ func (r *lambdaRoom) pick(p *plan) *build {
 	return p.main
 }
 
-// enter counts an invocation in: within the function's reserved concurrency, or the account's.
-func (r *lambdaRoom) enter(p *plan) (leave func(), running int64, err error) {
-	name := counter(&r.gates.name, p.ref.arn())
-	account := counter(&r.gates.account, p.ref.Scope)
-	n := name.Add(1)
-	if p.fn.Reserved != nil && n > int64(*p.fn.Reserved) {
-		name.Add(-1)
-		return nil, 0, errTooMany("ReservedFunctionConcurrentInvocationLimitExceeded")
-	}
-	if account.Add(1) > accounts {
-		name.Add(-1)
-		account.Add(-1)
-		return nil, 0, errTooMany("ConcurrentInvocationLimitExceeded")
-	}
-	return func() { name.Add(-1); account.Add(-1) }, n, nil
-}
-
 // run runs a function once and records it. The error is the platform's or a throttle; the function's own is in the result.
 func (r *lambdaRoom) run(ctx context.Context, p *plan, c call) (cloud.Result, error) {
 	b := c.build
 	if b == nil {
 		b = r.pick(p)
 	}
-	leave, running, err := r.enter(p)
+	trace, err := r.visit(p, cloud.CallFrom(ctx).Trace)
 	if err != nil {
-		r.throttled(p)
+		return cloud.Result{}, err
+	}
+	if err := r.pinned(p, b); err != nil {
+		return cloud.Result{}, err
+	}
+	leave, running, err := r.enter(ctx, p)
+	if err != nil {
+		if cloud.AsError(err).Kind == cloud.Throttled {
+			r.throttled(p)
+		}
 		return cloud.Result{}, err
 	}
 	defer leave()
@@ -185,7 +198,7 @@ func (r *lambdaRoom) run(ctx context.Context, p *plan, c call) (cloud.Result, er
 	if err != nil {
 		return cloud.Result{}, err
 	}
-	rec := r.record(ctx, p, b, c, running)
+	rec := r.record(trace, p, b, c, running)
 	inv := compute.Invocation{
 		RequestID: c.id, Payload: c.payload, ClientContext: c.context, Trace: rec.trace, Started: rec.started, Log: rec.line, Out: c.out,
 	}
@@ -193,7 +206,7 @@ func (r *lambdaRoom) run(ctx context.Context, p *plan, c call) (cloud.Result, er
 	if err != nil {
 		if cloud.AsError(err).Kind == cloud.Throttled {
 			r.throttled(p)
-			return cloud.Result{}, errTooMany("CallerRateLimitExceeded")
+			return cloud.Result{}, errTooMany("ConcurrentInvocationLimitExceeded")
 		}
 		if cloud.IsCode(err, "NoSuchEntity") {
 			return cloud.Result{}, cloud.Errorf(cloud.Denied, "AccessDeniedException", "The role defined for the function cannot be assumed by Lambda.").WithStatus(403)
@@ -313,6 +326,7 @@ func (i invoker) Invoke(ctx context.Context, as cloud.Principal, fn cloud.ARN, p
 	}
 	c := cloud.CallFrom(ctx)
 	c.Principal, c.Scope = as, fn.Scope()
+	c.Trace.Lineage = "" // loops are not followed through other rooms
 	return i.r.invoke(cloud.WithCall(ctx, c), refOf(fn), payload, m)
 }
 

@@ -315,8 +315,8 @@ func (r *lambdaRoom) addLayerPermission(ctx context.Context, in *api.AddLayerVer
 }
 
 func (r *lambdaRoom) editLayerPolicy(l *layer, revision *string, edit func(*room.Statements) error, next **string) error {
-	if revision != nil && *revision != l.Policy.Revision {
-		return errPrecondition("GetLayerPolicy")
+	if err := l.Policy.revision(revision, "GetLayerPolicy"); err != nil {
+		return err
 	}
 	doc, err := room.ParseStatements(l.Policy.Text)
 	if err != nil {

@@ -95,6 +95,14 @@ func (r *lambdaRoom) addPermission(ctx context.Context, in *api.AddPermissionInp
 	return &api.AddPermissionOutput{Statement: &text}, nil
 }
 
+// revision checks that the caller means the policy as it is now; get is the operation that would have told.
+func (p policyRecord) revision(want *string, get string) error {
+	if want != nil && *want != p.Revision {
+		return errPrecondition(get)
+	}
+	return nil
+}
+
 // editPolicy rewrites the policy of a function, version or alias. A wrong principal is refused by the policy language.
 func (r *lambdaRoom) editPolicy(ctx context.Context, f ref, revision *string, fn func(*room.Statements) error) error {
 	return r.change(ctx, f, func(tx store.Tx, rec *function) error {
@@ -102,8 +110,8 @@ func (r *lambdaRoom) editPolicy(ctx context.Context, f ref, revision *string, fn
 			return err
 		}
 		old := rec.Policies[f.qualifier]
-		if revision != nil && *revision != old.Revision {
-			return errPrecondition("GetPolicy")
+		if err := old.revision(revision, "GetPolicy"); err != nil {
+			return err
 		}
 		doc, err := room.ParseStatements(old.Text)
 		if err != nil {
@@ -112,23 +120,34 @@ func (r *lambdaRoom) editPolicy(ctx context.Context, f ref, revision *string, fn
 		if err := fn(&doc); err != nil {
 			return err
 		}
-		if len(doc.Statement) == 0 {
-			delete(rec.Policies, f.qualifier)
-			return nil
-		}
 		text, err := doc.Text()
 		if err != nil {
 			return err
 		}
-		if _, err := policydoc.Parse(text, policydoc.Resource); err != nil {
-			return errParameter("The provided principal was invalid. Please check the principal and try again.")
-		}
-		if rec.Policies == nil {
-			rec.Policies = map[string]policyRecord{}
-		}
-		rec.Policies[f.qualifier] = policyRecord{Text: text, Revision: r.d.IDs.UUID()}
-		return nil
+		return r.setPolicy(rec, f.qualifier, text)
 	})
+}
+
+// maxPolicy is the size of a resource policy, in characters.
+const maxPolicy = 20480
+
+// setPolicy puts a policy's text in the place of the one that a function, version or alias has; "" takes it away.
+func (r *lambdaRoom) setPolicy(rec *function, qualifier, text string) error {
+	if text == "" {
+		delete(rec.Policies, qualifier)
+		return nil
+	}
+	if len(text) > maxPolicy {
+		return cloud.Errorf(cloud.Invalid, "PolicyLengthExceededException", "The final policy size (%d) is bigger than the limit (%d).", len(text), maxPolicy).With("Type", "User")
+	}
+	if _, err := policydoc.Parse(text, policydoc.Resource); err != nil {
+		return errParameter("The provided principal was invalid. Please check the principal and try again.")
+	}
+	if rec.Policies == nil {
+		rec.Policies = map[string]policyRecord{}
+	}
+	rec.Policies[qualifier] = policyRecord{Text: text, Revision: r.d.IDs.UUID()}
+	return nil
 }
 
 func errNoPolicy() error { return errNotFound("The resource you requested does not exist.") }
@@ -156,15 +175,21 @@ func (r *lambdaRoom) getPolicy(ctx context.Context, in *api.GetPolicyInput) (*ap
 	if err != nil {
 		return nil, err
 	}
+	rec, err := r.policyOf(ctx, f)
+	return &api.GetPolicyOutput{Policy: &rec.Text, RevisionId: &rec.Revision}, err
+}
+
+// policyOf gives the policy of a function, version or alias; its error says that there is none.
+func (r *lambdaRoom) policyOf(ctx context.Context, f ref) (policyRecord, error) {
 	p, err := r.plan(ctx, f)
 	if err != nil {
-		return nil, err
+		return policyRecord{}, err
 	}
 	rec, ok := p.fn.Policies[f.qualifier]
 	if !ok {
-		return nil, errNoPolicy()
+		return rec, errNoPolicy()
 	}
-	return &api.GetPolicyOutput{Policy: &rec.Text, RevisionId: &rec.Revision}, nil
+	return rec, nil
 }
 
 // readPolicy reads the policy that holds for an ARN; nil when there is none.

@@ -246,17 +246,13 @@ func (r *lambdaRoom) deleteProvisioned(ctx context.Context, in *api.DeleteProvis
 }
 
 func (r *lambdaRoom) listProvisioned(ctx context.Context, in *api.ListProvisionedConcurrencyConfigsInput) (*api.ListProvisionedConcurrencyConfigsOutput, error) {
-	f, err := r.existing(ctx, in.FunctionName)
-	if err != nil {
-		return nil, err
-	}
-	p, err := r.plan(ctx, f)
+	p, err := r.existing(ctx, in.FunctionName)
 	if err != nil {
 		return nil, err
 	}
 	all := []api.ProvisionedConcurrencyConfigListItem{}
 	for q, c := range p.fn.Ready {
-		at := ref{Scope: f.Scope, name: f.name, qualifier: q}
+		at := ref{Scope: p.ref.Scope, name: p.ref.name, qualifier: q}
 		all = append(all, c.shape(at, r.ready.get(at)))
 	}
 	slices.SortFunc(all, func(a, b api.ProvisionedConcurrencyConfigListItem) int {

@@ -29,6 +29,9 @@ type function struct {
 	URLs     map[string]urlConfig    // by qualifier; "" is the function itself
 	Ready    map[string]provisioned  // provisioned concurrency, by qualifier
 	Canary   *canary                 `json:",omitempty"` // a canary deployment that is on
+	Managed  map[string]management   // of the runtime, by version, $LATEST included
+	Loops    string                  // RecursiveLoop; "": Terminate
+	Signing  string                  // the ARN of the code signing configuration; ""
 }
 
 // forget drops what belongs to a version or alias that is gone. Its URL stays, and answers that it is forbidden, as on Lambda.
@@ -36,6 +39,7 @@ func (fn *function) forget(qualifier string) {
 	delete(fn.Policies, qualifier)
 	delete(fn.Events, qualifier)
 	delete(fn.Ready, qualifier)
+	delete(fn.Managed, qualifier)
 }
 
 type policyRecord struct{ Text, Revision string }
@@ -76,19 +80,12 @@ func find(r store.Reader, f ref) (*function, *build, *alias, error) {
 	if !digits.MatchString(number) {
 		var a alias
 		if ok, err := load(r, aliasKey(f, f.qualifier), &a); err != nil || !ok {
-			return nil, nil, nil, orAbsent(err, f)
+			return nil, nil, nil, orElse(err, f.errAbsent())
 		}
 		al, number = &a, str(a.Config.FunctionVersion)
 	}
 	b, err := readVersion(r, f, fn, number)
 	return fn, b, al, err
-}
-
-func orAbsent(err error, f ref) error {
-	if err != nil {
-		return err
-	}
-	return f.errAbsent()
 }
 
 // readVersion gives a version by its number, or $LATEST.
@@ -102,7 +99,7 @@ func readVersion(r store.Reader, f ref, fn *function, number string) (*build, er
 	}
 	var b build
 	if ok, err := load(r, versionKey(f, n), &b); err != nil || !ok {
-		return nil, orAbsent(err, f)
+		return nil, orElse(err, f.errAbsent())
 	}
 	return &b, nil
 }
@@ -136,6 +133,8 @@ type plan struct {
 	alias  *alias
 	others map[string]*build // an alias's further versions
 	held   *plan             // what runs instead, while a canary deployment is on
+
+	lineage string // the function's name in lineages
 }
 
 // cache keeps plans, for they are asked for with every invocation.
@@ -198,7 +197,7 @@ func (r *lambdaRoom) plan(ctx context.Context, f ref) (*plan, error) {
 }
 
 func readPlan(rd store.Reader, f ref) (p *plan, err error) {
-	p = &plan{ref: f, others: map[string]*build{}}
+	p = &plan{ref: f, others: map[string]*build{}, lineage: lineageName(f)}
 	if p.fn, p.main, p.alias, err = find(rd, f); err != nil || p.alias == nil || p.alias.Config.RoutingConfig == nil {
 		return p, err
 	}

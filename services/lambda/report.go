@@ -1,7 +1,6 @@
 package lambda
 
 import (
-	"context"
 	"fmt"
 	"strings"
 	"sync"
@@ -34,10 +33,11 @@ type report struct {
 	keep   bool
 }
 
-func (r *lambdaRoom) record(ctx context.Context, p *plan, b *build, c call, running int64) *report {
-	t := cloud.CallFrom(ctx).Trace
+func (r *lambdaRoom) record(t cloud.Trace, p *plan, b *build, c call, running int64) *report {
 	if t.IsZero() { // sampled: the platform keeps its own record of what runs, whatever the function's tracing says
+		lineage := t.Lineage
 		t = cloud.NewTrace(r.d.Clock.Now(), r.d.IDs)
+		t.Lineage = lineage
 	}
 	span := cloud.NewSpanID(r.d.IDs)
 	return &report{
@@ -50,19 +50,13 @@ func (r *lambdaRoom) record(ctx context.Context, p *plan, b *build, c call, runn
 func (r *report) started(s compute.Start) {
 	r.stream = s.LogStream
 	if s.Cold {
+		runtime, arn := str(r.b.Config.Runtime), r.r.runtimeVersion(r.p.ref.Region, str(r.b.Config.Runtime))
 		r.system(levelInfo, "initStart", map[string]any{
-			"initializationType": "on-demand", "phase": "init", "runtimeVersion": str(r.b.Config.Runtime), "runtimeVersionArn": r.runtimeARN(),
+			"initializationType": "on-demand", "phase": "init", "runtimeVersion": runtime, "runtimeVersionArn": arn,
 			"functionName": r.p.ref.name, "functionVersion": str(r.b.Config.Version),
-		}, "INIT_START Runtime Version: "+str(r.b.Config.Runtime)+"\tRuntime Version ARN: "+r.runtimeARN())
+		}, "INIT_START Runtime Version: "+runtime+"\tRuntime Version ARN: "+arn)
 	}
 	r.system(levelInfo, "start", map[string]any{"requestId": r.id, "version": str(r.b.Config.Version)}, "START RequestId: "+r.id+" Version: "+str(r.b.Config.Version))
-}
-
-func (r *report) runtimeARN() string {
-	if c := r.b.Config.RuntimeVersionConfig; c != nil {
-		return str(c.RuntimeVersionArn)
-	}
-	return ""
 }
 
 func (r *report) line(l compute.LogLine) { r.writeAt(l.Time, l.Text) }

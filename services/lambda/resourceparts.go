@@ -72,11 +72,11 @@ func (r *lambdaRoom) updateAliasResource(ctx context.Context, req room.Request) 
 		return r.aliasResource(ctx, req, "CreateAlias")
 	}
 	if req.Reverts {
-		f, err := r.existing(ctx, new(req.New.Text("FunctionName")))
+		p, err := r.existing(ctx, new(req.New.Text("FunctionName")))
 		if err != nil {
 			return room.Result{}, err
 		}
-		if err := r.letGo(ctx, f, true); err != nil {
+		if err := r.letGo(ctx, p.ref, true); err != nil {
 			return room.Result{}, err
 		}
 	}

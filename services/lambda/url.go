@@ -197,7 +197,7 @@ func (r *lambdaRoom) urlAt(ctx context.Context, id string) (f ref, u urlConfig, 
 	var found bool
 	err = r.d.Store.View(ctx, func(rd store.Reader) error { found, err = load(rd, urlKey(id), &t); return err })
 	if err != nil || !found {
-		return f, u, orURL(err)
+		return f, u, orElse(err, errNoURL())
 	}
 	f = ref{Scope: cloud.Scope{Account: t.Account, Region: t.Region}, name: t.Name, qualifier: t.Qualifier}
 	p, err := r.plan(ctx, ref{Scope: f.Scope, name: f.name})
@@ -208,11 +208,4 @@ func (r *lambdaRoom) urlAt(ctx context.Context, id string) (f ref, u urlConfig, 
 		return f, u, errNoURL()
 	}
 	return f, u, nil
-}
-
-func orURL(err error) error {
-	if err == nil {
-		return errNoURL()
-	}
-	return err
 }

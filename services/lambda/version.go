@@ -31,10 +31,11 @@ func (r *lambdaRoom) publish(tx store.Tx, f ref, fn *function, description *stri
 }
 
 func (r *lambdaRoom) publishVersion(ctx context.Context, in *api.PublishVersionInput) (*api.PublishVersionOutput, error) {
-	f, err := r.existing(ctx, in.FunctionName)
+	p, err := r.existing(ctx, in.FunctionName)
 	if err != nil {
 		return nil, err
 	}
+	f := p.ref
 	var out api.FunctionConfiguration
 	err = r.change(ctx, f, func(tx store.Tx, fn *function) error {
 		if err := fn.Latest.revision(in.RevisionId); err != nil {
