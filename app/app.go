@@ -174,7 +174,7 @@ func (p *Platform) build() error {
 		return err
 	}
 	p.compute, err = process.New(process.Options{
-		Dir: p.scratch(), SDKDir: p.o.Cache, Clock: p.Clock, IDs: id, Log: p.o.Log, Reexec: true, Spares: p.o.Spares,
+		Dir: p.scratch(), SDKDir: p.o.Cache, Clock: p.Clock, IDs: id, Log: p.o.Log, Reexec: true, Unsandboxed: true, Spares: p.o.Spares,
 		Credentials: bound.Issue, Running: bound.Running, XRayDaemon: p.daemon.Addr(), Progress: p.o.Progress,
 	})
 	if err != nil {

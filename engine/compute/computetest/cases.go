@@ -46,11 +46,11 @@ func (s *suite) environment(t *testing.T) {
 		"AWS_LAMBDA_FUNCTION_NAME": "fn", "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "256",
 		"AWS_LAMBDA_LOG_GROUP_NAME": "/aws/lambda/fn", "AWS_EXECUTION_ENV": "AWS_Lambda_" + v.Runtime, "_HANDLER": v.Handler, "TZ": ":UTC",
 		"AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null", "AWS_EC2_METADATA_DISABLED": "true",
-		"AWS_ENDPOINT_URL": "http://127.0.0.1:4566", "LAMBDA_TASK_ROOT": v.CodeDir, "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR", "PYTHONPYCACHEPREFIX": nil,
+		"AWS_ENDPOINT_URL": "http://127.0.0.1:4566", "LAMBDA_TASK_ROOT": s.root(v.CodeDir), "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR", "PYTHONPYCACHEPREFIX": nil,
 	}
 	b, _ := json.Marshal(want)
 	expect(t, s.call(t, v, fmt.Sprintf(`{"op":"env","names":%s}`, list)), string(b))
-	cwd, _ := json.Marshal(v.CodeDir)
+	cwd, _ := json.Marshal(s.root(v.CodeDir))
 	expect(t, s.call(t, v, `{"op":"cwd"}`), string(cwd))
 	if s.l.framed {
 		trace := cloud.Trace{Root: "1-5759e988-bd862e3fe1be46a994272793", Parent: "53995c3f42cd8ad8", Sampled: true}

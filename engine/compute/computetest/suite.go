@@ -105,6 +105,14 @@ type suite struct {
 	broken string
 }
 
+// root gives the path at which functions see their code.
+func (s *suite) root(codeDir string) string {
+	if c, ok := s.c.(interface{ TaskRoot(codeDir string) string }); ok {
+		return c.TaskRoot(codeDir)
+	}
+	return codeDir
+}
+
 // version gives the suite's function with an own id.
 func (s *suite) version(id string, change func(*compute.Version)) compute.Version {
 	return version(s.l, id, change)

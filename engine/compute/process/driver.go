@@ -32,6 +32,7 @@ type Driver struct {
 	ctx          context.Context // ends at Close
 	cancel       context.CancelFunc
 	runtimes     string // where the embedded runtimes are
+	etc          string // the /etc of sandboxes
 	spawner      *spawner
 	groups       *groups
 	interpreters interpreters
@@ -72,6 +73,12 @@ func New(o Options) (*Driver, error) {
 	sweep(filepath.Join(dir, "environments"))
 	d.ctx, d.cancel = context.WithCancel(context.Background())
 	d.spawner = newSpawner(o.Reexec)
+	if d.etc = filepath.Join(dir, "etc"); o.Reexec && !o.Unsandboxed {
+		if err := makeEtc(d.etc); err != nil {
+			return nil, err
+		}
+		d.spawner.sandbox = d.trySandbox
+	}
 	d.spares = &spares{d: d, kept: map[spareKey][]*host{}, busy: map[spareKey]int{}}
 	d.work.Go(d.keep)
 	return d, nil
@@ -194,7 +201,7 @@ func (d *Driver) Stats() compute.Stats {
 	return s
 }
 
-// Isolation tells how environments are held together: "pid", "userns", "reaper" or "plain"; and whether the kernel bounds their memory.
+// Isolation tells how environments are held together: "sandbox", "pid", "userns", "reaper" or "plain"; and whether the kernel bounds their memory.
 func (d *Driver) Isolation() (processes string, memory bool) {
 	return string(d.spawner.modeHere()), d.groups.base != ""
 }

@@ -4,14 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
 
 	"sundog/cloud"
 	"sundog/engine/compute"
+	"sundog/engine/compute/process/sandbox"
 	"sundog/engine/compute/runtimeapi"
 	"sundog/engine/compute/runtimes"
 )
@@ -95,12 +98,15 @@ func (e *environment) bootManaged(ctx context.Context, n runtimes.Name) (answer,
 	if e.host, err = d.hostFor(n.Family, it, v); err != nil {
 		return answer{}, err
 	}
+	if err := d.assign(e.host, inside{it: it, v: v}); err != nil {
+		return answer{}, err
+	}
 	vars, err := d.variables(ctx, v, e, it)
 	if err != nil {
 		return answer{}, err
 	}
 	e.link = newFrames(e.proc.conn, e.out, d.o.Clock, func(r runtimes.SDKRequest) { d.provide(r, it) })
-	return e.load(d.initConfig(v, vars))
+	return e.load(d.initConfig(d.world(e.host, v), v, vars))
 }
 
 // hostFor gives a process that waits for a function.
@@ -109,7 +115,7 @@ func (d *Driver) hostFor(f runtimes.Family, it *interpreter, v *compute.Version)
 		if h := d.spares.take(f, it); h != nil {
 			return h, nil
 		}
-		return d.startGeneric(f, it, nil)
+		return d.startGeneric(f, inside{it: it, v: v}, nil)
 	}
 	extra := map[string]string{}
 	for k, val := range v.Env {
@@ -122,19 +128,20 @@ func (d *Driver) hostFor(f runtimes.Family, it *interpreter, v *compute.Version)
 			extra[k] = val
 		}
 	}
-	if p := libraryPath(v); p != "" && extra["LD_LIBRARY_PATH"] == "" {
+	w := d.world(nil, v)
+	if p := w.libraryPath(v); p != "" && extra["LD_LIBRARY_PATH"] == "" {
 		extra["LD_LIBRARY_PATH"] = p
 	}
-	if w := extra["AWS_LAMBDA_EXEC_WRAPPER"]; w != "" {
-		extra["AWS_LAMBDA_EXEC_WRAPPER"] = layerPath(v, w)
+	if wrapper := extra["AWS_LAMBDA_EXEC_WRAPPER"]; wrapper != "" {
+		extra["AWS_LAMBDA_EXEC_WRAPPER"] = w.layerPath(v, wrapper)
 	}
-	return d.startGeneric(f, it, extra)
+	return d.startGeneric(f, inside{it: it, v: v}, extra)
 }
 
 // bootCustom starts the function's own program with a Runtime API.
 func (e *environment) bootCustom(ctx context.Context) (answer, error) {
 	d, v := e.d, &e.pool.v
-	program, refusal := bootstrap(v)
+	program, refusal := d.world(nil, v).bootstrap(v)
 	if refusal != "" {
 		return entrypoint("RequestId: " + d.o.IDs.UUID() + " Error: " + refusal), nil
 	}
@@ -147,38 +154,64 @@ func (e *environment) bootCustom(ctx context.Context) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	server, err := runtimeapi.Listen(runtimeapi.Options{Clock: d.o.Clock, IDs: d.o.IDs})
+	server, err := e.runtimeAPI(vars, program)
 	if err != nil {
-		return answer{}, err
-	}
-	vars["AWS_LAMBDA_RUNTIME_API"] = server.Addr()
-	if err := d.start(h, []string{program}, flat(vars), v.CodeDir, false); err != nil {
-		_ = server.Close() // the start's error is the one to tell
 		return entrypoint(fmt.Sprintf("RequestId: %s Error: %v", d.o.IDs.UUID(), err)), nil
 	}
 	e.link = &api{server: server, proc: h.proc}
 	return e.load(runtimes.InitConfig{})
 }
 
+// runtimeAPI starts the program and gives its Runtime API: on a port inside the sandbox, else on one of loopback.
+func (e *environment) runtimeAPI(vars map[string]string, program string) (*runtimeapi.Server, error) {
+	d, v := e.d, &e.pool.v
+	dir, o := d.world(e.host, v).task, runtimeapi.Options{Clock: d.o.Clock, IDs: d.o.IDs}
+	if d.sandboxed() {
+		vars["AWS_LAMBDA_RUNTIME_API"] = "127.0.0.1:" + strconv.Itoa(apiPort)
+		o.Dial = func(_ context.Context, port string) (net.Conn, error) { return e.proc.box.Dial(port) }
+		if err := d.start(e.host, []string{program}, flat(vars), dir, false, inside{v: v}); err != nil {
+			return nil, err
+		}
+		l, err := e.proc.listener(apiPort)
+		if err != nil {
+			return nil, err
+		}
+		return runtimeapi.Serve(l, o), nil
+	}
+	server, err := runtimeapi.Listen(o)
+	if err != nil {
+		return nil, err
+	}
+	vars["AWS_LAMBDA_RUNTIME_API"] = server.Addr()
+	if err := d.start(e.host, []string{program}, flat(vars), dir, false, inside{v: v}); err != nil {
+		_ = server.Close() // the start's error is the one to tell
+		return nil, err
+	}
+	return server, nil
+}
+
 // bootstrap finds the program of a custom runtime, or says why there is none.
-func bootstrap(v *compute.Version) (program, refusal string) {
+func (w world) bootstrap(v *compute.Version) (program, refusal string) {
 	names := []string{filepath.Join(v.CodeDir, "bootstrap")}
+	seen := []string{w.task + "/bootstrap"}
 	shown := "[/var/task/bootstrap /opt/bootstrap]"
 	if v.Runtime == "go1.x" {
 		names, shown = []string{filepath.Join(v.CodeDir, v.Handler)}, "[/var/task/"+v.Handler+"]"
+		seen = []string{filepath.Join(w.task, v.Handler)}
 	}
 	for i := len(v.Layers) - 1; i >= 0; i-- {
 		names = append(names, filepath.Join(v.Layers[i], "bootstrap"))
+		seen = append(seen, w.layerPath(v, sandbox.LayersRoot+"/bootstrap"))
 	}
-	for _, n := range names {
+	for i, n := range names {
 		st, err := os.Stat(n)
 		if err != nil || st.IsDir() {
 			continue
 		}
 		if st.Mode()&0o111 == 0 {
-			return "", "fork/exec " + n + ": permission denied"
+			return "", "fork/exec " + seen[i] + ": permission denied"
 		}
-		return n, ""
+		return seen[i], ""
 	}
 	return "", "Couldn't find valid bootstrap(s): " + shown
 }
@@ -188,7 +221,7 @@ func bootstrap(v *compute.Version) (program, refusal string) {
 func (e *environment) load(cfg runtimes.InitConfig) (answer, error) {
 	v := &e.pool.v
 	if e.group != "" {
-		if err := e.d.groups.limit(e.group, v.MemoryMB); err != nil {
+		if err := e.d.groups.limit(e.group, v.MemoryMB+e.d.temporaryMB(v)); err != nil {
 			return answer{}, err
 		}
 	}
@@ -315,15 +348,18 @@ func (e *environment) close() {
 	e.d.end(e.host)
 }
 
-// provide installs an SDK that a runtime asked for, or writes down why it cannot.
+// provide installs an SDK that a runtime asked for, or writes down why it cannot. The file for that lies in the cache, under a name that begins with the
+// SDK's: nobody makes us write elsewhere.
 func (d *Driver) provide(r runtimes.SDKRequest, it *interpreter) {
 	err := runtimes.EnsureSDK(d.ctx, d.o.SDKDir, r.Kind, it.path, d.o.Progress)
-	if err == nil || filepath.Dir(r.Failed) != filepath.Clean(d.o.SDKDir) {
-		return // the runtime sees that it is complete; and nobody makes us write elsewhere
+	name := filepath.Base(r.Failed)
+	if err == nil || filepath.Dir(r.Failed) != d.sdkDir() || !strings.HasPrefix(name, string(r.Kind)+".error.") {
+		return // the runtime sees that it is complete
 	}
 	d.o.Log.Warn("the managed SDK is missing", "sdk", r.Kind, "error", err)
-	tmp := r.Failed + ".new"
+	failed := filepath.Join(d.o.SDKDir, name)
+	tmp := failed + ".new"
 	if werr := os.WriteFile(tmp, []byte(err.Error()), 0o644); werr == nil {
-		_ = os.Rename(tmp, r.Failed) // whole, or not there
+		_ = os.Rename(tmp, failed) // whole, or not there
 	}
 }

@@ -11,32 +11,45 @@ import (
 	"syscall"
 
 	"sundog/engine/compute"
+	"sundog/engine/compute/process/sandbox"
 	"sundog/engine/compute/runtimes"
 )
 
 // host is a started process with its folder, memory group and output: an environment before it has a function.
 type host struct {
-	proc  *proc
-	out   *output
-	dir   string
-	group string
-	gone  sync.Once
+	proc   *proc
+	out    *output
+	dir    string
+	number int64 // of all hosts
+	group  string
+	coded  bool // it has a function's code: nothing is to be mounted any more
+	gone   sync.Once
 }
 
 // newHost makes the folder and the memory group; start fills in the process.
 func (d *Driver) newHost() (*host, error) {
-	dir := filepath.Join(d.o.Dir, "environments", strconv.Itoa(os.Getpid())+"-"+strconv.FormatInt(d.hosts.Add(1), 10))
+	n := d.hosts.Add(1)
+	dir := filepath.Join(d.o.Dir, "environments", strconv.Itoa(os.Getpid())+"-"+strconv.FormatInt(n, 10))
 	if err := os.MkdirAll(filepath.Join(dir, "tmp"), 0o700); err != nil {
 		return nil, fmt.Errorf("process: %w", err)
 	}
-	h := &host{dir: dir, out: &output{clock: d.o.Clock}}
+	h := &host{dir: dir, number: n, out: &output{clock: d.o.Clock}}
 	h.group, _ = d.groups.create()
 	return h, nil
 }
 
 // start starts argv in the host. When it fails, nothing of the host is left.
-func (d *Driver) start(h *host, argv, env []string, dir string, socket bool) error {
-	p, err := d.spawner.start(spec{argv: argv, env: env, dir: dir, cgroup: h.group, socket: socket})
+func (d *Driver) start(h *host, argv, env []string, dir string, socket bool, in inside) error {
+	sp := spec{argv: argv, env: env, dir: dir, cgroup: h.group, socket: socket}
+	if d.sandboxed() {
+		var err error
+		if sp.plan, err = d.plan(h, sandbox.Program{Argv: argv, Env: env, Dir: dir}, in); err != nil {
+			d.remove(h)
+			return err
+		}
+		sp.number, h.coded = h.number, in.v != nil
+	}
+	p, err := d.spawner.start(sp)
 	if err != nil {
 		d.remove(h)
 		return err
@@ -50,23 +63,24 @@ func (d *Driver) start(h *host, argv, env []string, dir string, socket bool) err
 }
 
 // startGeneric starts a process of an interpreter without a function.
-func (d *Driver) startGeneric(f runtimes.Family, it *interpreter, extra map[string]string) (*host, error) {
+func (d *Driver) startGeneric(f runtimes.Family, in inside, extra map[string]string) (*host, error) {
 	h, err := d.newHost()
 	if err != nil {
 		return nil, err
 	}
-	argv := []string{it.path, filepath.Join(d.runtimes, "node", "main.js")}
+	it, w := in.it, d.world(h, in.v)
+	argv := []string{it.path, filepath.Join(w.runtime, "node", "main.js")}
 	if f == runtimes.Python {
-		argv = []string{it.path, "-s", filepath.Join(d.runtimes, "python", "boot.py")}
+		argv = []string{it.path, "-s", filepath.Join(w.runtime, "python", "boot.py")}
 	}
-	env := d.generic(h.dir, it)
+	env := d.generic(w, it)
 	for k, v := range extra {
 		env = append(env, k+"="+v)
 	}
-	if w := extra["AWS_LAMBDA_EXEC_WRAPPER"]; w != "" {
-		argv = append([]string{w}, argv...)
+	if wrapper := extra["AWS_LAMBDA_EXEC_WRAPPER"]; wrapper != "" {
+		argv = append([]string{wrapper}, argv...)
 	}
-	if err := d.start(h, argv, env, h.dir, true); err != nil {
+	if err := d.start(h, argv, env, w.home, true, in); err != nil {
 		return nil, fmt.Errorf("process: start %s: %w", it.path, err)
 	}
 	return h, nil
@@ -106,8 +120,11 @@ func sweep(dir string) {
 	}
 }
 
-// layerPath maps /opt/x to the topmost layer that has it, and /var/task/x to the code folder.
-func layerPath(v *compute.Version, path string) string {
+// layerPath maps /opt/x to the topmost layer that has it, and /var/task/x to the code folder; in a sandbox they are where they are said to be.
+func (w world) layerPath(v *compute.Version, path string) string {
+	if w.boxed {
+		return path
+	}
 	if rest, ok := strings.CutPrefix(path, "/var/task/"); ok {
 		return filepath.Join(v.CodeDir, rest)
 	}

@@ -11,6 +11,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"sundog/engine/compute/process/sandbox"
 )
 
 // initName is argv[0] of the re-executed program.
@@ -27,6 +29,9 @@ const (
 func MaybeInit() {
 	if len(os.Args) < 5 || os.Args[0] != initName {
 		return
+	}
+	if mode(os.Args[1]) == modeSandbox {
+		os.Exit(sandbox.Init())
 	}
 	os.Exit(runInit(mode(os.Args[1]), os.Args[2], os.Args[4:]))
 }

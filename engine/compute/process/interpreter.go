@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -16,8 +17,9 @@ import (
 
 // interpreter is a program that runs a family of runtimes.
 type interpreter struct {
-	path    string // the real binary, not a version manager's shim
-	version string // "v20.20.2", "3.11.7"
+	path    string   // the real binary, not a version manager's shim
+	version string   // "v20.20.2", "3.11.7"
+	needs   []string // files and folders that it needs beside the system's: itself, its libraries
 }
 
 // interpreters finds programs once: asking one for its version starts it.
@@ -99,6 +101,40 @@ func executable(path string) bool {
 	return err == nil && st.Mode().IsRegular() && st.Mode()&0o111 != 0
 }
 
+// What an interpreter is asked: its real path and version, then the folders and files of its own, and the libraries that it has loaded.
+const (
+	askNode = `[process.execPath, process.version].concat(process.platform === 'linux' ? require('fs').readFileSync('/proc/self/maps', 'utf8').split('\n')
+.map((l) => l.split(/ +/)[5]).filter((f) => f && f[0] === '/' && f !== process.execPath) : []).join('\n')`
+	askPython = `import sys, platform, sysconfig
+print(sys.executable)
+print(platform.python_version())
+for k in ("stdlib", "platstdlib", "purelib", "platlib"):
+    print(sysconfig.get_path(k))
+print(sys.prefix + "/pyvenv.cfg")
+try:
+    for line in open("/proc/self/maps"):
+        f = line.split(None, 5)
+        if len(f) == 6 and f[5].startswith("/"):
+            print(f[5].strip())
+except OSError:
+    pass`
+)
+
+// needs gives what of the answers lies outside of the system's folders and is there, without what lies within another.
+func needs(path string, said []string) []string {
+	var all []string
+	for _, p := range append([]string{path}, said...) {
+		if inSystem(p) || !fileExists(p) {
+			continue
+		}
+		within := func(q string) bool { return p == q || strings.HasPrefix(p, q+"/") }
+		if !slices.ContainsFunc(all, within) {
+			all = append(all, p)
+		}
+	}
+	return all
+}
+
 // ask runs a program to learn its real path and version; nil when it does not run (a shim without its version).
 func (in *interpreters) ask(f runtimes.Family, path string) *interpreter {
 	if it, ok := in.asked[path]; ok {
@@ -106,19 +142,19 @@ func (in *interpreters) ask(f runtimes.Family, path string) *interpreter {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	args := []string{"-p", "process.execPath + '\\n' + process.version"}
+	args := []string{"-p", askNode}
 	if f == runtimes.Python {
-		args = []string{"-E", "-s", "-c", "import sys, platform; print(sys.executable); print(platform.python_version())"}
+		args = []string{"-E", "-s", "-c", askPython}
 	}
 	cmd := exec.CommandContext(ctx, path, args...)
 	cmd.Dir = "/"
 	out, err := cmd.Output()
 	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
-	if err != nil || len(lines) != 2 || !executable(lines[0]) {
+	if err != nil || len(lines) < 2 || !executable(lines[0]) {
 		in.asked[path] = nil
 		return nil
 	}
-	it := &interpreter{path: lines[0], version: lines[1]}
+	it := &interpreter{path: lines[0], version: lines[1], needs: needs(lines[0], lines[2:])}
 	if f == runtimes.Python && strings.HasPrefix(it.version, "2.") {
 		it = nil
 	}

@@ -17,6 +17,8 @@ type Options struct {
 	Log    *slog.Logger // nil: discarded
 	// Reexec says that this program calls MaybeInit first thing in main, so that environments can run below it.
 	Reexec bool
+	// Unsandboxed runs functions as plain processes of this user, with all that it may do, even where a sandbox is possible.
+	Unsandboxed bool
 	// Credentials gives an environment its role's credentials, valid for at least ttl, in a session named by the function; nil: environments get none.
 	Credentials func(ctx context.Context, role cloud.ARN, session, environment string, ttl time.Duration) (cloud.Credentials, error)
 	// Running is told when an invocation begins in an environment (its trace) and ends (nil). It must be quick; nil: nobody.

@@ -78,7 +78,7 @@ const trivialPython = "def handler(event, context):\n    return {'ok': True, 'n'
 
 // Without an init, and with a subreaper instead of a namespace, functions run all the same.
 func TestModes(t *testing.T) {
-	for _, m := range []mode{modePlain, modeReaper, modeUserNamespace} {
+	for _, m := range []mode{modePlain, modeReaper, modeUserNamespace, modeNamespace, modeSandbox} {
 		t.Run(string(m), func(t *testing.T) {
 			d := open(t, Options{Reexec: m != modePlain})
 			d.spawner.once.Do(func() { d.spawner.mode = m })
@@ -180,7 +180,7 @@ func victim(dir string) {
 
 // A platform that is killed leaves no process: neither environments nor what they started.
 func TestKilledPlatform(t *testing.T) {
-	for _, m := range []mode{modeNamespace, modeUserNamespace, modeReaper} {
+	for _, m := range []mode{modeSandbox, modeNamespace, modeUserNamespace, modeReaper} {
 		t.Run(string(m), func(t *testing.T) {
 			dir := code(t, "index.js", `exports.handler = async () => { require('child_process').spawn('sleep', ['300'], { detached: true, stdio: 'ignore' }).unref(); return 'up'; }`)
 			mark := "victim-" + string(m) + "-" + filepath.Base(filepath.Dir(dir))

@@ -17,14 +17,14 @@ type spares struct {
 
 type spareKey struct {
 	family runtimes.Family
-	path   string
+	it     *interpreter // one for each path
 }
 
 // take gives a pre-started process, or nil, and notes that the interpreter is in use.
 func (s *spares) take(f runtimes.Family, it *interpreter) *host {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	k := spareKey{f, it.path}
+	k := spareKey{f, it}
 	list := s.kept[k]
 	if _, known := s.kept[k]; !known {
 		s.kept[k] = nil
@@ -61,12 +61,12 @@ func (s *spares) refill() {
 }
 
 func (s *spares) add(k spareKey) {
-	h, err := s.d.startGeneric(k.family, &interpreter{path: k.path}, nil)
+	h, err := s.d.startGeneric(k.family, inside{it: k.it}, nil)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.busy[k]--
 	if err != nil {
-		s.d.o.Log.Warn("cannot pre-start a runtime", "interpreter", k.path, "error", err)
+		s.d.o.Log.Warn("cannot pre-start a runtime", "interpreter", k.it.path, "error", err)
 		return
 	}
 	if s.off {

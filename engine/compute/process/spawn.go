@@ -12,6 +12,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
+
+	"sundog/engine/compute/process/sandbox"
 )
 
 // spec says what to start.
@@ -19,8 +21,10 @@ type spec struct {
 	argv   []string // an absolute path first
 	env    []string
 	dir    string
-	cgroup string // "": none
-	socket bool   // give it a socket as descriptor 3
+	cgroup string        // "": none
+	number int64         // of the sandbox
+	plan   *sandbox.Plan // of the sandbox; argv, env and dir are in it then
+	socket bool          // give it a socket as descriptor 3
 }
 
 // proc is a process tree that was started: the program, below an init if the mode has one.
@@ -30,7 +34,9 @@ type proc struct {
 	conn   net.Conn
 	output *os.File // read end of the pipe that is its standard output and error
 	exited chan struct{}
-	status string // "exit status 1", "signal: killed"; valid when exited is closed
+	status string           // "exit status 1", "signal: killed"; valid when exited is closed
+	box    *sandbox.Control // nil: no sandbox
+	ports  []sandbox.Socket // that the sandbox's init opened; whoever takes them closes them
 	ended  atomic.Bool
 }
 
@@ -50,6 +56,12 @@ func (p *proc) close() {
 		_ = p.conn.Close()
 	}
 	_ = p.output.Close()
+	if p.box != nil {
+		_ = p.box.Close()
+	}
+	for _, s := range p.ports {
+		_ = s.File.Close()
+	}
 }
 
 // spawner starts processes from one OS thread that lives as long as the spawner: the kernel ends children when the thread that started them ends.
@@ -58,6 +70,9 @@ type spawner struct {
 	reexec bool
 	once   sync.Once
 	mode   mode
+
+	sandbox func() error // tries a sandbox out; nil: none is wanted
+	lack    error        // why there is none; after once
 }
 
 func newSpawner(reexec bool) *spawner {
@@ -104,6 +119,9 @@ func (s *spawner) run(m mode, sp spec) (*proc, error) {
 		fds.closeAll()
 		return nil, fmt.Errorf("process: %w", err)
 	}
+	if m == modeSandbox {
+		return s.runSandbox(sp, &fds)
+	}
 	cmd := command(m, sp, &fds)
 	errs := make(chan error, 1)
 	s.jobs <- func() { errs <- cmd.Start() }
@@ -119,7 +137,7 @@ func (s *spawner) run(m mode, sp spec) (*proc, error) {
 }
 
 func command(m mode, sp spec, fds *descriptors) *exec.Cmd {
-	cmd := &exec.Cmd{Path: sp.argv[0], Args: sp.argv, Env: sp.env, Dir: sp.dir, Stdout: fds.outputW, Stderr: fds.outputW, SysProcAttr: attributes(m)}
+	cmd := &exec.Cmd{Path: sp.argv[0], Args: sp.argv, Env: sp.env, Dir: sp.dir, Stdout: fds.outputW, Stderr: fds.outputW, SysProcAttr: attributes(m, 0)}
 	if cmd.Env == nil {
 		cmd.Env = []string{}
 	}

@@ -4,12 +4,16 @@ import (
 	"os"
 	"os/exec"
 	"syscall"
+
+	"sundog/engine/compute/process/sandbox"
 )
 
-// attributes gives how a process of a mode is started.
-func attributes(m mode) *syscall.SysProcAttr {
+// attributes gives how a process of a mode is started; number is that of its sandbox.
+func attributes(m mode, number int64) *syscall.SysProcAttr {
 	a := &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	switch m {
+	case modeSandbox:
+		a, _ = sandbox.Attributes(number)
 	case modeUserNamespace:
 		a.Cloneflags = syscall.CLONE_NEWUSER | syscall.CLONE_NEWPID | syscall.CLONE_NEWNS
 		a.UidMappings = []syscall.SysProcIDMap{{ContainerID: os.Getuid(), HostID: os.Getuid(), Size: 1}}
@@ -27,6 +31,13 @@ func (s *spawner) probe() mode {
 	program, err := exec.LookPath("true")
 	if err != nil {
 		return modeReaper
+	}
+	if s.sandbox != nil {
+		err := s.sandbox()
+		if err == nil {
+			return modeSandbox
+		}
+		s.lack = err
 	}
 	for _, m := range []mode{modeNamespace, modeUserNamespace} {
 		p, err := s.try(m, program)

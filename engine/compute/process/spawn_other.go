@@ -6,7 +6,7 @@ import "syscall"
 
 const initName = "sundog-init"
 
-func attributes(mode) *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
+func attributes(mode, int64) *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
 
 func (s *spawner) probe() mode { return modePlain }
 

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"sundog/engine/compute"
+	"sundog/engine/compute/process/sandbox"
 	"sundog/engine/compute/runtimes"
 )
 
@@ -28,27 +29,28 @@ func needsOwnStart(v *compute.Version) bool {
 			return true
 		}
 	}
-	return libraryPath(v) != ""
+	return world{}.libraryPath(v) != ""
 }
 
 // variables gives the environment of a function: what Lambda defines, then the function's own, then what neither may change.
 func (d *Driver) variables(ctx context.Context, v *compute.Version, e *environment, it *interpreter) (map[string]string, error) {
+	w := d.world(e.host, v)
 	vars := map[string]string{
-		"LANG": "en_US.UTF-8", "TZ": ":UTC", "PATH": searchPath(v, it), "HOME": e.dir, "TMPDIR": filepath.Join(e.dir, "tmp"), "PWD": v.CodeDir,
+		"LANG": "en_US.UTF-8", "TZ": ":UTC", "PATH": w.searchPath(v, it), "HOME": w.home, "TMPDIR": w.temp, "PWD": w.task,
 		"AWS_CONFIG_FILE": os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull, "AWS_EC2_METADATA_DISABLED": "true",
 		"AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR", "AWS_LAMBDA_LOG_FORMAT": "Text",
 	}
 	if v.Endpoint != "" {
 		vars["AWS_ENDPOINT_URL"] = v.Endpoint
 	}
-	if p := libraryPath(v); p != "" {
+	if p := w.libraryPath(v); p != "" {
 		vars["LD_LIBRARY_PATH"] = p
 	}
 	if strings.HasPrefix(v.Runtime, "nodejs") {
-		vars["NODE_PATH"] = nodePath(v)
+		vars["NODE_PATH"] = w.nodePath(v)
 	}
 	maps.Copy(vars, v.Env)
-	maps.Copy(vars, d.reserved(v, e))
+	maps.Copy(vars, d.reserved(v, e, w))
 	if d.o.Credentials == nil || v.Role.IsZero() {
 		return vars, nil
 	}
@@ -61,32 +63,33 @@ func (d *Driver) variables(ctx context.Context, v *compute.Version, e *environme
 }
 
 // reserved are Lambda's reserved environment variables.
-func (d *Driver) reserved(v *compute.Version, e *environment) map[string]string {
+func (d *Driver) reserved(v *compute.Version, e *environment, w world) map[string]string {
 	initialization := "on-demand"
 	if e.early {
 		initialization = "provisioned-concurrency"
 	}
 	r := map[string]string{
-		"_HANDLER": v.Handler, "LAMBDA_TASK_ROOT": v.CodeDir, "LAMBDA_RUNTIME_DIR": d.runtimes,
+		"_HANDLER": v.Handler, "LAMBDA_TASK_ROOT": w.task, "LAMBDA_RUNTIME_DIR": w.runtime,
 		"AWS_REGION": v.ARN.Region, "AWS_DEFAULT_REGION": v.ARN.Region,
 		"AWS_EXECUTION_ENV": "AWS_Lambda_" + v.Runtime, "AWS_LAMBDA_INITIALIZATION_TYPE": initialization,
 		"AWS_LAMBDA_FUNCTION_NAME": v.Function, "AWS_LAMBDA_FUNCTION_VERSION": v.Qualifier,
 		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": strconv.Itoa(v.MemoryMB),
 		"AWS_LAMBDA_LOG_GROUP_NAME":       v.LogGroup, "AWS_LAMBDA_LOG_STREAM_NAME": e.stream,
 	}
-	if d.o.XRayDaemon != "" {
-		host, port, _ := strings.Cut(d.o.XRayDaemon, ":")
-		r["AWS_XRAY_DAEMON_ADDRESS"], r["_AWS_XRAY_DAEMON_ADDRESS"], r["_AWS_XRAY_DAEMON_PORT"] = d.o.XRayDaemon, host, port
+	if w.xray != "" {
+		host, port, _ := strings.Cut(w.xray, ":")
+		r["AWS_XRAY_DAEMON_ADDRESS"], r["_AWS_XRAY_DAEMON_ADDRESS"], r["_AWS_XRAY_DAEMON_PORT"] = w.xray, host, port
 	}
 	return r
 }
 
 // generic is the environment in which a pre-started process waits.
-func (d *Driver) generic(dir string, it *interpreter) []string {
-	return []string{
-		"LANG=C.UTF-8", "TZ=:UTC", "HOME=" + dir, "TMPDIR=" + filepath.Join(dir, "tmp"), "PATH=" + searchPath(&compute.Version{}, it),
-		"PYTHONPYCACHEPREFIX=" + filepath.Join(d.o.Dir, "pycache"), "PYTHONUNBUFFERED=1",
+func (d *Driver) generic(w world, it *interpreter) []string {
+	env := []string{"LANG=C.UTF-8", "TZ=:UTC", "HOME=" + w.home, "TMPDIR=" + w.temp, "PATH=" + w.searchPath(&compute.Version{}, it), "PYTHONUNBUFFERED=1"}
+	if w.boxed {
+		return append(env, "PYTHONDONTWRITEBYTECODE=1") // there is nowhere to write it that other functions do not share
 	}
+	return append(env, "PYTHONPYCACHEPREFIX="+filepath.Join(d.o.Dir, "pycache"))
 }
 
 func flat(vars map[string]string) []string {
@@ -97,9 +100,17 @@ func flat(vars map[string]string) []string {
 	return all
 }
 
-// layered lists a folder of every layer that has it; later layers lie over earlier ones.
-func layered(v *compute.Version, names ...string) []string {
+// layered lists a folder of every layer that has it; later layers lie over earlier ones, in a sandbox by themselves.
+func (w world) layered(v *compute.Version, names ...string) []string {
 	var found []string
+	if w.boxed {
+		for _, n := range names {
+			if slices.ContainsFunc(v.Layers, func(l string) bool { st, err := os.Stat(filepath.Join(l, n)); return err == nil && st.IsDir() }) {
+				found = append(found, filepath.Join(sandbox.LayersRoot, n))
+			}
+		}
+		return found
+	}
 	for _, l := range slices.Backward(v.Layers) {
 		for _, n := range names {
 			dir := filepath.Join(l, n)
@@ -111,41 +122,41 @@ func layered(v *compute.Version, names ...string) []string {
 	return found
 }
 
-func searchPath(v *compute.Version, it *interpreter) string {
+func (w world) searchPath(v *compute.Version, it *interpreter) string {
 	var dirs []string
 	if it != nil {
 		dirs = append(dirs, filepath.Dir(it.path))
 	}
 	dirs = append(dirs, "/usr/local/bin", "/usr/bin", "/bin")
-	return strings.Join(append(dirs, layered(v, "bin")...), ":")
+	return strings.Join(append(dirs, w.layered(v, "bin")...), ":")
 }
 
-func libraryPath(v *compute.Version) string {
-	dirs := layered(v, "lib")
+func (w world) libraryPath(v *compute.Version) string {
+	dirs := w.layered(v, "lib")
 	if st, err := os.Stat(filepath.Join(v.CodeDir, "lib")); err == nil && st.IsDir() && len(dirs) > 0 {
-		dirs = append(dirs, filepath.Join(v.CodeDir, "lib"))
+		dirs = append(dirs, filepath.Join(w.task, "lib"))
 	}
 	return strings.Join(dirs, ":")
 }
 
-func nodePath(v *compute.Version) string {
+func (w world) nodePath(v *compute.Version) string {
 	major := strings.TrimSuffix(strings.TrimPrefix(v.Runtime, "nodejs"), ".x")
-	dirs := layered(v, "nodejs/node"+major+"/node_modules", "nodejs/node_modules")
-	return strings.Join(append(dirs, v.CodeDir), ":")
+	dirs := w.layered(v, "nodejs/node"+major+"/node_modules", "nodejs/node_modules")
+	return strings.Join(append(dirs, w.task), ":")
 }
 
-func pythonPaths(v *compute.Version) []string {
-	return layered(v, "python", "python/lib/"+v.Runtime+"/site-packages")
+func (w world) pythonPaths(v *compute.Version) []string {
+	return w.layered(v, "python", "python/lib/"+v.Runtime+"/site-packages")
 }
 
 // initConfig tells an embedded runtime which function it is.
-func (d *Driver) initConfig(v *compute.Version, vars map[string]string) runtimes.InitConfig {
-	cfg := runtimes.InitConfig{Runtime: v.Runtime, Root: v.CodeDir, Cwd: v.CodeDir, Handler: v.Handler, Env: vars}
+func (d *Driver) initConfig(w world, v *compute.Version, vars map[string]string) runtimes.InitConfig {
+	cfg := runtimes.InitConfig{Runtime: v.Runtime, Root: w.task, Cwd: w.task, Handler: v.Handler, Env: vars}
 	if d.o.SDKDir != "" {
-		cfg.SDKDir, cfg.SDKKind = d.o.SDKDir, runtimes.SDKOf(v.Runtime)
+		cfg.SDKDir, cfg.SDKKind = d.sdkDir(), runtimes.SDKOf(v.Runtime)
 	}
 	if strings.HasPrefix(v.Runtime, "python") {
-		cfg.Paths = pythonPaths(v)
+		cfg.Paths = w.pythonPaths(v)
 	}
 	return cfg
 }

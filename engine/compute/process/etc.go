@@ -1,0 +1,107 @@
+package process
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"sundog/engine/compute/process/sandbox"
+)
+
+// fromHost are the files and folders of the host's /etc that programs and libraries of the system need. No other is seen inside.
+var fromHost = []string{
+	"ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives", "os-release", "mime.types", "services", "protocols", "ssl/openssl.cnf", "java*", "fonts", "debian_version",
+	"redhat-release", "system-release",
+}
+
+// maxEtc bounds a copied file.
+const maxEtc = 4 << 20
+
+// makeEtc writes the /etc of all sandboxes anew into a folder.
+func makeEtc(dir string) error {
+	if err := os.RemoveAll(dir); err != nil {
+		return fmt.Errorf("process: %w", err)
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("process: %w", err)
+	}
+	for _, pattern := range fromHost {
+		found, err := filepath.Glob("/etc/" + pattern)
+		if err != nil {
+			return fmt.Errorf("process: %w", err)
+		}
+		for _, f := range found {
+			rel, err := filepath.Rel("/etc", f)
+			if err == nil {
+				err = copyEtc(f, filepath.Join(dir, rel))
+			}
+			if err != nil && !errors.Is(err, fs.ErrPermission) {
+				return fmt.Errorf("process: %w", err)
+			}
+		}
+	}
+	user := fmt.Sprintf("sbx_user1051:x:%d:%d::/home/sbx_user1051:/sbin/nologin\n", sandbox.User, sandbox.Group)
+	for name, text := range map[string]string{
+		"passwd": "root:x:0:0:root:/:/sbin/nologin\n" + user, "group": fmt.Sprintf("root:x:0:\nsbx_user1051:x:%d:\n", sandbox.Group),
+		"hosts": "127.0.0.1 localhost\n::1 localhost\n", "resolv.conf": "nameserver 127.0.0.1\noptions timeout:5 attempts:2\n",
+		"nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\nservices: files\nprotocols: files\n", "host.conf": "multi on\n", "hostname": "localhost\n",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			return fmt.Errorf("process: %w", err)
+		}
+	}
+	return nil
+}
+
+// copyEtc copies a file, a link as it is, or a folder. What is too large or no file is left out.
+func copyEtc(from, to string) error {
+	return filepath.WalkDir(from, func(path string, e fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(from, path)
+		if err != nil {
+			return err
+		}
+		dst := filepath.Join(to, rel)
+		if err := os.MkdirAll(filepath.Dir(dst), 0o755); err != nil {
+			return err
+		}
+		switch e.Type() {
+		case fs.ModeDir:
+			return os.MkdirAll(dst, 0o755)
+		case fs.ModeSymlink:
+			text, err := os.Readlink(path)
+			if err != nil {
+				return err
+			}
+			return os.Symlink(text, dst)
+		case 0:
+			return copyFile(path, dst)
+		}
+		return nil
+	})
+}
+
+func copyFile(from, to string) error {
+	in, err := os.Open(from)
+	if errors.Is(err, fs.ErrPermission) {
+		return nil // it is nobody's business inside either
+	}
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	if st, err := in.Stat(); err != nil || st.Size() > maxEtc {
+		return err
+	}
+	out, err := os.OpenFile(to, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o644)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, io.LimitReader(in, maxEtc))
+	return errors.Join(err, out.Close())
+}

@@ -1,0 +1,242 @@
+package sandbox
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// inside is Init at work.
+type inside struct {
+	control *net.UnixConn
+	root    root
+	launch  chan launch
+
+	mu    sync.Mutex
+	main  int            // the function's program
+	more  map[int]bool   // further programs
+	early map[int]string // ended before they were known
+	done  chan struct{}  // closed when the function's program has ended
+	how   string         // it ended; valid when done is closed
+}
+
+// launch is a program for the thread that has been confined to start.
+type launch struct {
+	p      Program
+	files  []uintptr
+	result chan launched
+}
+
+type launched struct {
+	pid int
+	err error
+}
+
+// Init runs the sandbox from within, as process 1 of its namespaces, and returns its exit code when the function's program has ended. All that is left
+// ends with it.
+func Init() int {
+	for _, fd := range []int{fdSocket, fdStatus, fdControl} {
+		unix.CloseOnExec(fd)
+	}
+	_ = unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0) // nobody inside looks into this process
+	control, err := connOf(os.NewFile(fdControl, "control"))
+	if err != nil {
+		return 70
+	}
+	var first request
+	if _, err := receive(control, &first); err != nil || first.Plan == nil {
+		return 70
+	}
+	i := &inside{control: control, launch: make(chan launch), more: map[int]bool{}, early: map[int]string{}, done: make(chan struct{})}
+	if err := i.begin(first.Plan); err != nil {
+		_ = send(control, reply{Error: err.Error()})
+		return 71
+	}
+	go i.serve()
+	<-i.done
+	status := os.NewFile(fdStatus, "status")
+	_, _ = status.WriteString(i.how) // the platform has gone if this fails, and we with it
+	return 0
+}
+
+// begin builds everything and starts the program.
+func (i *inside) begin(p *Plan) error {
+	sockets, err := openNetwork(p.Ports)
+	if err != nil {
+		return fmt.Errorf("sandbox: network: %w", err)
+	}
+	i.root = root{p.Root}
+	if err := i.root.build(p); err != nil {
+		return fmt.Errorf("sandbox: root: %w", err)
+	}
+	if p.Code != nil {
+		if err := i.root.mount(p.Code); err != nil {
+			return fmt.Errorf("sandbox: code: %w", err)
+		}
+	}
+	confined := make(chan error)
+	go i.launcher(p, confined)
+	if err := <-confined; err != nil {
+		return fmt.Errorf("sandbox: %w", err)
+	}
+	pid, err := i.start(p.Program, []uintptr{0, 1, 2, fdSocket})
+	if err != nil {
+		return err
+	}
+	i.main = pid
+	_ = unix.Close(fdSocket) // so that the platform sees its end when the program has gone
+	go i.reap()
+	err = send(i.control, reply{Sockets: p.Ports, PID: pid}, sockets...)
+	closeFiles(sockets)
+	return err
+}
+
+// launcher confines its thread for good and starts programs from it, which inherit everything.
+func (i *inside) launcher(p *Plan, confined chan<- error) {
+	err := confine(p)
+	confined <- err
+	if err != nil {
+		return // the thread ends with it, being locked
+	}
+	for l := range i.launch {
+		pid, err := syscall.ForkExec(l.p.Argv[0], l.p.Argv, &syscall.ProcAttr{Dir: l.p.Dir, Env: l.p.Env, Files: l.files, Sys: &syscall.SysProcAttr{Setsid: true}})
+		if err != nil {
+			err = fmt.Errorf("fork/exec %s: %w", l.p.Argv[0], err)
+		}
+		l.result <- launched{pid, err}
+	}
+}
+
+func (i *inside) start(p Program, files []uintptr) (int, error) {
+	l := launch{p, files, make(chan launched, 1)}
+	i.launch <- l
+	r := <-l.result
+	return r.pid, r.err
+}
+
+// serve answers the platform until it goes; then this process ends, and with it the sandbox.
+func (i *inside) serve() {
+	for {
+		var r request
+		files, err := receive(i.control, &r)
+		if err != nil {
+			os.Exit(0)
+		}
+		a, give := i.answer(&r, files)
+		closeFiles(files)
+		err = send(i.control, a, give)
+		if give != nil {
+			_ = give.Close()
+		}
+		if err != nil {
+			os.Exit(0)
+		}
+	}
+}
+
+func (i *inside) answer(r *request, files []*os.File) (reply, *os.File) {
+	var a reply
+	var err error
+	var give *os.File
+	switch {
+	case r.Code != nil:
+		err = i.root.mount(r.Code)
+	case r.Run != nil:
+		a.PID, err = i.further(r.Run, files)
+	case r.Dial != "":
+		give, err = dial(r.Dial)
+	}
+	if err != nil {
+		a.Error = err.Error()
+	}
+	return a, give
+}
+
+// further starts a program beside the function's.
+func (i *inside) further(p *Program, files []*os.File) (int, error) {
+	out := uintptr(1)
+	if len(files) > 0 {
+		out = files[0].Fd()
+	}
+	pid, err := i.start(*p, []uintptr{0, out, out})
+	if err != nil {
+		return 0, err
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if how, ok := i.early[pid]; ok {
+		delete(i.early, pid)
+		go func() { _ = send(i.control, reply{Ended: pid, Status: how}) }()
+		return pid, nil
+	}
+	i.more[pid] = true
+	return pid, nil
+}
+
+func dial(port string) (*os.File, error) {
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return nil, err
+	}
+	c, err := (&net.Dialer{}).DialContext(context.Background(), "tcp", "127.0.0.1:"+port)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = c.Close() }()
+	t, ok := c.(*net.TCPConn)
+	if !ok {
+		return nil, fmt.Errorf("no TCP connection to %s", port)
+	}
+	return t.File()
+}
+
+// reap waits for children, adopted ones too, until the function's program has ended.
+func (i *inside) reap() {
+	for {
+		var ws syscall.WaitStatus
+		pid, err := syscall.Wait4(-1, &ws, 0, nil)
+		if err == syscall.EINTR {
+			continue
+		}
+		if err != nil {
+			i.how = "signal: killed"
+			close(i.done)
+			return
+		}
+		if !ws.Exited() && !ws.Signaled() {
+			continue
+		}
+		if pid == i.main {
+			i.how = describe(ws)
+			close(i.done)
+			return
+		}
+		i.ended(pid, describe(ws))
+	}
+}
+
+func (i *inside) ended(pid int, how string) {
+	i.mu.Lock()
+	known := i.more[pid]
+	delete(i.more, pid)
+	if !known && len(i.early) < 64 { // a further program that ended at once, or an orphan
+		i.early[pid] = how
+	}
+	i.mu.Unlock()
+	if known {
+		_ = send(i.control, reply{Ended: pid, Status: how}) // the platform has gone if this fails
+	}
+}
+
+func describe(ws syscall.WaitStatus) string {
+	if ws.Signaled() {
+		return "signal: " + strings.TrimSuffix(ws.Signal().String(), " (core dumped)")
+	}
+	return "exit status " + strconv.Itoa(ws.ExitStatus())
+}
