@@ -12,11 +12,6 @@ import (
 	"sundog/internal/recent"
 )
 
-const (
-	maxKnown = 8192     // deliveries in memory; the others wait in the store
-	maxBytes = 64 << 20 // of their payloads
-)
-
 // Options are what a Dispatcher stands on. Telemetry may be nil.
 type Options struct {
 	Store     store.Store
@@ -28,7 +23,7 @@ type Options struct {
 	// never change by themselves end the delivery too, and any other error is infrastructure's.
 	Authorise func(ctx context.Context, d Delivery, action string) error
 	PerTarget int // deliveries to one target at once; 0: 64
-	Total     int // deliveries at once; 0: 1024
+	Total     int // deliveries to the targets of one service at once, besides one for each target; 0: 1024
 }
 
 // Binding finds the rooms by an ARN's service; each func gives nil when there is none.
@@ -40,7 +35,7 @@ type Binding struct {
 
 // Dispatcher implements Bus. Memory holds a bounded window over the outboxes.
 //
-// Lock order: scanning, then mu.
+// Lock order: scans, then mu.
 type Dispatcher struct {
 	o    Options
 	bind Binding
@@ -49,27 +44,25 @@ type Dispatcher struct {
 	cancel context.CancelFunc
 	work   sync.WaitGroup
 
-	scanning sync.Mutex // one scan at a time
+	scans sync.Mutex // one scan at a time
 
-	mu       sync.Mutex
-	started  bool
-	closed   bool
-	known    map[string]*entry         // unordered deliveries in memory, by name
-	early    *recent.Map[string, bool] // names that a scan found and that are over; see arrive
-	removed  map[string]bool           // names that left known during the running scan; nil: none runs
-	bytes    int
-	groups   map[string]*group // groups in memory, by key
-	targets  map[cloud.ARN]*target
-	runnable []*target
-	workers  int
-	next     [256]int64 // earliest due moment in the store that is not in memory, by shard; 0: none
-	spilt    [256]bool  // due deliveries wait in the store for room in memory
-	spiltG   [256]bool  // groups wait in the store for room in memory
-	rescan   bool       // a scan for what was spilt is on its way
-	alarm    int64
-	stop     func()
-	held     int // what the clock must wait for
-	idle     func()
+	mu      sync.Mutex
+	started bool
+	closed  bool
+	known   map[string]*entry         // unordered deliveries in memory, by name
+	early   *recent.Map[string, bool] // names that a scan found and that are over; see arrive
+	removed map[string]bool           // names that left known during the running scan; nil: none runs
+	groups  map[string]*group         // groups in memory, by key
+	targets map[cloud.ARN]*target
+	pools   map[string]*pool // by service
+	next    [256]int64       // earliest due moment in the store that is not in memory, by shard; 0: none
+	spilt   [256]bool        // due deliveries wait in the store for room in memory
+	spiltG  [256]bool        // groups wait in the store for room in memory
+	rescan  bool             // a scan for what was spilt is on its way
+	alarm   int64
+	stop    func()
+	held    int // what the clock must wait for
+	idle    func()
 
 	settling []*settlement
 	flushing bool
@@ -85,7 +78,7 @@ func New(o Options) *Dispatcher {
 	if o.Total == 0 {
 		o.Total = 1024
 	}
-	b := &Dispatcher{o: o, known: map[string]*entry{}, groups: map[string]*group{}, targets: map[cloud.ARN]*target{}, early: recent.New[string, bool](4096)}
+	b := &Dispatcher{o: o, known: map[string]*entry{}, groups: map[string]*group{}, targets: map[cloud.ARN]*target{}, pools: map[string]*pool{}, early: recent.New[string, bool](4096)}
 	b.ctx, b.cancel = context.WithCancel(context.Background())
 	return b
 }
@@ -122,7 +115,14 @@ func (b *Dispatcher) Start(context.Context) error {
 	for s := range b.next {
 		all = append(all, store.Shard(s))
 	}
-	b.goScan(all, all)
+	b.background(func() {
+		b.scan(all, all)
+		b.scanning(func() {
+			for _, s := range all {
+				b.tryScan(s, b.scanWaits)
+			}
+		})
+	}, func() {})
 	return nil
 }
 
@@ -150,7 +150,8 @@ type entry struct {
 	stored
 	shard   store.Shard
 	at      int64     // under which it waits; 0 in a group
-	index   store.Key // its row in the due or group table
+	index   store.Key // its row in the due, wait or group table
+	aside   bool      // it was put into its target's backlog
 	group   *group
 	scanned bool // found in the store by a scan
 	gone    bool // cancelled, or its body is not there
@@ -176,12 +177,14 @@ func (b *Dispatcher) arrive(e *entry) {
 	switch {
 	case e.OrderKey != "":
 		b.noticeGroup(e.shard, groupKey(e.shard, e.Target, e.OrderKey), e.Target)
+	case e.aside:
+		b.waits(e.shard, e.Target)
 	case e.at > b.o.Clock.Now().UnixNano():
 		b.notice(e.shard, e.at)
 	case b.wasEarly(e):
 		// A scan can find a delivery before its commit is told of here, and it can be over by then. What is there shows another scan.
-		b.goScan([]store.Shard{e.shard}, nil)
-	case b.room():
+		b.goScan(e.shard)
+	case b.target(e.Target).room():
 		b.load(e)
 	default:
 		b.spilt[e.shard] = true
@@ -194,8 +197,6 @@ func (b *Dispatcher) wasEarly(e *entry) bool {
 	return over
 }
 
-func (b *Dispatcher) room() bool { return len(b.known) < maxKnown && b.bytes < maxBytes }
-
 // load brings a due delivery into memory and makes it ready; one that is there already is left. The caller holds mu.
 func (b *Dispatcher) load(e *entry) {
 	n := name(e.shard, e.ID)
@@ -203,7 +204,7 @@ func (b *Dispatcher) load(e *entry) {
 		return
 	}
 	b.known[n] = e
-	b.bytes += len(e.Payload)
+	b.target(e.Target).enter(e)
 	b.hold()
 	b.ready(e.Target, task{entry: e})
 }
@@ -270,88 +271,6 @@ func (b *Dispatcher) ring() {
 			shards = append(shards, store.Shard(s))
 		}
 	}
-	b.goScan(shards, nil)
+	b.goScan(shards...)
 	b.arm()
-}
-
-// target is what waits for one target.
-type target struct {
-	arn     cloud.ARN
-	tasks   []task
-	running int
-	queued  bool // in runnable
-}
-
-// task is one delivery, or a turn of a group.
-type task struct {
-	entry *entry
-	group *group
-}
-
-// ready queues a task for its target and sees that there is a worker; the caller holds mu.
-func (b *Dispatcher) ready(arn cloud.ARN, t task) {
-	q := b.targets[arn]
-	if q == nil {
-		q = &target{arn: arn}
-		b.targets[arn] = q
-	}
-	q.tasks = append(q.tasks, t)
-	b.offer(q)
-	if len(b.runnable) > 0 && b.workers < b.o.Total && !b.closed {
-		b.workers++
-		b.work.Add(1)
-		go b.worker()
-	}
-}
-
-// offer puts a target among the runnable ones when it may run one more task; the caller holds mu.
-func (b *Dispatcher) offer(q *target) {
-	if !q.queued && len(q.tasks) > 0 && q.running < b.o.PerTarget {
-		q.queued = true
-		b.runnable = append(b.runnable, q)
-	}
-}
-
-// worker runs tasks, one target after another, until there are none.
-func (b *Dispatcher) worker() {
-	defer b.work.Done()
-	var q *target
-	for {
-		var t task
-		if q, t = b.take(q); q == nil {
-			return
-		}
-		if t.group != nil {
-			b.turn(t.group)
-		} else {
-			b.settle(t.entry, b.attempt(t.entry))
-		}
-	}
-}
-
-// take gives back the target that the worker was at and takes the next task; nil ends the worker.
-func (b *Dispatcher) take(last *target) (*target, task) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if last != nil {
-		last.running--
-		b.offer(last)
-		if last.running == 0 && len(last.tasks) == 0 {
-			delete(b.targets, last.arn)
-		}
-	}
-	if len(b.runnable) == 0 || b.closed {
-		b.workers--
-		return nil, task{}
-	}
-	q := b.runnable[0]
-	b.runnable[0] = nil
-	b.runnable = b.runnable[1:]
-	q.queued = false
-	t := q.tasks[0]
-	q.tasks[0] = task{}
-	q.tasks = q.tasks[1:]
-	q.running++
-	b.offer(q)
-	return q, t
 }

@@ -55,6 +55,7 @@ type fixture struct {
 	t     *testing.T
 	store *mem.Store
 	allow error
+	room  Target // of all services; nil: the inbox, of sqs
 }
 
 func (f *fixture) restart() {
@@ -69,6 +70,9 @@ func (f *fixture) restart() {
 		Authorise: func(context.Context, Delivery, string) error { return f.allow },
 	})
 	f.Bind(Binding{Target: func(service string) Target {
+		if f.room != nil {
+			return f.room
+		}
 		if service == "sqs" {
 			return f.inbox
 		}

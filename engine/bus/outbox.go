@@ -15,11 +15,12 @@ import (
 //
 //	(shard, "bus", "body", id)                          -> the delivery
 //	(shard, "bus", "due", moment, id)                   -> nothing; one for each delivery without an OrderKey
+//	(shard, "bus", "wait", target, moment, id)          -> nothing; in the place of the row above while memory has no room for the target's
 //	(shard, "bus", "group", target, order key) + stamp  -> id; one for each delivery with an OrderKey, in the order of commits
 //	(shard, "bus", "payload", name)                     -> a payload that several deliveries share
 //	(shard, "bus", "refs", name)                        -> how many bodies name it
 //
-// A row of the last two whose delivery is gone was cancelled, and is taken away when it is met.
+// A row of the index tables whose delivery is gone was cancelled, and is taken away when it is met.
 
 const (
 	lifetime = 24 * time.Hour // of a delivery that does not say
@@ -119,11 +120,12 @@ func (b *Dispatcher) Emit(tx store.Tx, s store.Shard, deliveries ...Delivery) er
 		return err
 	}
 	entries := make([]*entry, 0, len(deliveries))
+	crowded := b.crowded(deliveries)
 	for _, d := range deliveries {
 		if err := b.complete(&d, now); err != nil {
 			return err
 		}
-		e, err := write(tx, s, stored{Delivery: d, Shared: names[identify(d.Payload)]}, now)
+		e, err := write(tx, s, stored{Delivery: d, Shared: names[identify(d.Payload)]}, now, crowded[d.Target])
 		if err != nil {
 			return err
 		}
@@ -133,7 +135,8 @@ func (b *Dispatcher) Emit(tx store.Tx, s store.Shard, deliveries ...Delivery) er
 	return nil
 }
 
-func write(tx store.Tx, s store.Shard, d stored, now time.Time) (*entry, error) {
+// write puts a delivery and its index row; aside: into the target's backlog, if it is due.
+func write(tx store.Tx, s store.Shard, d stored, now time.Time, aside bool) (*entry, error) {
 	body, err := d.encode()
 	if err != nil {
 		return nil, err
@@ -146,7 +149,9 @@ func write(tx store.Tx, s store.Shard, d stored, now time.Time) (*entry, error) 
 		return e, tx.PutStamped(groupKey(s, d.Target, d.OrderKey), nil, []byte(d.ID))
 	}
 	e.at = due(d.Delivery, now)
-	e.index = dueKey(s, e.at, d.ID)
+	if e.index, e.aside = dueKey(s, e.at, d.ID), aside && e.at <= now.UnixNano(); e.aside {
+		e.index = waitKey(s, d.Target, e.at, d.ID)
+	}
 	return e, tx.Put(e.index, nil)
 }
 

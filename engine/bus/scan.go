@@ -9,34 +9,49 @@ import (
 
 const pause = time.Second // before what failed by the store is tried again
 
-// goScan looks through the due rows and groups of shards in a goroutine of its own; the caller holds mu.
-func (b *Dispatcher) goScan(due, groups []store.Shard) {
-	if b.closed || len(due)+len(groups) == 0 {
+// background runs fn in a goroutine of its own, then after, which holds mu; the clock waits for both. The caller holds mu.
+func (b *Dispatcher) background(fn, after func()) {
+	if b.closed {
 		return
 	}
 	b.hold()
 	b.work.Add(1)
 	go func() {
 		defer b.work.Done()
-		b.scan(due, groups)
+		fn()
 		b.mu.Lock()
 		defer b.mu.Unlock()
+		after()
 		b.release()
 	}()
 }
 
+// goScan looks through the due rows of shards in the background; the caller holds mu.
+func (b *Dispatcher) goScan(due ...store.Shard) {
+	if len(due) > 0 {
+		b.background(func() { b.scan(due, nil) }, func() {})
+	}
+}
+
 func (b *Dispatcher) scan(due, groups []store.Shard) {
-	b.scanning.Lock()
-	defer b.scanning.Unlock()
+	b.scanning(func() {
+		for _, s := range due {
+			b.tryScan(s, b.scanDue)
+		}
+		for _, s := range groups {
+			b.tryScan(s, b.scanGroups)
+		}
+	})
+}
+
+// scanning calls fn when no other scan runs, and notes meanwhile what leaves memory.
+func (b *Dispatcher) scanning(fn func()) {
+	b.scans.Lock()
+	defer b.scans.Unlock()
 	b.mu.Lock()
 	b.removed = map[string]bool{}
 	b.mu.Unlock()
-	for _, s := range due {
-		b.tryScan(s, b.scanDue)
-	}
-	for _, s := range groups {
-		b.tryScan(s, b.scanGroups)
-	}
+	fn()
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.removed = nil
@@ -68,20 +83,40 @@ func (b *Dispatcher) sleep() bool {
 	}
 }
 
-// scanDue loads a shard's due deliveries as long as there is room, and notes when the next is due.
+// The bounds of what one pass over the due rows reads.
+const (
+	passRows  = 1024
+	passBytes = 8 << 20
+)
+
+// scanDue loads a shard's due deliveries, puts those aside for which there is no room, and notes when the next is due.
 func (b *Dispatcher) scanDue(s store.Shard) error {
 	now := b.o.Clock.Now()
-	var all []*entry
-	var next int64
-	full := false
-	err := b.o.Store.View(b.ctx, func(r store.Reader) error {
-		all, next, full = nil, 0, false
-		shared := payloads{}
+	for after := dueTable(s); after != nil; {
+		all, rest, next, err := b.readDue(s, after, now)
+		if err != nil {
+			return err
+		}
+		if err := b.putAside(s, b.loadAll(s, all)); err != nil {
+			return err
+		}
+		if after = rest; next != 0 {
+			b.mu.Lock()
+			b.notice(s, next)
+			b.mu.Unlock()
+		}
+	}
+	return nil
+}
+
+// readDue reads due deliveries that are not in memory, from a row on. rest is where it stopped; nil: at the end, or at next, which is due later.
+func (b *Dispatcher) readDue(s store.Shard, from store.Key, now time.Time) (all []*entry, rest store.Key, next int64, err error) {
+	err = b.o.Store.View(b.ctx, func(r store.Reader) error {
+		all, rest, next = nil, nil, 0
+		shared, size := payloads{}, 0
 		table := dueTable(s)
-		o := store.Prefix(table)
-		o.KeysOnly = true
-		it := r.Scan(o)
-		for !full && it.Next() {
+		it := r.Scan(store.ScanOptions{Lo: from, Hi: table.End(), KeysOnly: true})
+		for it.Next() {
 			at, id, err := cutDue(it.Key()[len(table):])
 			if err != nil {
 				return errors.Join(err, it.Close())
@@ -90,34 +125,39 @@ func (b *Dispatcher) scanDue(s store.Shard) error {
 				next = at
 				break
 			}
-			fresh, room := b.wanted(s, id, len(all))
-			if full = !room; fresh && room {
-				e, err := read(r, s, id, shared)
-				if err != nil {
-					return errors.Join(err, it.Close())
-				}
-				e.at, e.index = at, append(store.Key(nil), it.Key()...)
-				all = append(all, e)
+			if len(all) == passRows || size > passBytes {
+				rest = append(store.Key(nil), it.Key()...)
+				break
 			}
+			if b.knows(s, id) {
+				continue
+			}
+			e, err := read(r, s, id, shared)
+			if err != nil {
+				return errors.Join(err, it.Close())
+			}
+			e.at, e.index, e.scanned = at, append(store.Key(nil), it.Key()...), true
+			all, size = append(all, e), size+len(e.Payload)
 		}
 		return errors.Join(it.Err(), it.Close())
 	})
-	if err != nil {
-		return err
-	}
+	return all, rest, next, err
+}
+
+// loadAll brings what a scan has read into memory, and gives back that for which there is no room.
+func (b *Dispatcher) loadAll(s store.Shard, all []*entry) (left []*entry) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, e := range all {
-		if !b.removed[name(s, e.ID)] { // else it was settled after the snapshot
-			e.scanned = true
+		switch {
+		case b.removed[name(s, e.ID)]: // settled after the snapshot
+		case e.gone || b.target(e.Target).room():
 			b.load(e)
+		default:
+			left = append(left, e)
 		}
 	}
-	b.spilt[s] = b.spilt[s] || full
-	if next != 0 {
-		b.notice(s, next)
-	}
-	return nil
+	return left
 }
 
 func cutDue(key []byte) (at int64, id string, err error) {
@@ -127,13 +167,6 @@ func cutDue(key []byte) (at int64, id string, err error) {
 	}
 	id, _, err = store.CutStr(rest)
 	return int64(n), id, err
-}
-
-// wanted tells whether a delivery is not in memory, and whether there is room for one more besides those just read.
-func (b *Dispatcher) wanted(s store.Shard, id string, read int) (fresh, room bool) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.known[name(s, id)] == nil, b.room() && len(b.known)+read < maxKnown && read < maxKnown/8
 }
 
 // read reads a delivery's body; one that is not there was cancelled.
@@ -154,34 +187,28 @@ func read(r store.Reader, s store.Shard, id string, shared payloads) (*entry, er
 	return e, err
 }
 
-// refill scans for what was spilt once memory is half empty; the caller holds mu.
+// refill scans for what was spilt: deliveries at once, groups when memory has room for some; the caller holds mu.
 func (b *Dispatcher) refill() {
-	if b.rescan || b.closed || len(b.known) > maxKnown/2 || b.bytes > maxBytes/2 || len(b.groups) > maxGroups/2 {
+	if b.rescan || b.closed {
 		return
 	}
 	var due, groups []store.Shard
 	for s := range b.spilt {
 		if b.spilt[s] {
 			due = append(due, store.Shard(s))
+			b.spilt[s] = false
 		}
-		if b.spiltG[s] {
+		if b.spiltG[s] && len(b.groups) <= maxGroups/2 {
 			groups = append(groups, store.Shard(s))
+			b.spiltG[s] = false
 		}
-		b.spilt[s], b.spiltG[s] = false, false
 	}
 	if len(due)+len(groups) == 0 {
 		return
 	}
 	b.rescan = true
-	b.hold()
-	b.work.Add(1)
-	go func() {
-		defer b.work.Done()
-		b.scan(due, groups)
-		b.mu.Lock()
-		defer b.mu.Unlock()
+	b.background(func() { b.scan(due, groups) }, func() {
 		b.rescan = false
-		b.release()
 		b.refill()
-	}()
+	})
 }

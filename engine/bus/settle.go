@@ -174,7 +174,7 @@ func (b *Dispatcher) settled(batch []*settlement) {
 		if s.entry.scanned {
 			b.early.Put(n, true)
 		}
-		b.bytes -= len(s.d.Payload)
+		b.exit(b.target(s.d.Target), len(s.d.Payload))
 		b.release()
 	}
 	b.refill()
@@ -200,7 +200,7 @@ func (b *Dispatcher) bury(tx store.Tx, s *settlement, now time.Time) error {
 		return err
 	}
 	var err error
-	s.letter, err = write(tx, s.entry.shard, d, now)
+	s.letter, err = write(tx, s.entry.shard, d, now, false)
 	return err
 }
 

@@ -35,7 +35,7 @@ func New(o Options) *HTTP {
 	c := &HTTP{policy: o.Policy}
 	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second, Control: c.control}
 	c.transport = &http.Transport{
-		DialContext: dialer.DialContext, TLSClientConfig: o.TLS, ForceAttemptHTTP2: true, MaxIdleConns: 256, MaxIdleConnsPerHost: 8, MaxConnsPerHost: 64,
+		DialContext: dialer.DialContext, TLSClientConfig: o.TLS, ForceAttemptHTTP2: true, MaxIdleConns: 256, MaxIdleConnsPerHost: 8, // no bound on a host's connections: the bus bounds each target, and a slow one must not hold up others of its host
 		IdleConnTimeout: 90 * time.Second, TLSHandshakeTimeout: 10 * time.Second, MaxResponseHeaderBytes: 64 << 10, ExpectContinueTimeout: time.Second,
 	}
 	return c
