@@ -31,6 +31,8 @@ type Access struct {
 	Resource ARN    // the zero ARN stands for "*"
 	// Keys are the service's own condition keys, lower case ("s3:prefix"). Global keys (aws:...) are the gateway's.
 	Keys map[string][]string
+	// UnlessDenied: only an explicit denial refuses; it need not be allowed.
+	UnlessDenied bool
 }
 
 // Op makes an Operation of a typed method. I is the generated input type, O the output type.

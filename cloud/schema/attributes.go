@@ -70,6 +70,8 @@ func (s *Shape) flag(k string) error {
 		s.Flattened = true
 	case "sparse":
 		s.Sparse = true
+	case "notnull":
+		s.NotNull = true
 	case "union":
 		s.Union = true
 	case "events":

@@ -88,6 +88,7 @@ type Shape struct {
 	TimeFormat     string // iso8601, unixTimestamp, rfc822 or ""
 	Flattened      bool
 	Sparse         bool // elements may be null
+	NotNull        bool // answers say that elements must not be null
 	Union          bool // one member is set
 	EventStream    bool // a union of events
 	Event          bool

@@ -47,7 +47,7 @@ func (g *Gateway) Permit(ctx context.Context, c cloud.Call, a cloud.Access) erro
 		r.ResourceAccount = c.Scope.Account
 	}
 	d := g.policies.Evaluate(r, set)
-	if d.Allow {
+	if d.Allow || a.UnlessDenied && !d.Explicit {
 		return nil
 	}
 	if !g.o.Enforce && !d.Explicit && c.Principal.Kind != cloud.Anonymous {

@@ -274,12 +274,14 @@ func (g *Gateway) front(w http.ResponseWriter, r *http.Request, f http.Handler, 
 	call.Trace = under.Under(cloud.NewSpanID(g.o.IDs))
 	rec := &recorder{ResponseWriter: w, status: http.StatusOK}
 	r = r.WithContext(cloud.WithCall(r.Context(), call))
-	if err := g.permitFront(r, f, call); err != nil {
+	if err := g.permitFront(r, f, call); err == nil {
+		f.ServeHTTP(rec, r)
+	} else if own, ok := f.(interface{ Forbid(http.ResponseWriter) }); ok {
+		own.Forbid(rec)
+	} else {
 		rec.Header().Set("Content-Type", "application/json")
 		rec.WriteHeader(http.StatusForbidden)
 		_, _ = rec.Write([]byte(`{"message":"Forbidden"}`))
-	} else {
-		f.ServeHTTP(rec, r)
 	}
 	g.spanHTTP(call, under, entry, r.Method+" "+r.URL.Path, start, rec.status)
 }

@@ -100,7 +100,11 @@ func (c *checker) list(p *record.Plan, v reflect.Value, path string, depth int) 
 	if elem.Shape.Kind.Scalar() {
 		for i := range v.Len() {
 			if el := v.Index(i); !record.Absent(el) && len(failures(elem.Shape, record.Deref(el))) > 0 {
-				c.report(path, show(p.Shape, v), "Member must satisfy constraint: ["+strings.Join(constraints(elem.Shape), ", ")+"]")
+				all := constraints(elem.Shape)
+				if p.Shape.NotNull {
+					all = append(all, "Member must not be null")
+				}
+				c.report(path, show(p.Shape, v), "Member must satisfy constraint: ["+strings.Join(all, ", ")+"]")
 				return
 			}
 		}

@@ -33,6 +33,8 @@ func TestValidate(t *testing.T) {
 			"1 validation error detected: Value '2024' at 'name' failed to satisfy constraint: Member must satisfy regular expression pattern: (?!^[0-9]+$)([a-zA-Z0-9-_]+)"},
 		{lambda.UpdateFunctionConfigurationOp, &lambda.UpdateFunctionConfigurationInput{FunctionName: ptr("f"), VpcConfig: &lambda.VpcConfig{SecurityGroupIds: []string{"bad group"}}}, "ValidationException",
 			"1 validation error detected: Value '[bad group]' at 'vpcConfig.securityGroupIds' failed to satisfy constraint: Member must satisfy constraint: [Member must have length less than or equal to 1024, Member must have length greater than or equal to 0, Member must satisfy regular expression pattern: sg-[0-9a-zA-Z]*]"},
+		{lambda.UpdateFunctionCodeOp, &lambda.UpdateFunctionCodeInput{FunctionName: ptr("f"), Architectures: []string{"sparc"}}, "ValidationException",
+			"1 validation error detected: Value '[sparc]' at 'architectures' failed to satisfy constraint: Member must satisfy constraint: [Member must satisfy enum value set: [x86_64, arm64], Member must not be null]"},
 		{events.CreateConnectionOp, &events.CreateConnectionInput{Name: &long, AuthorizationType: ptr("INVALID"), AuthParameters: &events.CreateConnectionAuthRequestParameters{}}, "ValidationException",
 			"3 validation errors detected: Value '" + long + "' at 'name' failed to satisfy constraint: Member must satisfy regular expression pattern: [\\.\\-_A-Za-z0-9]+; Value '" + long +
 				"' at 'name' failed to satisfy constraint: Member must have length less than or equal to 64; Value 'INVALID' at 'authorizationType' failed to satisfy constraint: Member must satisfy enum value set: [BASIC, OAUTH_CLIENT_CREDENTIALS, API_KEY]"},

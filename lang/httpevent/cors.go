@@ -20,6 +20,8 @@ func (c *CORS) Allowed(origin string) string {
 	}
 	for _, o := range c.Origins {
 		switch {
+		case o == "*" && c.Credentials: // browsers take no wildcard together with credentials
+			return origin
 		case o == "*":
 			return "*"
 		case o == origin:

@@ -78,3 +78,18 @@ func FuzzResponse(f *testing.F) {
 		httpevent.ParsePrelude(b)
 	})
 }
+
+func TestResponsesOfFunctionURLs(t *testing.T) {
+	for payload, want := range map[string]string{
+		`["hello", 3, true]`: `application/json ["hello",3,true]`,
+		`{"a": 1}`:           `application/json {"a":1}`,
+		`"hi there"`:         `application/json hi there`,
+		`{"statusCode": 200, "body": "{\"a\": 1}"}`:                               `application/json {"a": 1}`,
+		`{"statusCode": 200, "body": "x", "headers": {"content-type": "text/x"}}`: ` x`,
+	} {
+		r, ok := httpevent.ParseResponse([]byte(payload), httpevent.FormatURL)
+		if got := strings.Join(r.Header["Content-Type"], "") + " " + string(r.Body); !ok || got != want {
+			t.Errorf("%s gives %s, want %s", payload, got, want)
+		}
+	}
+}

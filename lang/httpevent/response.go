@@ -25,13 +25,20 @@ type document struct {
 	IsBase64Encoded   bool                       `json:"isBase64Encoded"`
 }
 
-// ParseResponse reads a function's payload in format "1.0" or "2.0". In 2.0 anything without a statusCode is the body of a 200; in 1.0 it is malformed.
-// ok is false when the response is malformed.
+// The formats of payloads. Function URLs speak 2.0, but what they answer is JSON unless the function says otherwise.
+const (
+	Format1   = "1.0"
+	Format2   = "2.0"
+	FormatURL = "url"
+)
+
+// ParseResponse reads a function's payload in one of the formats. In 1.0 what has no statusCode is malformed, in the others it is the body of a 200. ok is
+// false when the response is malformed.
 func ParseResponse(payload []byte, format string) (r Response, ok bool) {
 	var doc document
 	structured := bytes.HasPrefix(bytes.TrimSpace(payload), []byte("{")) && json.Unmarshal(payload, &doc) == nil && len(doc.StatusCode) > 0
 	if !structured {
-		return inferred(payload), format != "1.0"
+		return inferred(payload, format), format != Format1
 	}
 	if r, ok = doc.head(format); !ok {
 		return r, false
@@ -43,9 +50,9 @@ func ParseResponse(payload []byte, format string) (r Response, ok bool) {
 			return r, false
 		}
 	}
-	kind := "text/plain; charset=utf-8"
-	if format == "1.0" {
-		kind = "application/json"
+	kind := "application/json"
+	if format == Format2 {
+		kind = "text/plain; charset=utf-8"
 	}
 	r.contentType(kind)
 	return r, true
@@ -60,7 +67,7 @@ func (d *document) head(format string) (r Response, ok bool) {
 	for n, raw := range d.Headers {
 		r.Header[n] = []string{plain(raw)}
 	}
-	if format == "1.0" {
+	if format == Format1 {
 		for n, vs := range d.MultiValueHeaders {
 			r.Header[n] = vs
 		}
@@ -80,12 +87,16 @@ func (r *Response) contentType(kind string) {
 	r.Header["Content-Type"] = []string{kind}
 }
 
-// inferred is the response for a payload that is no structured one: a text's content, or the JSON as it is.
-func inferred(payload []byte) Response {
+// inferred is the response for a payload that is no structured one: a text's content, or the JSON as it is; function URLs write it anew, without spaces.
+func inferred(payload []byte, format string) Response {
 	r := Response{Status: 200, Header: map[string][]string{"Content-Type": {"application/json"}}, Body: payload}
 	var s string
 	if json.Unmarshal(payload, &s) == nil {
 		r.Body = []byte(s)
+		return r
+	}
+	if compact := new(bytes.Buffer); format == FormatURL && json.Compact(compact, payload) == nil {
+		r.Body = compact.Bytes()
 	}
 	return r
 }
@@ -124,7 +135,7 @@ func ParsePrelude(b []byte) (r Response, rest []byte, done, ok bool) {
 	if len(doc.StatusCode) == 0 {
 		doc.StatusCode = json.RawMessage("200")
 	}
-	if r, ok = doc.head("2.0"); ok {
+	if r, ok = doc.head(Format2); ok {
 		r.contentType("application/octet-stream")
 	}
 	return r, b[at+len(preludeEnd):], true, ok

@@ -54,7 +54,8 @@ func locateURL(r *http.Request) (id, path string) {
 	return id, "/" + rest
 }
 
-// Access names the permission that a request to a function URL needs: with AuthType NONE too, for everyone must be allowed by the function's policy.
+// Access names the permissions that a request to a function URL needs: with AuthType NONE too, for everyone must be allowed by the function's policy.
+// AWS asks of URLs made since October 2025 that InvokeFunction is allowed as well; templates written before do not say it, so here only its denial counts.
 func (f front) Access(r *http.Request) ([]cloud.Access, error) {
 	if urlHost(r.Host) == "" && strings.HasPrefix(r.URL.Path, codePrefix) {
 		return nil, nil // its signature says it
@@ -67,7 +68,11 @@ func (f front) Access(r *http.Request) ([]cloud.Access, error) {
 	if _, ok := sharing(u.Cors).Preflight(r.Method, r.Header); ok {
 		return nil, nil
 	}
-	return []cloud.Access{{Action: "lambda:InvokeFunctionUrl", Resource: at.qualified(), Keys: map[string][]string{"lambda:functionurlauthtype": {u.Auth}}}}, nil
+	keys := map[string][]string{"lambda:functionurlauthtype": {u.Auth}, "lambda:invokedviafunctionurl": {"true"}}
+	return []cloud.Access{
+		{Action: "lambda:InvokeFunctionUrl", Resource: at.qualified(), Keys: keys},
+		{Action: "lambda:InvokeFunction", Resource: at.qualified(), Keys: keys, UnlessDenied: true},
+	}, nil
 }
 
 func sharing(c *api.Cors) *httpevent.CORS {
@@ -91,7 +96,7 @@ func (f front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	id, path := locateURL(r)
 	at, u, err := f.urlAt(r.Context(), id)
 	if err != nil || u.Auth == authIAM && c.Principal.Kind == cloud.Anonymous {
-		forbidden(w)
+		f.Forbid(w)
 		return
 	}
 	share := sharing(u.Cors)
@@ -124,7 +129,7 @@ func (f front) serveURL(ctx context.Context, at ref, u urlConfig, payload []byte
 	case out.begun:
 		out.finish()
 	case cloud.IsCode(err, "ResourceNotFoundException"): // its alias is gone
-		forbidden(out.w)
+		f.Forbid(out.w)
 	case err != nil && cloud.AsError(err).Kind == cloud.Throttled:
 		out.send(plainAnswer(http.StatusTooManyRequests, "Rate Exceeded.", "TooManyRequestsException"))
 	case err != nil:
@@ -135,7 +140,7 @@ func (f front) serveURL(ctx context.Context, at ref, u urlConfig, payload []byte
 	case u.Mode == streaming: // a handler that does not stream: its result is the body
 		out.send(httpevent.Response{Status: http.StatusOK, Header: map[string][]string{"Content-Type": {"application/json"}}, Body: res.Payload})
 	default:
-		answer, ok := httpevent.ParseResponse(res.Payload, "2.0")
+		answer, ok := httpevent.ParseResponse(res.Payload, httpevent.FormatURL)
 		if !ok {
 			answer = plainAnswer(http.StatusBadGateway, "Internal Server Error", "")
 		}
@@ -195,7 +200,8 @@ func plainAnswer(status int, text, kind string) httpevent.Response {
 	return a
 }
 
-func forbidden(w http.ResponseWriter) {
+// Forbid answers a request that is not allowed.
+func (front) Forbid(w http.ResponseWriter) {
 	send(w, plainAnswer(http.StatusForbidden, "Forbidden. For troubleshooting Function URL authorization issues, see: https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html", "AccessDeniedException"))
 }
 

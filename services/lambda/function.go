@@ -26,9 +26,6 @@ func (r *lambdaRoom) createFunction(ctx context.Context, in *api.CreateFunctionI
 	if len(in.Tags) > maxTags {
 		return nil, errManyTags()
 	}
-	if err := r.d.Store.View(ctx, func(rd store.Reader) error { return absent(rd, f) }); err != nil {
-		return nil, err
-	}
 	b := build{Config: r.defaults(f), Tag: r.d.IDs.Hex(8)}
 	b.Config.Description, b.Config.Architectures = new(str(in.Description)), in.Architectures
 	if len(in.Architectures) == 0 {
@@ -49,6 +46,9 @@ func (r *lambdaRoom) createFunction(ctx context.Context, in *api.CreateFunctionI
 		return nil, err
 	}
 	if err := r.checkArchitecture(&b.Config, in.Architectures); err != nil {
+		return nil, err
+	}
+	if err := r.d.Store.View(ctx, func(rd store.Reader) error { return absent(rd, f) }); err != nil {
 		return nil, err
 	}
 	if err := r.checkSigned(ctx, f, str(in.CodeSigningConfigArn)); err != nil {

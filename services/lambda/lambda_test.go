@@ -313,6 +313,27 @@ func TestPermissions(t *testing.T) {
 	wantError(t, err, "ResourceNotFoundException", "The resource you requested does not exist.")
 }
 
+// What was looked up of an alias before it had a policy is forgotten with the change.
+func TestPermissionsOfAliases(t *testing.T) {
+	b := open(t, (&machine{}).on(nil))
+	b.create("f", "1", func(in *api.CreateFunctionInput) { in.Publish = new(true) })
+	if _, err := b.r.createAlias(b.ctx, &api.CreateAliasInput{FunctionName: new("f"), Name: new("live"), FunctionVersion: new("1")}); err != nil {
+		t.Fatal(err)
+	}
+	arn := ref{Scope: servicetest.Scope, name: "f", qualifier: "live"}.qualified()
+	lookup := b.r.policies.Lookup(b.r.readPolicy)
+	if p, err := lookup(b.ctx, arn); p != nil || err != nil {
+		t.Fatal(p, err)
+	}
+	in := &api.AddPermissionInput{FunctionName: new("f"), Qualifier: new("live"), StatementId: new("s"), Action: new("lambda:InvokeFunction"), Principal: new("sns.amazonaws.com")}
+	if _, err := b.r.addPermission(b.ctx, in); err != nil {
+		t.Fatal(err)
+	}
+	if p, err := lookup(b.ctx, arn); err != nil || p == nil || len(p.Statements) != 1 {
+		t.Fatal(p, err)
+	}
+}
+
 func TestReservedConcurrency(t *testing.T) {
 	b := open(t)
 	b.create("f", `exports.handler = async () => 1`)

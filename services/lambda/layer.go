@@ -59,6 +59,9 @@ func readLayer(rd store.Reader, sc cloud.Scope, name string, n int64) (*layer, e
 
 func (r *lambdaRoom) publishLayer(ctx context.Context, in *api.PublishLayerVersionInput) (*api.PublishLayerVersionOutput, error) {
 	sc, name := cloud.CallFrom(ctx).Scope, layerName(str(in.LayerName))
+	if err := checkLayerRuntimes(in.CompatibleRuntimes); err != nil {
+		return nil, err
+	}
 	if in.Content == nil {
 		return nil, errParameter("Please provide a source for layer code.")
 	}
@@ -123,9 +126,20 @@ func (r *lambdaRoom) layer(ctx context.Context, sc cloud.Scope, name string, n i
 
 func errLayerNotFound() error { return errNotFound("The resource you requested does not exist.") }
 
+// layerVersion is the scope, the name and the number of a layer's version that an operation names.
+func layerVersion(ctx context.Context, name *string, number *int64) (sc cloud.Scope, layer string, n int64, err error) {
+	if n = val(number, 0); n < 1 {
+		err = errParameter("Layer Version Cannot be less than 1")
+	}
+	return cloud.CallFrom(ctx).Scope, layerName(str(name)), n, err
+}
+
 func (r *lambdaRoom) getLayer(ctx context.Context, in *api.GetLayerVersionInput) (*api.GetLayerVersionOutput, error) {
-	sc := cloud.CallFrom(ctx).Scope
-	l, err := r.layer(ctx, sc, layerName(str(in.LayerName)), val(in.VersionNumber, 0))
+	sc, name, n, err := layerVersion(ctx, in.LayerName, in.VersionNumber)
+	if err != nil {
+		return nil, err
+	}
+	l, err := r.layer(ctx, sc, name, n)
 	if err != nil {
 		return nil, orLayer(err)
 	}
@@ -173,9 +187,12 @@ func (r *lambdaRoom) deleteLayer(ctx context.Context, in *api.DeleteLayerVersion
 }
 
 func (r *lambdaRoom) editLayer(ctx context.Context, name *string, number *int64, edit func(*layer) error) error {
-	sc := cloud.CallFrom(ctx).Scope
+	sc, layer, n, err := layerVersion(ctx, name, number)
+	if err != nil {
+		return err
+	}
 	return r.d.Store.Update(ctx, func(tx store.Tx) error {
-		l, err := readLayer(tx, sc, layerName(str(name)), val(number, 0))
+		l, err := readLayer(tx, sc, layer, n)
 		if err != nil {
 			return err
 		}
@@ -216,6 +233,9 @@ func (r *lambdaRoom) listLayerVersions(ctx context.Context, in *api.ListLayerVer
 
 func (r *lambdaRoom) listLayers(ctx context.Context, in *api.ListLayersInput) (*api.ListLayersOutput, error) {
 	sc := cloud.CallFrom(ctx).Scope
+	if rt := str(in.CompatibleRuntime); rt != "" && !slices.Contains(creatable, rt) && !slices.Contains(retired, rt) {
+		return nil, errValidation("Value '%s' at 'compatibleRuntime' failed to satisfy constraint: Member must satisfy enum value set: [%s]", rt, knownRuntimes())
+	}
 	found, err := r.layerList(ctx, key(sc, "layer"), in.CompatibleRuntime, in.CompatibleArchitecture)
 	if err != nil {
 		return nil, err
@@ -354,7 +374,11 @@ func (r *lambdaRoom) removeLayerPermission(ctx context.Context, in *api.RemoveLa
 }
 
 func (r *lambdaRoom) getLayerPolicy(ctx context.Context, in *api.GetLayerVersionPolicyInput) (*api.GetLayerVersionPolicyOutput, error) {
-	l, err := r.layer(ctx, cloud.CallFrom(ctx).Scope, layerName(str(in.LayerName)), val(in.VersionNumber, 0))
+	sc, name, n, err := layerVersion(ctx, in.LayerName, in.VersionNumber)
+	if err != nil {
+		return nil, err
+	}
+	l, err := r.layer(ctx, sc, name, n)
 	if err != nil {
 		return nil, err
 	}

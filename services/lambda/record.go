@@ -122,7 +122,7 @@ func (r *lambdaRoom) change(ctx context.Context, f ref, fn func(store.Tx, *funct
 
 func (r *lambdaRoom) forget(f ref) {
 	r.cache.forget(f)
-	r.policies.Forget(f.arn())
+	r.policies.ForgetAll(func(a cloud.ARN) bool { x := refOf(a); return x.Scope == f.Scope && x.name == f.name }) // versions and aliases too
 }
 
 // plan is what an invocation of a reference needs to know.

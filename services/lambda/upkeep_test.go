@@ -195,9 +195,6 @@ func TestArchitecture(t *testing.T) {
 	}
 	_, err := b.r.createFunction(b.ctx, in)
 	wantError(t, err, "NotImplemented", "The architecture "+other)
-	in.Architectures = []string{"sparc"}
-	_, err = b.r.createFunction(b.ctx, in)
-	wantError(t, err, "ValidationException", "enum value set: [x86_64, arm64]")
 }
 
 func TestProvisionedConcurrency(t *testing.T) {

@@ -113,7 +113,7 @@ func (b *bench) urlAccess(at string) {
 	b.t.Helper()
 	r := httptest.NewRequest("GET", at, nil).WithContext(b.ctx)
 	needs, err := front{b.r}.Access(r)
-	if err != nil || len(needs) != 1 || needs[0].Action != "lambda:InvokeFunctionUrl" || needs[0].Keys["lambda:functionurlauthtype"][0] != authNone {
+	if err != nil || len(needs) != 2 || !needs[1].UnlessDenied || needs[1].Keys["lambda:invokedviafunctionurl"][0] != "true" || needs[0].Action != "lambda:InvokeFunctionUrl" || needs[0].Keys["lambda:functionurlauthtype"][0] != authNone {
 		b.t.Fatal(needs, err)
 	}
 	if _, err := b.r.updateURL(b.ctx, &api.UpdateFunctionUrlConfigInput{FunctionName: new("f"), AuthType: new(authIAM)}); err != nil {

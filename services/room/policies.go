@@ -2,6 +2,7 @@ package room
 
 import (
 	"context"
+	"maps"
 	"sync"
 
 	"sundog/cloud"
@@ -24,6 +25,14 @@ func (p *Policies) Forget(a cloud.ARN) {
 	defer p.mu.Unlock()
 	p.version++
 	delete(p.known, a)
+}
+
+// ForgetAll drops what is known of every resource that belongs to what changed; call it after the commit.
+func (p *Policies) ForgetAll(belongs func(cloud.ARN) bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.version++
+	maps.DeleteFunc(p.known, func(a cloud.ARN, _ *cloud.Policy) bool { return belongs(a) })
 }
 
 // Lookup is a Room.ResourcePolicy over read. A resource that is absent (read fails with kind NotFound) has no policy. What was read before

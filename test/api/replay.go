@@ -25,6 +25,7 @@ type Player struct {
 	stand  *Stand
 	c      *Case
 	hints  map[int]*Hint
+	urls   []string // the ids of the recording's function URLs, in the order of their use
 }
 
 // NewPlayer makes a player.
@@ -123,6 +124,12 @@ func (p *Player) step(ctx context.Context, i int) (string, error) {
 	if call.Region == "" {
 		call.Region = hint.Region
 	}
+	if call.Service == "http" {
+		if err := p.mover.Settle(ctx); err != nil {
+			return "", err
+		}
+		return p.web(ctx, call, p.pairs(i))
+	}
 	params, err := p.params(call, hint)
 	if err != nil {
 		return "", err
@@ -148,7 +155,7 @@ func (p *Player) step(ctx context.Context, i int) (string, error) {
 		if err := p.pause(ctx, receive, n >= max(call.Times, 1)); err != nil {
 			return "", err
 		}
-		answer, err := p.client.Do(ctx, call, params, hint.Header)
+		answer, err := p.client.Do(ctx, call, copied(params).(map[string]any), hint.Header)
 		if err != nil {
 			return err.Error(), nil
 		}
@@ -166,6 +173,25 @@ func (p *Player) step(ctx context.Context, i int) (string, error) {
 		}
 	}
 	return diff, nil
+}
+
+// copied is a copy of parameters: sending makes the model's form of them in place.
+func copied(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		out := make(map[string]any, len(v))
+		for k, e := range v {
+			out[k] = copied(e)
+		}
+		return out
+	case []any:
+		out := make([]any, len(v))
+		for i, e := range v {
+			out[i] = copied(e)
+		}
+		return out
+	}
+	return v
 }
 
 // params gives the parameters to send. A receive does not wait itself: pause does.

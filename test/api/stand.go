@@ -13,7 +13,7 @@ type Stand struct {
 	known    map[string]string // the recording's value -> ours
 	seen     []sighting        // what our answers brought
 	taken    map[string]bool
-	nth      int
+	which    int // of the newest receive's handles is meant, from 1; 0: the next
 }
 
 // sighting is one text of an answer.
@@ -36,11 +36,11 @@ var (
 )
 
 // tokens are the members that hold what only the service makes, whatever its form.
-var tokens = []string{"NextToken", "TaskHandle", "Token", "UploadId", "VersionId", "RevisionId", "SubscriptionArn", "UUID", "ContinuationToken", "nextToken", "Marker"}
+var tokens = []string{"NextToken", "TaskHandle", "Token", "UploadId", "VersionId", "SubscriptionArn", "UUID", "ContinuationToken", "nextToken", "Marker"}
 
 // Params gives parameters with our values. handle tells which handle of the newest receive is meant, from 1; 0 is the next.
 func (s *Stand) Params(params map[string]any, handle int) map[string]any {
-	s.nth = handle
+	s.which = handle
 	queue, _ := params["QueueUrl"].(string)
 	queue = strings.Replace(queue, stubEndpoint, s.endpoint, 1)
 	return s.walk("", queue, params).(map[string]any)
@@ -81,7 +81,7 @@ func (s *Stand) text(key, queue, v string) string {
 		ours = s.made(key, v)
 	case strings.Contains(v, "/stream/"):
 		ours = s.stream(v)
-	case slices.Contains(tokens, key):
+	case slices.Contains(tokens, key) || v == "stub-"+key:
 		ours = s.token(key, v)
 	}
 	if ours != v {
@@ -102,7 +102,7 @@ func (s *Stand) handle(queue, v string) string {
 		}
 		found = append(found, g.value)
 	}
-	if i := max(s.nth, 1) - 1; i < len(found) {
+	if i := max(s.which, 1) - 1; i < len(found) {
 		return found[i]
 	}
 	return v

@@ -113,6 +113,7 @@ type Shape struct {
 	TimestampFormat string    `json:"timestampFormat"`
 	Flattened       bool      `json:"flattened"`
 	Sparse          bool      `json:"sparse"`
+	NotNull         bool      `json:"notNull"` // of the overlays
 	Union           bool      `json:"union"`
 	Document        bool      `json:"document"`
 	EventStream     bool      `json:"eventstream"`

@@ -191,6 +191,7 @@ func (t *tableWriter) shape(name string, sh *Shape) error {
 	t.errorTrait(&l, sh)
 	l.add(sh.Flattened, "flat")
 	l.add(sh.Sparse, "sparse")
+	l.add(sh.NotNull, "notnull")
 	l.add(sh.Union, "union")
 	l.add(sh.EventStream, "events")
 	l.add(sh.Event, "event")
