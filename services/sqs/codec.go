@@ -62,13 +62,16 @@ func (r *reader) num() int64 {
 	return n
 }
 
-func (r *reader) str() string {
+func (r *reader) str() string { return string(r.skip()) }
+
+// skip passes over a text, and gives it.
+func (r *reader) skip() []byte {
 	n, k := binary.Uvarint(r.b)
 	if k <= 0 || n > uint64(len(r.b)-k) {
 		r.bad, r.b = true, nil
-		return ""
+		return nil
 	}
-	s := string(r.b[k : k+int(n)])
+	s := r.b[k : k+int(n)]
 	r.b = r.b[k+int(n):]
 	return s
 }
@@ -124,6 +127,22 @@ func decodeMessage(b []byte) (*message, error) {
 		return nil, errCodec
 	}
 	return m, nil
+}
+
+// groupIn reads only the group of an encoded message.
+func groupIn(b []byte) (string, error) {
+	if len(b) == 0 || b[0] != codecVersion {
+		return "", errCodec
+	}
+	r := reader{b: b[1:]}
+	for range 3 { // ID, body, sender
+		r.skip()
+	}
+	g := r.str()
+	if r.bad {
+		return "", errCodec
+	}
+	return g, nil
 }
 
 func (f flight) encode() []byte {

@@ -57,8 +57,9 @@ func (q *queue) offer(g *group) {
 }
 
 // lock notes a message of the group as in flight.
-func (q *queue) lock(name string, seq uint64) {
+func (q *queue) lock(name string, seq uint64, now int64) {
 	if !q.fifo() {
+		q.fair.lock(name, now)
 		return
 	}
 	g := q.groups[name]
@@ -72,8 +73,13 @@ func (q *queue) lock(name string, seq uint64) {
 	q.offer(g)
 }
 
-func (q *queue) unlock(name string, seq uint64) {
-	g := q.groups[name]
+// unlock notes that a message is no longer in flight.
+func (q *queue) unlock(f flying, seq uint64, now int64) {
+	if !q.fifo() {
+		q.fair.unlock(f, now)
+		return
+	}
+	g := q.groups[f.group]
 	if g == nil {
 		return
 	}

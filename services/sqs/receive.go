@@ -193,7 +193,7 @@ func (r *sqsRoom) hand(tx store.Tx, q *queue, seq uint64, now, visibility int64)
 		}
 	}
 	if now-m.Sent >= q.cfg.retention*1000 {
-		return nil, q.remove(tx, seq)
+		return nil, q.remove(tx, seq, now)
 	}
 	if q.cfg.redrive.max > 0 && f.Count >= q.cfg.redrive.max {
 		moved, err := r.bury(tx, q, m, f)
@@ -209,13 +209,13 @@ func (r *sqsRoom) hand(tx store.Tx, q *queue, seq uint64, now, visibility int64)
 		return nil, err
 	}
 	q.flying[seq] = flying{flight: f, group: m.Group}
-	q.lock(m.Group, seq)
+	q.lock(m.Group, seq, now)
 	heap.Push(&q.due, dueItem{f.Due, seq})
 	return &received{message: m, flight: f, handle: q.handle(seq, f.Nonce)}, nil
 }
 
 // remove takes a message out of store and memory; what stands in windows and heaps is passed over later.
-func (q *queue) remove(tx store.Tx, seq uint64) error {
+func (q *queue) remove(tx store.Tx, seq uint64, now int64) error {
 	if err := tx.Delete(q.msgKey(seq)); err != nil {
 		return err
 	}
@@ -227,8 +227,9 @@ func (q *queue) remove(tx store.Tx, seq uint64) error {
 	}
 	if f, ok := q.flying[seq]; ok {
 		delete(q.flying, seq)
-		q.unlock(f.group, seq)
+		q.unlock(f, seq, now)
 	}
+	q.fair.drop(seq)
 	delete(q.delayed, seq)
 	q.count--
 	return nil
@@ -352,7 +353,7 @@ func (r *sqsRoom) transfer(tx store.Tx, q *queue, m *message, to name) error {
 	if err := r.d.Bus.Emit(tx, q.shard, d); err != nil {
 		return err
 	}
-	return q.remove(tx, m.Sequence)
+	return q.remove(tx, m.Sequence, r.now())
 }
 
 // cause is the trace under which a consumer's work hangs: that of the call that sent the message, unless the message's own header names

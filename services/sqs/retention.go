@@ -27,7 +27,7 @@ func (r *sqsRoom) expire(tx store.Tx, q *queue) (more bool, err error) {
 	}
 	q.oldest = now
 	aged := genKey(q.shard, "aged", q.rec.Gen)
-	n, err := q.expireRows(tx, store.ScanOptions{Lo: aged, Hi: aged.End()}, limit, maxExpire, func(it store.Iterator) (sent int64, seq uint64, err error) {
+	n, err := q.expireRows(tx, store.ScanOptions{Lo: aged, Hi: aged.End()}, now, limit, maxExpire, func(it store.Iterator) (sent int64, seq uint64, err error) {
 		u, rest, err := store.CutU64(it.Key()[len(aged):])
 		if err != nil {
 			return 0, 0, err
@@ -41,7 +41,7 @@ func (r *sqsRoom) expire(tx store.Tx, q *queue) (more bool, err error) {
 		return false, err
 	}
 	msgs := genKey(q.shard, "msg", q.rec.Gen)
-	k, err := q.expireRows(tx, store.Prefix(msgs), limit, maxExpire-n, func(it store.Iterator) (sent int64, seq uint64, err error) {
+	k, err := q.expireRows(tx, store.Prefix(msgs), now, limit, maxExpire-n, func(it store.Iterator) (sent int64, seq uint64, err error) {
 		m, err := decodeMessage(it.Value())
 		if err != nil {
 			return 0, 0, err
@@ -56,7 +56,7 @@ func (r *sqsRoom) expire(tx store.Tx, q *queue) (more bool, err error) {
 }
 
 // expireRows removes the messages of a scan's rows up to the first that is young enough, up to n, and notes how old that is.
-func (q *queue) expireRows(tx store.Tx, o store.ScanOptions, limit int64, n int, read func(store.Iterator) (int64, uint64, error)) (removed int, err error) {
+func (q *queue) expireRows(tx store.Tx, o store.ScanOptions, now, limit int64, n int, read func(store.Iterator) (int64, uint64, error)) (removed int, err error) {
 	it := tx.Scan(o)
 	defer func() { _ = it.Close() }()
 	for removed < n && it.Next() {
@@ -74,7 +74,7 @@ func (q *queue) expireRows(tx store.Tx, o store.ScanOptions, limit int64, n int,
 		} else if b == nil {
 			continue
 		}
-		if err := q.remove(tx, seq); err != nil {
+		if err := q.remove(tx, seq, now); err != nil {
 			return removed, err
 		}
 	}

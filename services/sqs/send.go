@@ -363,12 +363,20 @@ func (r *sqsRoom) insert(tx store.Tx, q *queue, m *message, delay int64) error {
 	if err := tx.Add(q.countKey(), 1); err != nil {
 		return err
 	}
-	due := r.now() + delay
+	now := r.now()
+	if m.Group != "" && !q.fifo() {
+		if err := r.becomeFair(tx, q); err != nil {
+			return err
+		}
+		q.fair.tenant(m.Group, now).sent = now
+	}
 	if delay > 0 {
+		due := now + delay
 		if err := tx.Put(q.flightKey(seq), flight{Due: due}.encode()); err != nil {
 			return err
 		}
 		q.delayed[seq] = due
+		q.fair.note(seq, m.Group)
 		heap.Push(&q.due, dueItem{due, seq})
 	}
 	q.high, q.next, q.count = high, seq+1, q.count+1
@@ -394,5 +402,6 @@ func (q *queue) append(seq uint64, group string, delayed bool) {
 		q.line(group, seq)
 	case !delayed:
 		q.window = append(q.window, seq)
+		q.fair.note(seq, group)
 	}
 }

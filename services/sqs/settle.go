@@ -55,7 +55,8 @@ func (r *sqsRoom) settle(tx store.Tx, q *queue, handle string) error {
 	if !ok {
 		return errReceipt(handle)
 	}
-	q.mature(r.now())
+	now := r.now()
+	q.mature(now)
 	b, err := tx.Get(q.msgKey(seq))
 	if err != nil || b == nil {
 		return err
@@ -63,7 +64,7 @@ func (r *sqsRoom) settle(tx store.Tx, q *queue, handle string) error {
 	if f, flies := q.flying[seq]; q.fifo() && (!flies || f.Nonce != nonce) {
 		return errReceiptExpired(handle)
 	}
-	if err := q.remove(tx, seq); err != nil {
+	if err := q.remove(tx, seq, now); err != nil {
 		return err
 	}
 	if q.fifo() {

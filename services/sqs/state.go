@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"math"
 	"time"
 
 	"sundog/engine/store"
@@ -42,6 +43,7 @@ type queue struct {
 	delayed map[uint64]int64 // due, unix ms
 	due     dueHeap          // flying and delayed by time; may hold entries that no longer count
 	turn    bool             // standard: take the next from returned before window
+	fair    *fair            // standard, with message groups
 
 	attempts attempts
 }
@@ -70,6 +72,9 @@ func (r *sqsRoom) load(tx store.Tx, n name) (*queue, error) {
 	q := &queue{
 		name: n, shard: s, rec: *rec, cfg: rec.config(), groups: map[string]*group{},
 		flying: map[uint64]flying{}, delayed: map[uint64]int64{},
+	}
+	if rec.Fair {
+		q.fair = newFair()
 	}
 	if err := q.open(tx, r.d.Clock.Now().UnixMilli()); err != nil {
 		return nil, err
@@ -135,24 +140,28 @@ func (q *queue) reopen(seq uint64, f flight, group string, now int64) {
 		return
 	case f.Count == 0:
 		q.delayed[seq] = f.Due
+		q.fair.note(seq, group)
 	default:
 		q.flying[seq] = flying{flight: f, group: group}
-		q.lock(group, seq)
+		q.lock(group, seq, now)
 	}
 	heap.Push(&q.due, dueItem{f.Due, seq})
 }
 
-// groupOf reads the group of a message of a FIFO queue.
+// groupOf reads the group of a message, in queues where it matters.
 func (q *queue) groupOf(tx store.Tx, seq uint64) (string, error) {
-	if !q.fifo() {
+	if !q.grouped() {
 		return "", nil
 	}
-	m, err := q.message(tx, seq)
-	if err != nil || m == nil {
+	b, err := tx.Get(q.msgKey(seq))
+	if err != nil || b == nil {
 		return "", err
 	}
-	return m.Group, nil
+	return groupIn(b)
 }
+
+// grouped tells whether memory needs to know the groups of messages.
+func (q *queue) grouped() bool { return q.fifo() || q.fair != nil }
 
 // message reads one; nil when it was deleted.
 func (q *queue) message(tx store.Reader, seq uint64) (*message, error) {
@@ -183,7 +192,7 @@ func (q *queue) mature(now int64) {
 		item := heap.Pop(&q.due).(dueItem)
 		if f, ok := q.flying[item.seq]; ok && f.Due == item.at {
 			delete(q.flying, item.seq)
-			q.unlock(f.group, item.seq)
+			q.unlock(f, item.seq, now)
 			q.ready(item.seq, f.group)
 		} else if at, ok := q.delayed[item.seq]; ok && at == item.at {
 			delete(q.delayed, item.seq)
@@ -196,6 +205,7 @@ func (q *queue) mature(now int64) {
 func (q *queue) ready(seq uint64, group string) {
 	switch {
 	case !q.fifo():
+		q.fair.note(seq, group)
 		heap.Push(&q.returned, seq)
 	case group != "":
 		q.line(group, seq)
@@ -219,8 +229,11 @@ func (q *queue) nextDue() time.Time {
 
 // pop takes the sequence number of the next ready message; false when none is ready.
 func (q *queue) pop(tx store.Tx, now int64) (uint64, bool, error) {
-	if q.fifo() {
+	switch {
+	case q.fifo():
 		return q.popGroup(tx, now)
+	case q.fair != nil:
+		return q.popFair(tx, now)
 	}
 	for {
 		if len(q.window) == 0 && !q.whole {
@@ -228,20 +241,28 @@ func (q *queue) pop(tx store.Tx, now int64) (uint64, bool, error) {
 				return 0, false, err
 			}
 		}
-		var seq uint64
-		switch {
-		case len(q.returned) > 0 && (q.turn || len(q.window) == 0):
-			seq, q.turn = heap.Pop(&q.returned).(uint64), false
-		case len(q.window) > 0:
-			seq, q.turn = q.window[0], true
-			q.window = q.window[1:]
-		default:
+		seq, _, ok := q.front()
+		if !ok {
 			return 0, false, nil
 		}
 		if _, flies := q.flying[seq]; !flies {
 			return seq, true, nil
 		}
 	}
+}
+
+// front takes the next of a standard queue's ready messages that memory knows: those that were given before, and those that were not, in turns.
+func (q *queue) front() (seq uint64, given, ok bool) {
+	switch {
+	case len(q.returned) > 0 && (q.turn || len(q.window) == 0):
+		q.turn = false
+		return heap.Pop(&q.returned).(uint64), true, true
+	case len(q.window) > 0:
+		seq, q.turn = q.window[0], true
+		q.window = q.window[1:]
+		return seq, false, true
+	}
+	return 0, false, false
 }
 
 // known tells whether memory has a message with a flight row already. A FIFO queue's stands in its group unless it is in flight, and is put
@@ -253,30 +274,42 @@ func (q *queue) known(seq uint64) bool {
 
 // refill reads rows after the cursor, up to n, passing over those that are known.
 func (q *queue) refill(tx store.Tx, n int) error {
+	q.whole = true // unless it stops before the end
+	return q.scan(tx, q.cursor+1, math.MaxUint64, !q.grouped(), func(seq uint64, flight bool, value []byte) (bool, error) {
+		if n == 0 {
+			q.whole = false
+			return false, nil
+		}
+		q.cursor = seq
+		if flight && q.known(seq) {
+			return true, nil
+		}
+		n--
+		return true, q.admit(seq, value)
+	})
+}
+
+// scan calls fn for the messages from one sequence number to another, until it returns false: whether the message has a flight row, and, unless
+// only keys are read, its row.
+func (q *queue) scan(tx store.Tx, from, to uint64, keys bool, fn func(seq uint64, flight bool, value []byte) (bool, error)) error {
 	msgs, flights := genKey(q.shard, "msg", q.rec.Gen), genKey(q.shard, "flight", q.rec.Gen)
-	from := q.cursor + 1
-	it := tx.Scan(store.ScanOptions{Lo: msgs.Clone().U64(from), Hi: msgs.End(), KeysOnly: !q.fifo()})
+	it := tx.Scan(store.ScanOptions{Lo: msgs.Clone().U64(from), Hi: msgs.End(), KeysOnly: keys})
 	defer func() { _ = it.Close() }()
 	fl := tx.Scan(store.ScanOptions{Lo: flights.Clone().U64(from), Hi: flights.End(), KeysOnly: true})
 	defer func() { _ = fl.Close() }()
 	flightSeq, haveFlight := nextSeq(fl, len(flights))
-	for n > 0 {
+	for more := true; more; {
 		seq, ok := nextSeq(it, len(msgs))
-		if !ok {
-			q.whole = true
+		if !ok || seq > to {
 			break
 		}
 		for haveFlight && flightSeq < seq {
 			flightSeq, haveFlight = nextSeq(fl, len(flights))
 		}
-		q.cursor = seq
-		if haveFlight && flightSeq == seq && q.known(seq) {
-			continue
-		}
-		if err := q.admit(seq, it.Value()); err != nil {
+		var err error
+		if more, err = fn(seq, haveFlight && flightSeq == seq, it.Value()); err != nil {
 			return err
 		}
-		n--
 	}
 	if err := it.Err(); err != nil {
 		return err
@@ -286,15 +319,19 @@ func (q *queue) refill(tx store.Tx, n int) error {
 
 // admit takes a row that was read into the window.
 func (q *queue) admit(seq uint64, value []byte) error {
-	if !q.fifo() {
-		q.window = append(q.window, seq)
+	group := ""
+	if q.grouped() {
+		var err error
+		if group, err = groupIn(value); err != nil {
+			return err
+		}
+	}
+	if q.fifo() {
+		q.line(group, seq)
 		return nil
 	}
-	m, err := decodeMessage(value)
-	if err != nil {
-		return err
-	}
-	q.line(m.Group, seq)
+	q.window = append(q.window, seq)
+	q.fair.note(seq, group)
 	return nil
 }
 
