@@ -45,7 +45,6 @@ func TestRefusedQueues(t *testing.T) {
 	b.create("strict", map[string]string{"RedriveAllowPolicy": `{"redrivePermission":"denyAll"}`})
 	b.create("picky", map[string]string{"RedriveAllowPolicy": `{"redrivePermission":"byQueue","sourceQueueArns":["arn:aws:sqs:eu-west-1:000000000000:friend"]}`})
 	redrive := func(arn string) string { return `{"deadLetterTargetArn":"` + arn + `","maxReceiveCount":"3"}` }
-	const here = "arn:aws:sqs:eu-west-1:000000000000:"
 	const badName = "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length"
 	many := map[string]string{}
 	for i := range 51 {

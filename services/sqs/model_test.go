@@ -11,12 +11,12 @@ import (
 
 	api "sundog/api/sqs"
 	"sundog/cloud"
-	"sundog/engine/store"
 )
 
 // item is a message as the model knows it.
 type item struct {
 	id, body, group string
+	sent            int64
 	due             int64 // unix ms when it is visible
 	count           int
 	handle          string // the newest; "" before the first receive
@@ -30,6 +30,8 @@ type model struct {
 	name       name
 	fifo       bool
 	groupScope bool
+	byContent  bool  // deduplicate by the body where no id is given
+	retention  int64 // seconds; 0: long
 	delay      int64 // seconds, of the queue
 	visibility int64 // seconds, of the queue
 	max        int   // maxReceiveCount; 0: no dead letter queue
@@ -58,6 +60,9 @@ func newModel(b *bench, rt *rapid.T, n int) *model {
 		b: b, fifo: rapid.Bool().Draw(rt, "fifo"), groupScope: rapid.Bool().Draw(rt, "groupScope"), delay: rapid.Int64Range(0, 2).Draw(rt, "delay"),
 		visibility: rapid.Int64Range(0, 3).Draw(rt, "visibility"), handles: map[string]*item{}, dedup: map[string]repeat{},
 	}
+	if rapid.IntRange(0, 3).Draw(rt, "short retention") == 0 {
+		m.retention = 60
+	}
 	if rapid.Bool().Draw(rt, "deadLetters") {
 		m.max = rapid.IntRange(1, 3).Draw(rt, "maxReceiveCount")
 	}
@@ -68,6 +73,12 @@ func newModel(b *bench, rt *rapid.T, n int) *model {
 		if m.groupScope {
 			attrs["DeduplicationScope"], attrs["FifoThroughputLimit"] = "messageGroup", "perMessageGroupId"
 		}
+		if m.byContent = rapid.Bool().Draw(rt, "by content"); m.byContent {
+			attrs["ContentBasedDeduplication"] = "true"
+		}
+	}
+	if m.retention > 0 {
+		attrs["MessageRetentionPeriod"] = strconv.FormatInt(m.retention, 10)
 	}
 	queue := fmt.Sprintf("q%d%s", n, suffix)
 	if m.max > 0 {
@@ -96,6 +107,9 @@ func TestModel(t *testing.T) {
 // expect gives the message that a send should give: a new one, or that which it repeats.
 func (m *model) expect(body, group, dedup, id string, delay int64) string {
 	if m.fifo {
+		if dedup == "" {
+			dedup = "content " + body
+		}
 		scope := dedup
 		if m.groupScope {
 			scope = group + " " + dedup
@@ -105,7 +119,7 @@ func (m *model) expect(body, group, dedup, id string, delay int64) string {
 		}
 		m.dedup[scope] = repeat{id, m.now() + dedupInterval}
 	}
-	m.items = append(m.items, &item{id: id, body: body, group: group, due: m.now() + delay*1000})
+	m.items = append(m.items, &item{id: id, body: body, group: group, sent: m.now(), due: m.now() + delay*1000})
 	return id
 }
 
@@ -115,13 +129,19 @@ func (m *model) draft(rt *rapid.T) (body string, group, dedup *string, delay *in
 	body, effective = fmt.Sprintf("body %d", m.sent), m.delay
 	if m.fifo {
 		group, dedup = new(rapid.SampledFrom([]string{"a", "b", "c"}).Draw(rt, "group")), new(strconv.Itoa(rapid.IntRange(0, 30).Draw(rt, "dedup")))
+		if m.byContent && rapid.Bool().Draw(rt, "no id") {
+			return "body " + *dedup, group, nil, nil, effective
+		}
 		return body, group, dedup, nil, effective
+	}
+	if rapid.Bool().Draw(rt, "tenant") {
+		group = new(rapid.SampledFrom([]string{"a", "b"}).Draw(rt, "group"))
 	}
 	if rapid.Bool().Draw(rt, "own delay") {
 		delay = new(int32(rapid.IntRange(0, 3).Draw(rt, "delay")))
 		effective = int64(*delay)
 	}
-	return body, nil, nil, delay, effective
+	return body, group, nil, delay, effective
 }
 
 func (m *model) send(rt *rapid.T) {
@@ -369,15 +389,22 @@ func (m *model) purge(rt *rapid.T) {
 }
 
 // forget drops the queue's memory, as after a restart.
-func (m *model) forget(rt *rapid.T) {
-	s := m.name.shard()
-	if err := m.b.Lanes.Do(m.b.ctx, s, func(store.Tx) error { m.b.r.shards[s] = nil; return nil }); err != nil {
-		rt.Fatal(err)
+func (m *model) forget(*rapid.T) {
+	m.b.forget(m.url)
+}
+
+// expire drops messages over the retention period.
+func (m *model) expire() {
+	for _, i := range m.items {
+		if m.retention > 0 && m.now()-i.sent >= m.retention*1000 && !m.moved(i) {
+			i.gone = true
+		}
 	}
 }
 
 // check compares the counts.
 func (m *model) check(rt *rapid.T) {
+	m.expire()
 	out, err := m.b.r.getQueueAttributes(m.b.ctx, &api.GetQueueAttributesInput{QueueUrl: m.url, AttributeNames: []string{"All"}})
 	if err != nil {
 		rt.Fatal(err)
@@ -409,6 +436,7 @@ func (m *model) check(rt *rapid.T) {
 // drain empties the queue at the end: what it still gives, and what lies in the dead letter queue, are all the messages that are left.
 func (m *model) drain(rt *rapid.T) {
 	m.b.Advance(time.Hour)
+	m.expire()
 	got := map[string]int{}
 	for _, url := range []*string{m.url, m.grave} {
 		for url != nil {
@@ -431,7 +459,7 @@ func (m *model) drain(rt *rapid.T) {
 		m.b.Advance(0) // what moved arrives
 	}
 	for _, i := range m.items {
-		want, unsure := 1, m.purged > 0 && m.max > 0 && !m.fifo && m.over(i)
+		want, unsure := 1, (m.purged > 0 || m.retention > 0) && m.max > 0 && !m.fifo && m.over(i)
 		if i.gone {
 			want = 0
 		}

@@ -25,6 +25,7 @@ type task struct {
 	ToMove      int64  `json:"toMove"`
 	Failure     string `json:"failure,omitempty"`
 	Started     int64  `json:"started"` // unix ms
+	Number      int    `json:"number"`  // among the tasks of its source
 }
 
 // moves runs the tasks, a goroutine each.
@@ -78,7 +79,7 @@ func tasks(rd store.Reader, prefix []byte) ([]task, error) {
 		}
 		out = append(out, t)
 	}
-	slices.SortStableFunc(out, func(a, b task) int { return int(a.Started - b.Started) })
+	slices.SortStableFunc(out, func(a, b task) int { return cmp.Compare(a.Number, b.Number) })
 	return out, it.Err()
 }
 
@@ -112,6 +113,9 @@ func (r *sqsRoom) startMove(ctx context.Context, in *api.StartMessageMoveTaskInp
 		}
 		if slices.ContainsFunc(running, func(o task) bool { return o.Status == "RUNNING" || o.Status == "CANCELLING" }) {
 			return errParameter("There is already a task running. Only one active task is allowed for a source queue arn at a given time.")
+		}
+		if len(running) > 0 {
+			t.Number = running[len(running)-1].Number + 1
 		}
 		if len(running) >= 10 { // the service lists the last ten
 			if err := tx.Delete(running[0].key()); err != nil {
@@ -348,10 +352,12 @@ func (r *sqsRoom) moveSome(ctx context.Context, t *task, n int) (more bool, err 
 			t.Status = "CANCELLED"
 		}
 		q.mature(r.now())
-		for ; n > 0 && t.Status == "RUNNING"; n-- {
-			if err := r.moveOne(tx, q, t); err != nil {
+		for size := 0; n > 0 && size < maxMoved && t.Status == "RUNNING"; n-- {
+			moved, err := r.moveOne(tx, q, t)
+			if err != nil {
 				return err
 			}
+			size += moved
 		}
 		more = t.Status == "RUNNING"
 		return t.write(tx)
@@ -359,35 +365,35 @@ func (r *sqsRoom) moveSome(ctx context.Context, t *task, n int) (more bool, err 
 	return more, err
 }
 
-// moveOne moves the next ready message as a new one. Without one, the task is completed; one that cannot go anywhere stays, and the task has
-// failed.
-func (r *sqsRoom) moveOne(tx store.Tx, q *queue, t *task) error {
+// moveOne moves the next ready message as a new one, and gives its size. Without one, the task is completed; one that cannot go anywhere
+// stays, and the task has failed.
+func (r *sqsRoom) moveOne(tx store.Tx, q *queue, t *task) (size int, err error) {
 	now := r.now()
 	seq, ok, err := q.pop(tx, now)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	if !ok {
 		t.Status = "COMPLETED"
-		return nil
+		return 0, nil
 	}
 	m, err := q.message(tx, seq)
 	if err != nil || m == nil {
-		return err
+		return 0, err
 	}
 	to, failure, err := destination(tx, t, m)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	if failure != "" {
 		t.Status, t.Failure = "FAILED", failure
 		q.ready(seq, m.Group)
-		return nil
+		return 0, nil
 	}
 	fresh := *m
 	fresh.ID, fresh.Sent, fresh.Source, fresh.Count, fresh.First = r.d.IDs.UUID(), now, "", 0, 0
 	t.Moved++
-	return r.transfer(tx, q, &fresh, to)
+	return m.size(), r.transfer(tx, q, &fresh, to)
 }
 
 // destination finds the queue that a task moves a message to, or why there is none.

@@ -87,15 +87,20 @@ func (r *sqsRoom) receive(ctx context.Context, req request) ([]received, error) 
 		ready, leave := r.polls.join(req.name)
 		var msgs []received
 		var due time.Time
+		var cut bool
 		err := r.lane(ctx, req.name, func(tx store.Tx, q *queue) error {
 			if req.wait < 0 {
 				req.wait = time.Duration(q.cfg.wait) * time.Second
 			}
 			var err error
-			msgs, err = r.take(tx, q, req)
+			msgs, cut, err = r.take(tx, q, req)
 			due = q.nextDue()
 			return err
 		})
+		if cut && len(msgs) == 0 && err == nil {
+			leave()
+			continue
+		}
 		if deadline.IsZero() {
 			deadline = r.d.Clock.Wall().Add(req.wait)
 		}
@@ -132,39 +137,44 @@ func (r *sqsRoom) sleep(ctx context.Context, ready <-chan struct{}, due time.Tim
 	return false
 }
 
-// take hands out what is ready, in the lane.
-func (r *sqsRoom) take(tx store.Tx, q *queue, req request) ([]received, error) {
+// maxMoved bounds what one lane function moves to another queue, in bytes of bodies: a transaction has a limit (store.MaxUpdate).
+const maxMoved = 8 << 20
+
+// take hands out what is ready, in the lane; cut says that it stopped early, as much was to be moved to the dead letter queue.
+func (r *sqsRoom) take(tx store.Tx, q *queue, req request) (out []received, cut bool, err error) {
 	now := r.now()
 	q.mature(now)
 	if req.visibility < 0 {
 		req.visibility = q.cfg.visibility * 1000
 	}
 	if out, ok, err := q.repeat(tx, req, now); ok || err != nil {
-		return out, err
+		return out, false, err
 	}
 	if len(q.flying) >= maxFlying && !q.fifo() && req.wait <= 0 { // a FIFO queue and a long poll just give nothing
-		return nil, errOverLimit("Too many messages in flight: the limit of this queue is %d.", maxFlying)
+		return nil, false, errOverLimit("Too many messages in flight: the limit of this queue is %d.", maxFlying)
 	}
 	req.max = min(req.max, maxFlying-len(q.flying))
-	var out []received
-	for len(out) < req.max {
+	for moved := 0; len(out) < req.max; {
+		if moved >= maxMoved {
+			return out, true, nil
+		}
 		seq, ok, err := q.pick(tx, out, now)
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		if !ok {
 			break
 		}
-		m, err := r.hand(tx, q, seq, now, req.visibility)
+		m, size, err := r.hand(tx, q, seq, now, req.visibility)
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
-		if m != nil {
+		if moved += size; m != nil {
 			out = append(out, *m)
 		}
 	}
 	q.remember(req, out, now)
-	return out, nil
+	return out, false, nil
 }
 
 // pick finds the next message of a receive: a FIFO queue goes on with the groups that this receive has begun before it opens another.
@@ -178,27 +188,27 @@ func (q *queue) pick(tx store.Tx, out []received, now int64) (uint64, bool, erro
 	return q.pop(tx, now)
 }
 
-// hand puts one ready message into flight; nil when it is gone, too old, or moves to the dead letter queue.
-func (r *sqsRoom) hand(tx store.Tx, q *queue, seq uint64, now, visibility int64) (*received, error) {
+// hand puts one ready message into flight; nil when it is gone, too old, or moves to the dead letter queue, with its size then.
+func (r *sqsRoom) hand(tx store.Tx, q *queue, seq uint64, now, visibility int64) (out *received, moved int, err error) {
 	m, err := q.message(tx, seq)
 	if err != nil || m == nil {
-		return nil, err
+		return nil, 0, err
 	}
 	f := flight{}
 	if b, err := tx.Get(q.flightKey(seq)); err != nil {
-		return nil, err
+		return nil, 0, err
 	} else if b != nil {
 		if f, err = decodeFlight(b); err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 	}
 	if now-m.Sent >= q.cfg.retention*1000 {
-		return nil, q.remove(tx, seq, now)
+		return nil, 0, q.remove(tx, seq, now)
 	}
 	if q.cfg.redrive.max > 0 && f.Count >= q.cfg.redrive.max {
-		moved, err := r.bury(tx, q, m, f)
-		if err != nil || moved {
-			return nil, err
+		buried, err := r.bury(tx, q, m, f)
+		if err != nil || buried {
+			return nil, m.size(), err
 		}
 	}
 	f.Due, f.Count, f.Nonce, f.Taken = now+visibility, f.Count+1, f.Nonce+1, now
@@ -206,12 +216,12 @@ func (r *sqsRoom) hand(tx store.Tx, q *queue, seq uint64, now, visibility int64)
 		f.First = now
 	}
 	if err := tx.Put(q.flightKey(seq), f.encode()); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	q.flying[seq] = flying{flight: f, group: m.Group}
 	q.lock(m.Group, seq, now)
 	heap.Push(&q.due, dueItem{f.Due, seq})
-	return &received{message: m, flight: f, handle: q.handle(seq, f.Nonce)}, nil
+	return &received{message: m, flight: f, handle: q.handle(seq, f.Nonce)}, 0, nil
 }
 
 // remove takes a message out of store and memory; what stands in windows and heaps is passed over later.

@@ -67,7 +67,7 @@ func (r *sqsRoom) settle(tx store.Tx, q *queue, handle string) error {
 	if err := q.remove(tx, seq, now); err != nil {
 		return err
 	}
-	if q.fifo() {
+	if q.fifo() || len(q.flying) == maxFlying-1 { // something may have waited for this one
 		n := q.name
 		tx.AfterCommit(func(store.Stamp) { r.polls.wake(n, 1) })
 	}
