@@ -86,6 +86,9 @@ func (t target) delivered(d bus.Delivery) (draft, error) {
 	if dr.message.Body == "" {
 		return dr, errMissing("MessageBody")
 	}
+	if len(d.Attributes) > maxAttributes { // a topic's messages may have more, which raw delivery does not carry
+		return dr, errAttributes(len(d.Attributes))
+	}
 	dr.group, dr.dedup = optional(d.Parameters["MessageGroupId"]), optional(d.Parameters["MessageDeduplicationId"])
 	if v := d.Parameters["DelaySeconds"]; v != "" {
 		n, err := strconv.ParseInt(v, 10, 32)

@@ -81,3 +81,7 @@ func errPurging(queue string) *cloud.Error {
 func errResource(format string, args ...any) *cloud.Error {
 	return cloud.Errorf(cloud.NotFound, "ResourceNotFoundException", format, args...).WithStatus(404)
 }
+
+func errAttributes(n int) *cloud.Error {
+	return errParameter("Number of message attributes [%d] exceeds the allowed maximum [%d].", n, maxAttributes)
+}

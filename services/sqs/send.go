@@ -175,13 +175,15 @@ func (d *draft) fill(ctx context.Context, body *string, attrs map[string]api.Mes
 	return nil
 }
 
+const maxAttributes = 10 // of a message
+
 // attributesOf checks and converts message attributes.
 func attributesOf(in map[string]api.MessageAttributeValue) (map[string]bus.Attribute, error) {
 	if len(in) == 0 {
 		return nil, nil
 	}
-	if len(in) > 10 {
-		return nil, errParameter("Number of message attributes [%d] exceeds the allowed maximum [10].", len(in))
+	if len(in) > maxAttributes {
+		return nil, errAttributes(len(in))
 	}
 	out := make(map[string]bus.Attribute, len(in))
 	for _, n := range slices.Sorted(maps.Keys(in)) {
