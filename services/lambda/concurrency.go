@@ -85,6 +85,9 @@ func (r *lambdaRoom) accountSettings(ctx context.Context, _ *api.GetAccountSetti
 		if err != nil {
 			return err
 		}
+		if err := each(rd, key(sc, "layer"), func(l layer) (bool, error) { size += l.Size; return true, nil }); err != nil {
+			return err
+		}
 		return each(rd, key(sc, "version"), func(b build) (bool, error) { size += val(b.Config.CodeSize, 0); return true, nil })
 	})
 	return &api.GetAccountSettingsOutput{

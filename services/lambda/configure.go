@@ -57,6 +57,11 @@ func (r *lambdaRoom) apply(ctx context.Context, f ref, c *api.FunctionConfigurat
 			c.Environment.Variables = map[string]string{}
 		}
 	}
+	if s.SnapStart != nil {
+		if err := applySnapStart(c, s); err != nil {
+			return err
+		}
+	}
 	if s.Layers != nil {
 		layers, err := r.resolveLayers(ctx, f, s.Layers)
 		if err != nil {
@@ -103,9 +108,6 @@ func applyLimits(c *api.FunctionConfiguration, s settings) error {
 		}
 		c.EphemeralStorage = s.EphemeralStorage
 	}
-	if s.SnapStart != nil && str(s.SnapStart.ApplyOn) != "None" {
-		return cloud.NotImplementedf("SnapStart is not implemented on this platform.")
-	}
 	set(&c.Timeout, s.Timeout)
 	set(&c.MemorySize, s.MemorySize)
 	if s.TracingConfig != nil {
@@ -117,6 +119,27 @@ func applyLimits(c *api.FunctionConfiguration, s settings) error {
 	merged, err := mergeLogging(*c.LoggingConfig, s.LoggingConfig)
 	c.LoggingConfig = &merged
 	return err
+}
+
+// The values of SnapStart's ApplyOn.
+const (
+	snapNone     = "None"
+	snapVersions = "PublishedVersions"
+)
+
+var snapRuntimes = regexp.MustCompile(`^(java(1[1-9]|[2-9]\d)|python3\.(1[2-9]|[2-9]\d)|dotnet([89]|\d\d))$`)
+
+// applySnapStart keeps what is asked for: it means nothing before a version is published, which is refused then.
+func applySnapStart(c *api.FunctionConfiguration, s settings) error {
+	mode, runtime := val(s.SnapStart.ApplyOn, snapNone), str(c.Runtime)
+	if s.Runtime != nil {
+		runtime = *s.Runtime
+	}
+	if mode == snapVersions && !snapRuntimes.MatchString(runtime) {
+		return errParameter("%s is not supported for SnapStart enabled functions.", runtime)
+	}
+	c.SnapStart = &api.SnapStartResponse{ApplyOn: &mode, OptimizationStatus: new("Off")}
+	return nil
 }
 
 // mergeLogging puts what is given over what is there. Levels go with the format JSON only.
@@ -162,7 +185,7 @@ func applyTargets(c *api.FunctionConfiguration, s settings) error {
 	}
 	a, err := cloud.ParseARN(t)
 	if err != nil || a.Service != "sqs" && a.Service != "sns" {
-		return errValidation("Value '%s' at 'deadLetterConfig.targetArn' failed to satisfy constraint: The target ARN must be that of an SQS queue or an SNS topic", t)
+		return errParameter("The dead letter target %s is invalid: it must be an SQS queue or an SNS topic.", t)
 	}
 	c.DeadLetterConfig = &api.DeadLetterConfig{TargetArn: &t}
 	return nil

@@ -4,7 +4,7 @@
 //
 // Refused by name: container images, file systems, scaling configurations, durable executions, capacity providers, SnapStart, tenants, Kafka, MQ,
 // DocumentDB and Kinesis sources, parallelisation and tumbling windows of streams; and the architecture of another processor than the machine's for
-// programs (provided.*), while interpreted runtimes run on any.
+// programs (provided.*), while interpreted runtimes run on any. SnapStart is taken for a function, for which it means nothing yet; publishing is refused.
 //
 // Loops: the lineage of a trace counts how often a function runs in one chain of requests through functions, queues, topics and buckets (recursion.go).
 // Runtime management: a machine has one version of each runtime, which its interpreter makes; Manual pins a function to it (runtime.go). Code signing:

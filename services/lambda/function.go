@@ -110,6 +110,7 @@ func refuseCreate(in *api.CreateFunctionInput) error {
 		"PackageType Image": str(in.PackageType) == "Image", "ImageConfig": in.ImageConfig != nil, "FileSystemConfigs": len(in.FileSystemConfigs) > 0,
 		"TenancyConfig": in.TenancyConfig != nil, "CapacityProviderConfig": in.CapacityProviderConfig != nil,
 		"DurableConfig": in.DurableConfig != nil, "AcceleratorConfig": in.AcceleratorConfig != nil, "RuntimeConfig": in.RuntimeConfig != nil, "PublishTo": in.PublishTo != nil,
+		"Code.S3ObjectStorageMode REFERENCE": in.Code != nil && str(in.Code.S3ObjectStorageMode) == "REFERENCE", "Code.SourceKMSKeyArn": in.Code != nil && in.Code.SourceKMSKeyArn != nil,
 	} {
 		if given {
 			return cloud.NotImplementedf("CreateFunction: %s is not implemented on this platform.", name)
@@ -188,6 +189,9 @@ func (r *lambdaRoom) updateCode(ctx context.Context, in *api.UpdateFunctionCodeI
 	if err != nil {
 		return nil, err
 	}
+	if err := refuseCode(in); err != nil {
+		return nil, err
+	}
 	f := pl.ref
 	if err := r.checkArchitecture(&pl.main.Config, in.Architectures); err != nil {
 		return nil, err
@@ -233,6 +237,19 @@ func (r *lambdaRoom) updateCode(ctx context.Context, in *api.UpdateFunctionCodeI
 		return (*api.UpdateFunctionCodeOutput)(creating(out)), nil
 	}
 	return (*api.UpdateFunctionCodeOutput)(updating(out)), nil
+}
+
+// refuseCode refuses by name what code cannot be here.
+func refuseCode(in *api.UpdateFunctionCodeInput) error {
+	switch {
+	case in.PublishTo != nil:
+		return errPublishTo("UpdateFunctionCode")
+	case str(in.S3ObjectStorageMode) == "REFERENCE":
+		return cloud.NotImplementedf("UpdateFunctionCode: S3ObjectStorageMode REFERENCE is not implemented on this platform: packages are copied.")
+	case in.SourceKMSKeyArn != nil:
+		return cloud.NotImplementedf("UpdateFunctionCode: SourceKMSKeyArn is not implemented on this platform.")
+	}
+	return nil
 }
 
 func (r *lambdaRoom) dryCode(ctx context.Context, f ref, p pack) (*api.UpdateFunctionCodeOutput, error) {

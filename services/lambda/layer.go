@@ -65,6 +65,9 @@ func (r *lambdaRoom) publishLayer(ctx context.Context, in *api.PublishLayerVersi
 	if in.Content == nil {
 		return nil, errParameter("Please provide a source for layer code.")
 	}
+	if str(in.Content.S3ObjectStorageMode) == "REFERENCE" {
+		return nil, cloud.NotImplementedf("PublishLayerVersion: S3ObjectStorageMode REFERENCE is not implemented on this platform: packages are copied.")
+	}
 	p, err := r.fetch(ctx, source{zip: in.Content.ZipFile, bucket: in.Content.S3Bucket, key: in.Content.S3Key, version: in.Content.S3ObjectVersion})
 	if err != nil {
 		return nil, err

@@ -19,6 +19,9 @@ var functionProps = []string{
 // shownProps are those that are only kept and shown: see NoEffect.
 var shownProps = []string{"VpcConfig", "KmsKeyArn", "EphemeralStorage"}
 
+// managedProps are those that have operations of their own.
+var managedProps = []string{"ReservedConcurrentExecutions", "RecursiveLoop", "RuntimeManagementConfig"}
+
 var mappingProps = []string{
 	"EventSourceArn", "FunctionName", "Enabled", "BatchSize", "FilterCriteria", "MaximumBatchingWindowInSeconds", "ParallelizationFactor", "StartingPosition",
 	"StartingPositionTimestamp", "DestinationConfig", "MaximumRecordAgeInSeconds", "BisectBatchOnFunctionError", "MaximumRetryAttempts", "TumblingWindowInSeconds",
@@ -28,18 +31,16 @@ var mappingProps = []string{
 func (r *lambdaRoom) resources() []room.ResourceType {
 	return []room.ResourceType{
 		{
-			Type: "AWS::Lambda::Function", Properties: append([]string{"FunctionName", "Code", "Tags", "Architectures", "PackageType", "ReservedConcurrentExecutions"}, functionProps...),
+			Type: "AWS::Lambda::Function", Properties: slices.Concat([]string{"FunctionName", "Code", "Tags", "Architectures", "PackageType", "CodeSigningConfigArn"}, functionProps, managedProps),
 			NoEffect: map[string]string{
 				"VpcConfig": "the platform's functions reach what the machine reaches", "KmsKeyArn": "environment variables are kept as the platform keeps its data",
-				"EphemeralStorage":        "temporary files are bounded by the machine's disk only",
-				"RuntimeManagementConfig": "runtimes are those of the machine", "RecursiveLoop": "recursive loops are not detected",
+				"EphemeralStorage": "temporary files are bounded by the machine's disk only",
 			},
 			Attributes: []string{"Arn"}, Create: r.createFunctionResource, Update: r.updateFunctionResource, Delete: r.deleteNamed("DeleteFunction", "FunctionName"),
 		},
 		{
-			Type: "AWS::Lambda::Version", Properties: []string{"FunctionName", "CodeSha256", "Description", "ProvisionedConcurrencyConfig"}, Attributes: []string{"FunctionArn", "Version"},
-			NoEffect: map[string]string{"RuntimePolicy": "runtimes are those of the machine"},
-			Create:   r.createVersionResource, Delete: r.deleteVersionResource,
+			Type: "AWS::Lambda::Version", Properties: []string{"FunctionName", "CodeSha256", "Description", "ProvisionedConcurrencyConfig", "RuntimePolicy"}, Attributes: []string{"FunctionArn", "Version"},
+			Create: r.createVersionResource, Delete: r.deleteVersionResource,
 		},
 		{
 			Type: "AWS::Lambda::Alias", Properties: []string{"FunctionName", "Name", "FunctionVersion", "Description", "RoutingConfig", "ProvisionedConcurrencyConfig"}, Attributes: []string{"AliasArn"},
@@ -69,6 +70,7 @@ func (r *lambdaRoom) resources() []room.ResourceType {
 			Type: "AWS::Lambda::LayerVersionPermission", Properties: []string{"LayerVersionArn", "Action", "Principal", "OrganizationId"}, Attributes: []string{"Id"},
 			Create: r.createLayerPermissionResource, Delete: r.deleteLayerPermissionResource,
 		},
+		r.signingType(),
 		r.canaryType(),
 	}
 }
@@ -107,6 +109,9 @@ func rename(in map[string]any, from, to string) {
 
 // functionInput makes an input of a function's properties; environment variables may be numbers and booleans in a template.
 func (r *lambdaRoom) functionInput(p room.Props) (map[string]any, error) {
+	if err := refuseSnapStart(p); err != nil {
+		return nil, err
+	}
 	in := pickProps(p, append(slices.Clone(functionProps), shownProps...)...)
 	rename(in, "KmsKeyArn", "KMSKeyArn")
 	var env struct{ Variables map[string]any }
@@ -177,14 +182,14 @@ func (r *lambdaRoom) createFunctionResource(ctx context.Context, req room.Reques
 		return room.Result{}, err
 	}
 	in["FunctionName"] = name
-	for k, v := range pickProps(req.New, "Architectures", "PackageType") {
+	for k, v := range pickProps(req.New, "Architectures", "PackageType", "CodeSigningConfigArn") {
 		in[k] = v
 	}
 	res := functionResult(ctx, name)
 	if err := r.d.Do(ctx, service, "CreateFunction", in, nil); err != nil {
 		return room.Result{}, err
 	}
-	return res, r.reserve(ctx, req, name)
+	return res, r.manageResource(ctx, req, name)
 }
 
 func functionResult(ctx context.Context, name string) room.Result {
@@ -231,7 +236,7 @@ func (r *lambdaRoom) updateFunctionResource(ctx context.Context, req room.Reques
 			return room.Result{}, err
 		}
 	}
-	if err := r.reserve(ctx, req, name); err != nil {
+	if err := r.manageResource(ctx, req, name); err != nil {
 		return room.Result{}, err
 	}
 	return functionResult(ctx, name), r.retag(ctx, req, f.arn().String())
@@ -239,6 +244,9 @@ func (r *lambdaRoom) updateFunctionResource(ctx context.Context, req room.Reques
 
 // updateFunctionParts changes a function's configuration and code.
 func (r *lambdaRoom) updateFunctionParts(ctx context.Context, req room.Request, name string) error {
+	if err := r.signResource(ctx, req, name); err != nil {
+		return err
+	}
 	if req.Changed(functionProps...) || req.Changed(shownProps...) {
 		in, err := r.functionInput(req.New)
 		if err != nil {
@@ -247,7 +255,8 @@ func (r *lambdaRoom) updateFunctionParts(ctx context.Context, req room.Request, 
 		for prop, empty := range map[string]any{
 			"Environment": map[string]any{"Variables": map[string]string{}}, "Layers": []string{}, "DeadLetterConfig": map[string]string{"TargetArn": ""}, "Description": "",
 			"Timeout": 3, "MemorySize": 128, "TracingConfig": map[string]string{"Mode": "PassThrough"}, "EphemeralStorage": map[string]int{"Size": 512},
-			"VpcConfig": map[string]any{"SubnetIds": []string{}, "SecurityGroupIds": []string{}},
+			"VpcConfig": map[string]any{"SubnetIds": []string{}, "SecurityGroupIds": []string{}}, "SnapStart": map[string]string{"ApplyOn": snapNone},
+			"LoggingConfig": map[string]string{"LogFormat": "Text", "LogGroup": "/aws/lambda/" + name},
 		} {
 			if _, had := req.Old[prop]; had && in[prop] == nil {
 				in[prop] = empty

@@ -33,6 +33,9 @@ func (r *lambdaRoom) createVersionResource(ctx context.Context, req room.Request
 		return room.Result{}, err
 	}
 	res := room.Result{Physical: out.FunctionArn, Attributes: map[string]any{"FunctionArn": out.FunctionArn, "Version": out.Version}}
+	if err := r.manageRuntime(ctx, req, "RuntimePolicy", map[string]any{"FunctionName": req.New.Text("FunctionName"), "Qualifier": out.Version}); err != nil {
+		return res, err
+	}
 	count, err := provisionedCount(req.New)
 	if err != nil || count == 0 {
 		return res, err

@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	api "sundog/api/lambda"
+	"sundog/cloud"
 	"sundog/engine/store"
 )
 
@@ -20,6 +21,9 @@ func (r *lambdaRoom) publish(tx store.Tx, f ref, fn *function, description *stri
 			return &last, nil
 		}
 	}
+	if s := fn.Latest.Config.SnapStart; s != nil && str(s.ApplyOn) == snapVersions {
+		return nil, errSnapStart()
+	}
 	number := strconv.FormatInt(fn.Next, 10)
 	v := fn.Latest
 	v.Config.Version = &number
@@ -30,7 +34,14 @@ func (r *lambdaRoom) publish(tx store.Tx, f ref, fn *function, description *stri
 	return &v, save(tx, versionKey(f, fn.Next-1), &v)
 }
 
+func errPublishTo(operation string) error {
+	return cloud.NotImplementedf("%s: PublishTo is not implemented on this platform: it belongs to capacity providers.", operation)
+}
+
 func (r *lambdaRoom) publishVersion(ctx context.Context, in *api.PublishVersionInput) (*api.PublishVersionOutput, error) {
+	if in.PublishTo != nil {
+		return nil, errPublishTo("PublishVersion")
+	}
 	p, err := r.existing(ctx, in.FunctionName)
 	if err != nil {
 		return nil, err

@@ -60,7 +60,7 @@ func special(v map[string]any) (any, error) {
 		at, err := time.Parse(time.RFC3339Nano, text("$time"))
 		return at, err
 	case v["$zip"] != nil:
-		b, err := archive(v["$zip"])
+		b, err := archive(v["$zip"], int(length))
 		return data(b), err
 	case v["$bytes"] != nil:
 		n, _ := v["$bytes"].(float64)
@@ -69,17 +69,21 @@ func special(v map[string]any) (any, error) {
 	return nil, fmt.Errorf("unknown value %v", v)
 }
 
-// archive makes a package with the recorded names, whose contents the recording left out.
-func archive(entries any) ([]byte, error) {
+// archive makes a package with the recorded names, whose contents the recording left out: as large as the recorded one when that was not compressed.
+func archive(entries any, length int) ([]byte, error) {
 	var out bytes.Buffer
 	z := zip.NewWriter(&out)
 	list, _ := entries.([]any)
+	method := zip.Store
+	if unpacked(list) > length {
+		method = zip.Deflate
+	}
 	for _, e := range list {
 		entry, _ := e.([]any)
 		if len(entry) != 2 {
 			return nil, fmt.Errorf("unknown entry %v", e)
 		}
-		w, err := z.Create(fmt.Sprint(entry[0]))
+		w, err := z.CreateHeader(&zip.FileHeader{Name: fmt.Sprint(entry[0]), Method: method})
 		if err != nil {
 			return nil, err
 		}
@@ -90,6 +94,17 @@ func archive(entries any) ([]byte, error) {
 	}
 	err := z.Close()
 	return out.Bytes(), err
+}
+
+// unpacked is the size of what a package holds.
+func unpacked(entries []any) (sum int) {
+	for _, e := range entries {
+		if entry, _ := e.([]any); len(entry) == 2 {
+			size, _ := entry[1].(float64)
+			sum += int(size)
+		}
+	}
+	return sum
 }
 
 // model gives a plain value as the model's JSON has it: blobs in base64, times as seconds.
