@@ -99,6 +99,9 @@ func (r *report) finished(res compute.Result) {
 	r.system(done, "runtimeDone", r.doneRecord(res, status), "END RequestId: "+r.id)
 	r.system(level, "report", r.reportRecord(res, status), r.reportLine(res))
 	r.metrics(res, now)
+	if !r.trace.Sampled { // as the gateway does with the request above it
+		return
+	}
 	s := telemetry.Span{
 		Trace: r.trace.Root, ID: r.span, Parent: r.parent, Scope: r.p.ref.Scope, Name: r.p.ref.name, Kind: "invoke", Resource: r.p.ref.qualified().String(),
 		Start: r.begun, End: now, Fault: res.Error, Fields: map[string]string{
