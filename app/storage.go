@@ -41,7 +41,7 @@ func (p *Platform) openStorage() error {
 		return err
 	}
 	p.store = s
-	side, err := pebble.Open(pebble.Options{Dir: filepath.Join(p.o.Data, "telemetry"), Relaxed: true, Memtable: 4 << 20, Cache: 2 << 20, Log: p.o.Log})
+	side, err := pebble.Open(pebble.Options{Dir: filepath.Join(p.o.Data, "telemetry"), Relaxed: true, Memtable: 4 << 20, Cache: 2 << 20, Runs: 8, Log: p.o.Log})
 	if err != nil {
 		return err
 	}

@@ -1,14 +1,13 @@
 package telemetry
 
 import (
-	"bytes"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"slices"
-	"strings"
+	"strconv"
 	"time"
 
 	"sundog/cloud"
@@ -36,50 +35,76 @@ const longDimensions = 1 << 10
 
 // dimensionText is the canonical text of dimensions, so that equal sets are one metric.
 func dimensionText(d map[string]string) string {
-	names := make([]string, 0, len(d))
+	var few [8]string
+	names := few[:0]
 	for n := range d {
 		names = append(names, n)
 	}
 	slices.Sort(names)
-	var b strings.Builder
+	b := make([]byte, 0, 64)
 	for _, n := range names {
-		fmt.Fprintf(&b, "%q=%q,", n, d[n])
+		b = append(strconv.AppendQuote(b, n), '=')
+		b = append(strconv.AppendQuote(b, d[n]), ',')
 	}
-	if b.Len() > longDimensions {
-		sum := sha256.Sum256([]byte(b.String()))
+	if len(b) > longDimensions {
+		sum := sha256.Sum256(b)
 		return "#" + hex.EncodeToString(sum[:])
 	}
-	return b.String()
+	return string(b)
 }
 
 // eventID makes an id of digits that sorts by time, then arrival.
 func eventID(at time.Time, seq uint64) string {
-	return fmt.Sprintf("%016d%040d", max(at.UnixMilli(), 0), seq)
+	var b [56]byte
+	digits(b[:16], uint64(max(at.UnixMilli(), 0)))
+	digits(b[16:], seq)
+	return string(b[:])
+}
+
+// digits fills b with a number's decimal digits, zeros before them.
+func digits(b []byte, n uint64) {
+	for i := len(b) - 1; i >= 0; i-- {
+		b[i] = byte('0' + n%10)
+		n /= 10
+	}
 }
 
 // eventBytes is what CloudWatch counts for an event besides its message.
 const eventBytes = 26
 
-// encodeEvent makes the row of a line: what surrounds the message as JSON, a line feed, and the message as it is.
-func encodeEvent(e LogEvent) ([]byte, error) {
-	message := e.Message
-	e.Message = ""
-	b, err := json.Marshal(e)
-	if err != nil {
-		return nil, err
+// encodeEvent makes the row of a line: the times of the event and of its arrival in nanoseconds since 1970 (varints), the id and the stream (each a length
+// as a uvarint, and the text), and the message.
+func encodeEvent(e *LogEvent) []byte {
+	b := make([]byte, 0, 2*binary.MaxVarintLen64+4+len(e.ID)+len(e.Stream)+len(e.Message))
+	b = binary.AppendVarint(b, e.Time.UnixNano())
+	b = binary.AppendVarint(b, e.Ingested.UnixNano())
+	for _, s := range [...]string{e.ID, e.Stream} {
+		b = append(binary.AppendUvarint(b, uint64(len(s))), s...)
 	}
-	return append(append(b, '\n'), message...), nil
+	return append(b, e.Message...)
 }
 
 func decodeEvent(row []byte) (e LogEvent, err error) {
-	head, message, ok := bytes.Cut(row, []byte{'\n'})
-	if !ok {
-		return e, errors.New("telemetry: malformed log row")
+	times := [2]int64{}
+	for i := range times {
+		v, n := binary.Varint(row)
+		if n <= 0 {
+			return e, errLogRow
+		}
+		times[i], row = v, row[n:]
 	}
-	err = json.Unmarshal(head, &e)
-	e.Message = string(message)
-	return e, err
+	for _, s := range [...]*string{&e.ID, &e.Stream} {
+		size, n := binary.Uvarint(row)
+		if n <= 0 || size > uint64(len(row)-n) {
+			return e, errLogRow
+		}
+		*s, row = string(row[n:n+int(size)]), row[n+int(size):]
+	}
+	e.Time, e.Ingested, e.Message = time.Unix(0, times[0]).UTC(), time.Unix(0, times[1]).UTC(), string(row)
+	return e, nil
 }
+
+var errLogRow = errors.New("telemetry: malformed log row")
 
 // rootRow is what is known of a trace as a whole.
 type rootRow struct {
@@ -99,6 +124,7 @@ type batch struct {
 	groups  map[string]*GroupInfo
 	streams map[string]*StreamInfo
 	points  map[string]*Datapoint
+	known   map[series]*Datapoint // those of points that are asked for again and again
 	roots   map[string]*rootRow
 	traces  int // that are new
 	dropped int // that cannot be kept
@@ -106,7 +132,7 @@ type batch struct {
 }
 
 func newBatch(tx store.Tx) *batch {
-	return &batch{tx: tx, groups: map[string]*GroupInfo{}, streams: map[string]*StreamInfo{}, points: map[string]*Datapoint{}, roots: map[string]*rootRow{}}
+	return &batch{tx: tx, groups: map[string]*GroupInfo{}, streams: map[string]*StreamInfo{}, points: map[string]*Datapoint{}, known: map[series]*Datapoint{}, roots: map[string]*rootRow{}}
 }
 
 func (b *batch) add(it item) {
@@ -114,8 +140,10 @@ func (b *batch) add(it item) {
 	case b.err != nil:
 	case it.group != nil:
 		b.addLog(*it.group, it.stream, it.events)
-	case it.metric != nil:
-		b.addMetric(it.metric)
+	case it.metrics != nil:
+		for i := range it.metrics {
+			b.addMetric(&it.metrics[i])
+		}
 	case it.span != nil:
 		b.addSpan(it.span)
 	}
@@ -167,9 +195,10 @@ func (b *batch) addLog(g LogGroup, stream string, events []LogEvent) {
 	info := cached(b, b.groups, groupKey("group", g))
 	s := cached(b, b.streams, groupKey("stream", g).Str(stream))
 	info.Name, s.Name = g.Name, stream
-	for _, e := range events {
-		row, err := encodeEvent(e)
-		b.putRow(groupKey("log", g).Str(e.ID), row, err)
+	prefix := groupKey("log", g)
+	for i := range events {
+		e := &events[i]
+		b.putRow(make(store.Key, 0, len(prefix)+len(e.ID)+2).Raw(prefix).Str(e.ID), encodeEvent(e), nil)
 		if s.Created.IsZero() {
 			s.Created = e.Ingested
 		}
@@ -187,18 +216,35 @@ func (b *batch) addLog(g LogGroup, stream string, events []LogEvent) {
 	}
 }
 
-func (b *batch) addMetric(m *Metric) {
-	id := MetricID{Namespace: m.Namespace, Name: m.Name, Dimensions: m.Dimensions}
+// series is one metric in one minute, its dimensions in their canonical text.
+type series struct {
+	scope                             cloud.Scope
+	namespace, name, dimensions, unit string
+	minute                            int64
+}
+
+// point gives the rollup that a metric's values belong to.
+func (b *batch) point(m *Metric) *Datapoint {
 	minute, unit := m.Time.Truncate(time.Minute), m.Unit
 	if unit == "" {
 		unit = "None"
 	}
-	k := metricKey("metric", id, m.Scope).U64(uint64(max(minute.Unix(), 0))).Str(unit)
-	d := cached(b, b.points, k)
+	s := series{m.Scope, m.Namespace, m.Name, dimensionText(m.Dimensions), unit, minute.Unix()}
+	if d := b.known[s]; d != nil {
+		return d
+	}
+	id := MetricID{Namespace: m.Namespace, Name: m.Name, Dimensions: m.Dimensions}
+	d := cached(b, b.points, metricKey("metric", id, m.Scope).U64(uint64(max(minute.Unix(), 0))).Str(unit))
 	if d.Time.IsZero() {
 		d.Time, d.Unit = minute, unit
 		b.put(metricKey("metricid", id, m.Scope), id)
 	}
+	b.known[s] = d
+	return d
+}
+
+func (b *batch) addMetric(m *Metric) {
+	d := b.point(m)
 	if m.Set != nil {
 		d.addSet(*m.Set)
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -36,13 +37,13 @@ type Options struct {
 
 // item is one thing to write; done, when not nil, receives the outcome of the commit that carries it.
 type item struct {
-	group  *LogGroup
-	stream string
-	events []LogEvent
-	metric *Metric
-	span   *Span
-	done   chan error
-	size   int64 // bytes, about
+	group   *LogGroup
+	stream  string
+	events  []LogEvent
+	metrics []Metric
+	span    *Span
+	done    chan error
+	size    int64 // bytes, about
 }
 
 // recorder is the Recorder over a store: one goroutine writes in batches, so that nothing of it is on an invoke's path.
@@ -101,20 +102,27 @@ func (r *recorder) lines(g LogGroup, stream string, events []LogEvent) (out []it
 
 // Metric records values without waiting.
 func (r *recorder) Metric(m ...Metric) {
-	for i := range m {
-		r.offer(metricItem(&m[i]), 1)
+	for part := range slices.Chunk(m, metricsTogether) {
+		r.offer(metricItem(part), len(part))
 	}
 }
 
-func metricItem(m *Metric) item {
-	return item{metric: m, size: itemBytes + int64(len(m.Values)+len(m.Counts))*8 + int64(len(m.Dimensions))*itemBytes}
+// metricsTogether is how many metrics are queued as one thing, so that a commit stays bounded.
+const metricsTogether = 100
+
+func metricItem(all []Metric) item {
+	it := item{metrics: all}
+	for _, m := range all {
+		it.size += itemBytes + int64(len(m.Values)+len(m.Counts))*8 + int64(len(m.Dimensions))*itemBytes
+	}
+	return it
 }
 
 // MetricDurable records values and waits until they are kept.
 func (r *recorder) MetricDurable(ctx context.Context, m ...Metric) error {
-	items := make([]item, len(m))
-	for i := range m {
-		items[i] = metricItem(&m[i])
+	var items []item
+	for part := range slices.Chunk(m, metricsTogether) {
+		items = append(items, metricItem(part))
 	}
 	return r.putAll(ctx, items)
 }

@@ -209,7 +209,7 @@ func TestOldMetricsAreRolledUp(t *testing.T) {
 		return Metric{Scope: scope, Namespace: "n", Name: "m", Unit: "Count", Time: start.Add(time.Duration(i) * time.Minute), Values: []float64{float64(i)}}
 	}
 	for i := range rollupChunk + 100 {
-		must(t, 0, b.push(ctx, metricItem(new(m(i)))))
+		must(t, 0, b.push(ctx, metricItem([]Metric{m(i)})))
 	}
 	b.flush()
 	points := func() []Datapoint {

@@ -259,18 +259,37 @@ func (p *pools) take(base string) []string {
 	return all
 }
 
+// running is what compute is told of a build, but for its folders: those are found anew with every call.
+type running struct {
+	version compute.Version
+	base    string // the environments' name without the alias
+	err     error
+}
+
 // version gives what runs: the unpacked package, or the folder that is mounted over it. done, which is never nil, says that the call is over.
 func (r *lambdaRoom) version(ctx context.Context, p *plan, b *build) (v compute.Version, done func(), err error) {
+	known, ok := p.versions.Load(b)
+	if !ok {
+		known, _ = p.versions.LoadOrStore(b, r.running(p.ref, b))
+	}
+	x := known.(*running)
+	if x.err != nil {
+		return x.version, func() {}, x.err
+	}
+	return r.folders(ctx, x.version, x.base, b)
+}
+
+func (r *lambdaRoom) running(f ref, b *build) *running {
 	c := &b.Config
-	f := p.ref
 	number := str(c.Version)
-	v = compute.Version{
-		ID: environmentID(f, number, b.Tag), Function: f.name, Qualifier: number, ARN: p.ref.qualified(), Runtime: str(c.Runtime), Handler: str(c.Handler),
+	v := compute.Version{
+		ID: environmentID(f, number, b.Tag), Function: f.name, Qualifier: number, ARN: f.qualified(), Runtime: str(c.Runtime), Handler: str(c.Handler),
 		MemoryMB: int(val(c.MemorySize, 128)), Timeout: time.Duration(val(c.Timeout, 3)) * time.Second, LogGroup: logGroup(c), Endpoint: r.o.Endpoint,
 		EphemeralMB: 512, Env: map[string]string{},
 	}
+	var err error
 	if v.Role, err = cloud.ParseARN(str(c.Role)); err != nil {
-		return v, func() {}, err
+		return &running{err: err}
 	}
 	if c.EphemeralStorage != nil {
 		v.EphemeralMB = int(val(c.EphemeralStorage.Size, 512))
@@ -287,7 +306,7 @@ func (r *lambdaRoom) version(ctx context.Context, p *plan, b *build) (v compute.
 	if f.qualifier != "" && !digits.MatchString(f.qualifier) && f.qualifier != latest {
 		v.ID += "/" + f.qualifier // its context shows the alias's ARN
 	}
-	return r.folders(ctx, v, base, b)
+	return &running{version: v, base: base}
 }
 
 // folders finds a version's code and layers, which stay until done.

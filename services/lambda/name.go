@@ -28,6 +28,9 @@ const functionPattern = `(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)
 // parseRef reads a function's name, partial ARN or ARN, with or without a qualifier, and the request's own Qualifier beside it.
 func parseRef(ctx context.Context, name, qualifier *string) (ref, error) {
 	text := str(name)
+	if plainName(text) && qualifier == nil {
+		return ref{Scope: cloud.CallFrom(ctx).Scope, name: text}, nil
+	}
 	m := functionName.FindStringSubmatch(text)
 	if m == nil {
 		return ref{}, errValidation("Value '%s' at 'functionName' failed to satisfy constraint: Member must satisfy regular expression pattern: %s", text, functionPattern)
@@ -46,6 +49,18 @@ func parseRef(ctx context.Context, name, qualifier *string) (ref, error) {
 		f.qualifier = q
 	}
 	return f, nil
+}
+
+// plainName tells whether a text is a function's name and nothing else, as most are.
+func plainName(text string) bool {
+	for i := range len(text) {
+		switch c := text[i]; {
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '-', c == '_':
+		default:
+			return false
+		}
+	}
+	return text != ""
 }
 
 // checkNew checks the length of a new function's name.

@@ -134,7 +134,13 @@ type plan struct {
 	others map[string]*build // an alias's further versions
 	held   *plan             // what runs instead, while a canary deployment is on
 
-	lineage string // the function's name in lineages
+	lineage    string            // the function's name in lineages
+	dimensions map[string]string // of the function's metrics
+	versions   sync.Map          // *build -> *running
+}
+
+func newPlan(f ref) *plan {
+	return &plan{ref: f, others: map[string]*build{}, lineage: lineageName(f), dimensions: map[string]string{"FunctionName": f.name}}
 }
 
 // cache keeps plans, for they are asked for with every invocation.
@@ -197,7 +203,7 @@ func (r *lambdaRoom) plan(ctx context.Context, f ref) (*plan, error) {
 }
 
 func readPlan(rd store.Reader, f ref) (p *plan, err error) {
-	p = &plan{ref: f, others: map[string]*build{}, lineage: lineageName(f)}
+	p = newPlan(f)
 	if p.fn, p.main, p.alias, err = find(rd, f); err != nil || p.alias == nil || p.alias.Config.RoutingConfig == nil {
 		return p, err
 	}

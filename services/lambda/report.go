@@ -49,30 +49,40 @@ func (r *lambdaRoom) record(t cloud.Trace, p *plan, b *build, c call, running in
 // started notes the environment's log stream and writes the first lines.
 func (r *report) started(s compute.Start) {
 	r.stream = s.LogStream
+	version := str(r.b.Config.Version)
+	var lines []telemetry.LogEvent
 	if s.Cold {
 		runtime, arn := str(r.b.Config.Runtime), r.r.runtimeVersion(r.p.ref.Region, str(r.b.Config.Runtime))
-		r.system(levelInfo, "initStart", map[string]any{
-			"initializationType": "on-demand", "phase": "init", "runtimeVersion": runtime, "runtimeVersionArn": arn,
-			"functionName": r.p.ref.name, "functionVersion": str(r.b.Config.Version),
-		}, "INIT_START Runtime Version: "+runtime+"\tRuntime Version ARN: "+arn)
+		lines = r.system(lines, levelInfo, "initStart", "INIT_START Runtime Version: "+runtime+"\tRuntime Version ARN: "+arn, func() map[string]any {
+			return map[string]any{
+				"initializationType": "on-demand", "phase": "init", "runtimeVersion": runtime, "runtimeVersionArn": arn,
+				"functionName": r.p.ref.name, "functionVersion": version,
+			}
+		})
 	}
-	r.system(levelInfo, "start", map[string]any{"requestId": r.id, "version": str(r.b.Config.Version)}, "START RequestId: "+r.id+" Version: "+str(r.b.Config.Version))
+	r.write(r.system(lines, levelInfo, "start", "START RequestId: "+r.id+" Version: "+version, func() map[string]any {
+		return map[string]any{"requestId": r.id, "version": version}
+	}))
 }
 
-func (r *report) line(l compute.LogLine) { r.writeAt(l.Time, l.Text) }
+func (r *report) line(l compute.LogLine) { r.write([]telemetry.LogEvent{event(l.Time, l.Text)}) }
 
-func (r *report) write(text string) { r.writeAt(r.r.d.Clock.Now(), text) }
+func event(at time.Time, text string) telemetry.LogEvent {
+	return telemetry.LogEvent{Time: at, Ingested: at, Message: text}
+}
 
-func (r *report) writeAt(at time.Time, text string) {
+func (r *report) write(lines []telemetry.LogEvent) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.keep {
-		r.kept = append(append(r.kept, text...), '\n')
+		for _, l := range lines {
+			r.kept = append(append(r.kept, l.Message...), '\n')
+		}
 		if len(r.kept) > 2*tailSize {
 			r.kept = append(r.kept[:0], r.kept[len(r.kept)-tailSize:]...)
 		}
 	}
-	r.r.d.Telemetry.Log(r.group, r.stream, telemetry.LogEvent{Time: at, Ingested: at, Message: text})
+	r.r.d.Telemetry.Log(r.group, r.stream, lines...)
 }
 
 func (r *report) tail() []byte {
@@ -84,20 +94,21 @@ func (r *report) tail() []byte {
 // finished writes the last lines, the metrics and the span.
 func (r *report) finished(res compute.Result) {
 	now := r.r.d.Clock.Now()
+	var lines []telemetry.LogEvent
 	switch res.Kind {
 	case compute.Timeout:
 		_, text, _ := strings.Cut(res.Error, "Error: ")
-		r.write(now.UTC().Format("2006-01-02T15:04:05.000Z ") + r.id + " " + text)
+		lines = append(lines, event(now, now.UTC().Format("2006-01-02T15:04:05.000Z ")+r.id+" "+text))
 	case compute.Exit, compute.OutOfMemory:
-		r.write(res.Error + "\nRuntime.ExitError")
+		lines = append(lines, event(now, res.Error+"\nRuntime.ExitError"))
 	}
 	level, status := outcome(res)
 	done := level
 	if res.Kind == compute.None {
 		done = levelDebug
 	}
-	r.system(done, "runtimeDone", r.doneRecord(res, status), "END RequestId: "+r.id)
-	r.system(level, "report", r.reportRecord(res, status), r.reportLine(res))
+	lines = r.system(lines, done, "runtimeDone", "END RequestId: "+r.id, func() map[string]any { return r.doneRecord(res, status) })
+	r.write(r.system(lines, level, "report", r.reportLine(res), func() map[string]any { return r.reportRecord(res, status) }))
 	r.metrics(res, now)
 	if !r.trace.Sampled { // as the gateway does with the request above it
 		return
@@ -160,14 +171,12 @@ func (p *plan) through() *plan {
 
 // byVersion gives a metric the dimensions of calls through an alias (Lambda Developer Guide, "Types of metrics for Lambda functions").
 func (*lambdaRoom) byVersion(q *plan, b *build, m telemetry.Metric) telemetry.Metric {
-	m.Dimensions["Resource"], m.Dimensions["ExecutedVersion"] = q.ref.name+":"+q.ref.qualifier, str(b.Config.Version)
+	m.Dimensions = map[string]string{"FunctionName": q.ref.name, "Resource": q.ref.name + ":" + q.ref.qualifier, "ExecutedVersion": str(b.Config.Version)}
 	return m
 }
 
 func (r *lambdaRoom) metric(p *plan, name, unit string, value float64, at time.Time) telemetry.Metric {
-	return telemetry.Metric{
-		Scope: p.ref.Scope, Namespace: "AWS/Lambda", Name: name, Dimensions: map[string]string{"FunctionName": p.ref.name}, Unit: unit, Time: at, Values: []float64{value},
-	}
+	return telemetry.Metric{Scope: p.ref.Scope, Namespace: "AWS/Lambda", Name: name, Dimensions: p.dimensions, Unit: unit, Time: at, Values: []float64{value}}
 }
 
 func (r *lambdaRoom) throttled(p *plan) {

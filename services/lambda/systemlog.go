@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"sundog/engine/compute"
+	"sundog/engine/telemetry"
 )
 
 // The levels of the platform's own log lines (Lambda Developer Guide, "System log level event mapping").
@@ -17,26 +18,24 @@ const (
 
 var levels = map[string]int{"DEBUG": levelDebug, "INFO": levelInfo, "WARN": levelWarn}
 
-// system writes one of the platform's lines: as text, or, for functions that log JSON, as an event if its level is wanted.
-func (r *report) system(level int, kind string, record map[string]any, text string) {
-	l := r.b.Config.LoggingConfig
+// system adds one of the platform's lines: a text, or, for functions that log JSON, the record as an event if its level is wanted.
+func (r *report) system(lines []telemetry.LogEvent, level int, kind, text string, record func() map[string]any) []telemetry.LogEvent {
+	l, at := r.b.Config.LoggingConfig, r.r.d.Clock.Now()
 	if l == nil || str(l.LogFormat) != "JSON" {
-		r.write(text)
-		return
+		return append(lines, event(at, text))
 	}
 	if least, ok := levels[str(l.SystemLogLevel)]; ok && level < least {
-		return
+		return lines
 	}
-	at := r.r.d.Clock.Now()
 	line, err := json.Marshal(struct {
 		Time   string         `json:"time"`
 		Type   string         `json:"type"`
 		Record map[string]any `json:"record"`
-	}{stampOf(at), "platform." + kind, record})
+	}{stampOf(at), "platform." + kind, record()})
 	if err != nil {
-		return // never: the record is of plain values
+		return lines // never: the record is of plain values
 	}
-	r.writeAt(at, string(line))
+	return append(lines, event(at, string(line)))
 }
 
 // outcome gives the level and the status of an invocation's report.

@@ -39,6 +39,7 @@ type Options struct {
 	Relaxed  bool   // commits are synced up to 50 ms later
 	Cache    int64  // bytes of the block cache; 0: 8 MiB
 	Memtable uint64 // bytes that are kept in memory before they are sorted into files; 0: 16 MiB
+	Runs     int    // memtables' worth of files that gather before they are merged with the rest: more make writing cheaper and reading dearer; 0: 2
 	Reserve  int64  // bytes of free space below which only deletes go on; 0: 256 MiB; < 0: none
 	Log      *slog.Logger
 	FS       vfs.FS      // nil: the disk
@@ -51,6 +52,9 @@ func (o *Options) complete() {
 	}
 	if o.Memtable == 0 {
 		o.Memtable = 16 << 20
+	}
+	if o.Runs == 0 {
+		o.Runs = 2
 	}
 	if o.Reserve == 0 {
 		o.Reserve = 256 << 20
@@ -102,7 +106,7 @@ func (d *driver) open() (last uint64, err error) {
 	d.logs = &logFS{FS: d.o.FS, relaxed: d.o.Relaxed, fatal: d.fatal}
 	opts := &pebble.Options{
 		FS: d.logs, Lock: d.lock, FormatMajorVersion: format, Merger: merger, CacheSize: d.o.Cache,
-		MemTableSize: d.o.Memtable, MemTableStopWritesThreshold: 4, L0CompactionThreshold: 2, L0StopWritesThreshold: 1000,
+		MemTableSize: d.o.Memtable, MemTableStopWritesThreshold: 4, L0CompactionThreshold: d.o.Runs, L0StopWritesThreshold: 1000,
 		LBaseMaxBytes: 64 << 20, Logger: logger{d},
 		EventListener: &pebble.EventListener{BackgroundError: func(err error) {
 			d.o.Log.Error("the store failed in the background and tries again", "error", err)
