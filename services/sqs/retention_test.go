@@ -81,10 +81,7 @@ func TestRetentionOfDeadLetters(t *testing.T) {
 		b.advance(50 * time.Minute)
 		b.receive(url, 1)
 		b.receive(url, 1)
-		b.Settle()
-		if n := b.attribute(dead, "ApproximateNumberOfMessages"); n != "1" {
-			t.Fatalf("%s: %s dead letters", c.suffix, n)
-		}
+		b.arrive(dead, 1)
 		b.advance(15 * time.Minute)
 		if n := b.attribute(dead, "ApproximateNumberOfMessages"); n != c.left {
 			t.Fatalf("%s: %s dead letters after the retention period of their source", c.suffix, n)
@@ -105,7 +102,7 @@ func TestAgedBehindYoung(t *testing.T) {
 	b.send(dead, "young")
 	b.receive(url, 1)
 	b.receive(url, 1)
-	b.Settle()
+	b.arrive(dead, 2)
 	if n := b.rows(dead, "aged"); n != 1 {
 		t.Fatalf("%d rows by age", n)
 	}
