@@ -51,7 +51,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "occupy": occupy, "await": await, "becomes": becomes, "endpoint": endpoint,
+			"exits": exits, "occupy": occupy, "await": await, "becomes": becomes, "endpoint": endpoint, "message": message,
 		},
 		UpdateScripts: os.Getenv("UPDATE_SCRIPTS") != "",
 	})

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/url"
@@ -15,14 +16,63 @@ import (
 )
 
 type queueCommand struct {
+	List    queueList    `cmd:"" help:"List the queues with their counts."`
 	Peek    queuePeek    `cmd:"" help:"Show a queue's messages; nothing is received, nothing counted."`
 	Redrive queueRedrive `cmd:"" help:"Move the messages of a dead letter queue back to where they came from."`
+	Purge   queuePurge   `cmd:"" help:"Delete all messages of a queue."`
+}
+
+type queueList struct{ platform }
+
+// Run prints the table that `sundog status` has too.
+func (c *queueList) Run(ctx context.Context) error {
+	conn, err := c.connect()
+	if err != nil {
+		return err
+	}
+	rows, err := conn.queueTable(ctx)
+	if err != nil {
+		return err
+	}
+	out := newScreen(os.Stdout)
+	if rows == nil {
+		out.line("there are no queues")
+		return nil
+	}
+	out.table(rows)
+	return nil
+}
+
+type queuePurge struct {
+	platform
+	Name string `arg:"" help:"The queue's name, or its logical id in the stack."`
+}
+
+// Run deletes the messages.
+func (c *queuePurge) Run(ctx context.Context) error {
+	conn, err := c.connect()
+	if err != nil {
+		return err
+	}
+	url, err := conn.queueURL(ctx, c.Name)
+	if err != nil {
+		return err
+	}
+	return conn.client.Call(ctx, sqs.PurgeQueueOp, &sqs.PurgeQueueInput{QueueUrl: url}, &sqs.PurgeQueueOutput{})
+}
+
+// queueURL finds a queue's URL.
+func (c *connection) queueURL(ctx context.Context, name string) (*string, error) {
+	var out sqs.GetQueueUrlOutput
+	err := c.client.Call(ctx, sqs.GetQueueUrlOp, &sqs.GetQueueUrlInput{QueueName: new(c.queueName(name))}, &out)
+	return out.QueueUrl, err
 }
 
 type queuePeek struct {
 	platform
 	Name string `arg:"" help:"The queue's name, or its logical id in the stack."`
 	Max  int    `default:"10" help:"How many messages, the oldest first; at most 1000."`
+	JSON bool   `name:"json" help:"Print whole messages, one JSON object a line."`
 }
 
 // Run prints the messages.
@@ -34,22 +84,39 @@ func (c *queuePeek) Run(ctx context.Context) error {
 	return c.show(ctx, conn, newScreen(os.Stdout))
 }
 
+// maxExcerpt is how much of a body is shown, in characters; --json has it whole.
+const maxExcerpt = 1000
+
 func (c *queuePeek) show(ctx context.Context, conn *connection, out *screen) error {
 	q := url.Values{"name": {conn.queueName(c.Name)}, "account": {conn.Account}, "region": {conn.Region}, "max": {fmt.Sprint(c.Max)}}
 	var list []app.QueueMessage
 	if err := conn.admin(ctx, "GET", "queue?"+q.Encode(), nil, &list); err != nil {
 		return err
 	}
+	if c.JSON {
+		for _, m := range list {
+			b, err := json.Marshal(m)
+			if err != nil {
+				return err
+			}
+			out.line("%s", b)
+		}
+		return nil
+	}
 	if len(list) == 0 {
 		out.line("the queue is empty")
 		return nil
 	}
+	var clock app.ClockState
+	if err := conn.admin(ctx, "GET", "clock", nil, &clock); err != nil {
+		return err
+	}
 	for _, m := range list {
-		head := []string{m.Sent.Format(time.RFC3339), m.State}
+		head := []string{m.ID, m.State}
 		if !m.Visible.IsZero() {
-			head = append(head, "until "+m.Visible.Format(time.RFC3339))
+			head = append(head, "for another "+m.Visible.Sub(clock.Now).Round(time.Second).String())
 		}
-		head = append(head, fmt.Sprintf("received %d times", m.Receives), m.ID)
+		head = append(head, fmt.Sprintf("received %d times", m.Receives), "sent "+clock.Now.Sub(m.Sent).Round(time.Second).String()+" ago")
 		if m.Group != "" {
 			head = append(head, "group "+m.Group)
 		}
@@ -57,9 +124,18 @@ func (c *queuePeek) show(ctx context.Context, conn *connection, out *screen) err
 		for _, k := range sortedKeys(m.Attributes) {
 			out.line("  %s", out.paint(dim, k+": "+m.Attributes[k]))
 		}
-		out.line("  %s", strings.ReplaceAll(strings.TrimRight(m.Body, "\n"), "\n", "\n  "))
+		out.line("  %s", strings.ReplaceAll(excerpt(strings.TrimRight(m.Body, "\n")), "\n", "\n  "))
 	}
 	return nil
+}
+
+// excerpt cuts a long body.
+func excerpt(body string) string {
+	runes := []rune(body)
+	if len(runes) <= maxExcerpt {
+		return body
+	}
+	return fmt.Sprintf("%s... (%d characters more)", string(runes[:maxExcerpt]), len(runes)-maxExcerpt)
 }
 
 func sortedKeys(m map[string]string) []string {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"strings"
 	"testing"
 
@@ -65,6 +66,14 @@ func TestQueueCommands(t *testing.T) {
 	}
 	if got := look("dead", 1); strings.Contains(got, "two") {
 		t.Error(got)
+	}
+	shown.Reset()
+	var first app.QueueMessage
+	if err := (&queuePeek{Name: "dead", Max: 1, JSON: true}).show(t.Context(), c, out); err != nil || json.Unmarshal(shown.Bytes(), &first) != nil || first.Body != "one" || first.State != "ready" {
+		t.Errorf("%s %v", shown.String(), err)
+	}
+	if url, err := c.queueURL(t.Context(), "dead"); err != nil || *url != *dead {
+		t.Errorf("%v %v", url, err)
 	}
 	if rows, err := c.queueTable(t.Context()); err != nil || len(rows) != 3 || strings.Join(rows[1], " ") != "dead 2 0 0" {
 		t.Errorf("%v %v", rows, err)

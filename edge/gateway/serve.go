@@ -97,7 +97,7 @@ func (g *Gateway) serveOperation(w http.ResponseWriter, r *http.Request, c *sigv
 // answer is the part after authentication.
 func (g *Gateway) answer(w http.ResponseWriter, r *http.Request, call cloud.Call, q question, op *cloud.Operation, body []byte) error {
 	if op == nil {
-		return notServed(q.service.ID, q.name)
+		return q.refusal()
 	}
 	srv := protocols.Protocol(q.protocol)
 	in := op.New()

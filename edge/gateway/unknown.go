@@ -2,9 +2,12 @@ package gateway
 
 import (
 	"net/http"
+	"slices"
 
 	"sundog/api/catalog"
+	"sundog/cloud"
 	"sundog/cloud/schema"
+	"sundog/edge/wire"
 	"sundog/edge/wire/sigv4"
 )
 
@@ -27,6 +30,20 @@ func (g *Gateway) unknown(target string, c *sigv4.Credential, protocol string) *
 		id = "unknown"
 	}
 	return &schema.Service{ID: id, Protocols: []string{protocol}}
+}
+
+// refusal is the answer to a question for what is not served: by name, unless AWS has no such action either.
+func (q question) refusal() error {
+	ops := catalog.Known(q.service)
+	known := slices.ContainsFunc(ops, func(o catalog.Operation) bool { return o.Name == q.name })
+	switch {
+	case q.protocol != wire.QueryName || ops == nil || known:
+		return notServed(q.service.ID, q.name)
+	case len(q.service.Protocols) > 1:
+		return cloud.Errorf(cloud.Invalid, "InvalidAction", "The action %s is not valid for this endpoint.", q.name)
+	default:
+		return cloud.Errorf(cloud.Invalid, "InvalidAction", "Could not find operation %s for version %s", q.name, q.service.APIVersion)
+	}
 }
 
 func speaks(s *catalog.Service, protocol string) bool {

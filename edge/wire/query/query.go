@@ -45,6 +45,9 @@ func (Protocol) Decode(op *schema.Operation, r *http.Request, body []byte, in an
 	if err != nil {
 		return err
 	}
+	if r.URL.Path != "/" && !form.Has("QueueUrl") {
+		form.Set("QueueUrl", r.URL.Path) // a queue's URL is an endpoint of its own, which needs not name the queue again
+	}
 	tree, err := grow(form)
 	if err != nil {
 		return err

@@ -42,6 +42,16 @@ func TestDecodeSQS(t *testing.T) {
 	}
 }
 
+// A request to a queue's own URL means that queue, unless it names another.
+func TestDecodeQueuePath(t *testing.T) {
+	for _, c := range []struct{ body, want string }{{"MessageBody=x", "/000000000000/q"}, {"MessageBody=x&QueueUrl=u", "u"}} {
+		in := &sqs.SendMessageInput{}
+		if err := (query.Protocol{}).Decode(sqs.SendMessageOp, httptest.NewRequest("POST", "/000000000000/q", nil), []byte(c.body), in); err != nil || *in.QueueUrl != c.want {
+			t.Errorf("%s: %v %v, want %s", c.body, in.QueueUrl, err, c.want)
+		}
+	}
+}
+
 func TestEncodeSQS(t *testing.T) {
 	w := httptest.NewRecorder()
 	out := &sqs.ReceiveMessageOutput{Messages: []sqs.Message{{MessageId: ptr("m"), Body: ptr("<b>"), Attributes: map[string]string{"SenderId": "s"}}}}
