@@ -16,6 +16,14 @@
 //	given   gen+id                         ids of deliveries that were taken in
 //	move    task                           a message move task
 //
+// and, in the shard of the queue's account and region:
+//
+//	list    account region name            the queues, for listing
+//	gone    account region name            when a queue was deleted, for a minute
+//
 // A ready message is a msg row without a flight row, or with one that is due. Generation is new for each creation of a queue, so that a
 // queue made again under the same name is empty.
+//
+// Standard queues give ready messages in about their order, fairly among message groups (fair.go); FIFO queues give them by group (fifo.go). What
+// is over the retention period goes with what touches the queue, else once an hour (retention.go).
 package sqs
