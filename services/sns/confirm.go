@@ -73,7 +73,7 @@ func (r *snsRoom) ask(ctx context.Context, n name, rec *record, s *subscription,
 	if kind == unsubscribeType {
 		m.Message = "You have chosen to deactivate subscription " + n.subscriptionARN(s.ID) + ".\nTo cancel this operation and restore the subscription, visit the SubscribeURL included in this message."
 	}
-	if err := r.signer.sign(ctx, &m, s.Host, rec.Attributes["SignatureVersion"]); err != nil {
+	if err := r.signer.sign(ctx, &m, s.Host, rec.Attributes["SignatureVersion"], signatures{}); err != nil {
 		return nil, err
 	}
 	var err error

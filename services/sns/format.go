@@ -64,6 +64,7 @@ type lambdaSNS struct {
 // deliveries makes one delivery for each subscription whose filter lets the message pass.
 func (r *snsRoom) deliveries(ctx context.Context, c cloud.Call, t *topic, m *message) ([]bus.Delivery, error) {
 	var out []bus.Delivery
+	m.signatures = signatures{}
 	for i := range t.subs {
 		s := &t.subs[i]
 		if s.replaying() || !s.passes(m) {
@@ -123,7 +124,7 @@ func (r *snsRoom) payload(ctx context.Context, t *topic, s *compiled, m *message
 		UnsubscribeURL: s.Host + "/?Action=Unsubscribe&SubscriptionArn=" + t.name.subscriptionARN(s.ID),
 	}
 	if !t.record.fifo() { // whose messages the service does not sign
-		if err := r.signer.sign(ctx, &n, s.Host, t.record.Attributes["SignatureVersion"]); err != nil {
+		if err := r.signer.sign(ctx, &n, s.Host, t.record.Attributes["SignatureVersion"], m.signatures); err != nil {
 			return nil, nil, err
 		}
 	}

@@ -31,7 +31,8 @@ type message struct {
 	attrs        map[string]bus.Attribute
 	group, dedup string
 	sequence     string
-	time         int64 // unix ms, on the platform's clock
+	time         int64      // unix ms, on the platform's clock
+	signatures   signatures // of one transaction's notifications
 }
 
 func (r *snsRoom) publish(ctx context.Context, in *api.PublishInput) (*api.PublishOutput, error) {
@@ -313,8 +314,11 @@ func (r *snsRoom) send(ctx context.Context, t *topic, messages []*message) error
 		}
 		for _, m := range messages {
 			fresh, err := r.sequence(tx, t, m)
-			if err != nil || !fresh {
+			if err != nil {
 				return err
+			}
+			if !fresh {
+				continue
 			}
 			d, err := r.deliveries(ctx, c, t, m)
 			if err != nil {

@@ -194,6 +194,7 @@ func (r *snsRoom) replayed(ctx context.Context, tx store.Tx, t *topic, c *compil
 			return nil, false, err
 		}
 		m := a.message()
+		m.signatures = signatures{}
 		again := m.sequence <= p.Began
 		if again && p.To != 0 && m.time > p.To {
 			continue

@@ -103,11 +103,32 @@ func (s *signer) make() (*rsa.PrivateKey, []byte, error) {
 	return key, cert, err
 }
 
-// sign fills in the signature (SNS Developer Guide, "Verifying the signatures of Amazon SNS messages").
-func (s *signer) sign(ctx context.Context, n *notification, host, version string) error {
+// signatures are signatures by the text that is signed: the notifications of one message to many endpoints differ in what is not signed, or say
+// the same but for a few protocols.
+type signatures map[string]string
+
+// sign fills in the signature, out of those that are known; a new one is added.
+func (s *signer) sign(ctx context.Context, n *notification, host, version string, known signatures) error {
 	if err := s.load(ctx); err != nil {
 		return err
 	}
+	if version != "2" {
+		version = "1"
+	}
+	text := n.signed()
+	if known[text] == "" {
+		value, err := s.value(text, version)
+		if err != nil {
+			return err
+		}
+		known[text] = value
+	}
+	n.SignatureVersion, n.Signature, n.SigningCertURL = version, known[text], host+certPath+s.id+".pem"
+	return nil
+}
+
+// signed gives the text that is signed (SNS Developer Guide, "Verifying the signatures of Amazon SNS messages").
+func (n *notification) signed() string {
 	var b strings.Builder
 	line := func(k, v string) { b.WriteString(k + "\n" + v + "\n") }
 	line("Message", n.Message)
@@ -124,21 +145,23 @@ func (s *signer) sign(ctx context.Context, n *notification, host, version string
 	}
 	line("TopicArn", n.TopicArn)
 	line("Type", n.Type)
+	return b.String()
+}
+
+func (s *signer) value(text, version string) (string, error) {
 	hash, sum := crypto.SHA1, []byte(nil)
 	if version == "2" {
-		d := sha256.Sum256([]byte(b.String()))
+		d := sha256.Sum256([]byte(text))
 		hash, sum = crypto.SHA256, d[:]
 	} else {
-		d := sha1.Sum([]byte(b.String())) //nolint:gosec // signature version 1 is SHA-1
-		version, sum = "1", d[:]
+		d := sha1.Sum([]byte(text)) //nolint:gosec // signature version 1 is SHA-1
+		sum = d[:]
 	}
 	sig, err := rsa.SignPKCS1v15(rand.Reader, s.key, hash, sum)
 	if err != nil {
-		return errors.Join(errors.New("sns: cannot sign"), err)
+		return "", errors.Join(errors.New("sns: cannot sign"), err)
 	}
-	n.SignatureVersion, n.Signature = version, base64.StdEncoding.EncodeToString(sig)
-	n.SigningCertURL = host + certPath + s.id + ".pem"
-	return nil
+	return base64.StdEncoding.EncodeToString(sig), nil
 }
 
 const certPath = "/SimpleNotificationService-"

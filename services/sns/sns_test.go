@@ -9,7 +9,9 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
+	"fmt"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
@@ -170,6 +172,76 @@ func TestFIFO(t *testing.T) {
 		if !strings.Contains(string(d.Payload), `"Message":"`+want+`"`) || d.Parameters["MessageGroupId"] != "g" {
 			t.Fatalf("%s", d.Payload)
 		}
+	}
+}
+
+// A message of a batch that repeats an earlier one does not take those behind it along.
+func TestBatchWithRepeats(t *testing.T) {
+	b := open(t)
+	topic := b.topic("t.fifo", map[string]string{"FifoTopic": "true"})
+	b.subscribe(topic, "sqs", queue+".fifo", map[string]string{"RawMessageDelivery": "true"})
+	in := &api.PublishBatchInput{TopicArn: topic}
+	for i, dedup := range []string{"a", "a", "b"} {
+		in.PublishBatchRequestEntries = append(in.PublishBatchRequestEntries, api.PublishBatchRequestEntry{
+			Id: new(fmt.Sprint(i)), Message: new(fmt.Sprint(i)), MessageGroupId: new("g"), MessageDeduplicationId: &dedup,
+		})
+	}
+	out, err := b.r.publishBatch(b.ctx, in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s := out.Successful; len(s) != 3 || *s[0].MessageId != *s[1].MessageId || *s[0].SequenceNumber != *s[1].SequenceNumber || *s[2].SequenceNumber <= *s[1].SequenceNumber {
+		t.Errorf("%+v", s)
+	}
+	b.Settle()
+	if got := b.texts(); !slices.Equal(got, []string{"0", "2"}) {
+		t.Errorf("%v", got)
+	}
+}
+
+// texts gives the payloads that have arrived.
+func (b *bench) texts() (out []string) {
+	for len(b.sink.got) > 0 {
+		out = append(out, string((<-b.sink.got).Payload))
+	}
+	return out
+}
+
+// Many endpoints of one message share a signature, also where some get another text.
+func TestSignatures(t *testing.T) {
+	b := open(t)
+	topic := b.topic("t", map[string]string{"SignatureVersion": "2"})
+	for i := range 3 {
+		b.subscribe(topic, "sqs", fmt.Sprint(queue, i), nil)
+		b.subscribe(topic, "lambda", fmt.Sprint(function, i), nil)
+	}
+	body, structure := `{"default":"d","lambda":"l"}`, "json"
+	if _, err := b.r.publish(b.ctx, &api.PublishInput{TopicArn: topic, Message: &body, MessageStructure: &structure}); err != nil {
+		t.Fatal(err)
+	}
+	b.Settle()
+	seen := map[string]string{}
+	for range 6 {
+		d := <-b.sink.got
+		var n notification
+		if d.Target.Service == "lambda" {
+			var e lambdaEvent
+			if err := json.Unmarshal(d.Payload, &e); err != nil {
+				t.Fatal(err)
+			}
+			s := e.Records[0].Sns
+			n = notification{Type: s.Type, MessageID: s.MessageID, TopicArn: s.TopicArn, Message: s.Message, Timestamp: s.Timestamp, SignatureVersion: s.SignatureVersion, Signature: s.Signature, SigningCertURL: s.SigningCertURL}
+		} else if err := json.Unmarshal(d.Payload, &n); err != nil {
+			t.Fatal(err)
+		}
+		b.verify(n)
+		if s := seen[n.Message]; s != "" && s != n.Signature {
+			t.Errorf("%s is signed twice", n.Message)
+		}
+		seen[n.Message] = n.Signature
+	}
+	if len(seen) != 2 {
+		t.Errorf("%v", seen)
 	}
 }
 
