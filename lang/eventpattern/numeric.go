@@ -72,7 +72,13 @@ func (l *lexer) upper(r numericRange) (test, *Error) {
 	return r, nil
 }
 
-const maxNumeric = 5e9
+// maxNumeric is the greatest number that may be compared with, either way of 0: EventBridge's, and SNS's ("Filter policy constraints").
+func (d Dialect) maxNumeric() (most float64, text string) {
+	if d.sns() {
+		return 1e9, "1.0E9"
+	}
+	return 5e9, "5.0E9"
+}
 
 func (l *lexer) bound(op string) (float64, *Error) {
 	t, err := l.next()
@@ -83,8 +89,8 @@ func (l *lexer) bound(op string) (float64, *Error) {
 		return 0, l.fail(t.seen, "Value of %s must be numeric", op)
 	}
 	f, perr := strconv.ParseFloat(t.text, 64)
-	if perr != nil || f < -maxNumeric || f > maxNumeric {
-		return 0, plain(l.dialect, "Value must be between -5.0E9 and 5.0E9, inclusive")
+	if most, text := l.dialect.maxNumeric(); perr != nil || f < -most || f > most {
+		return 0, plain(l.dialect, "Value must be between -%s and %s, inclusive", text, text)
 	}
 	return f, nil
 }

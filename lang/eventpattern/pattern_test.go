@@ -53,6 +53,9 @@ func TestErrorPlaces(t *testing.T) {
 		{`{"k": [{"exists": null}]}`, SNSAttributes, "exists match pattern must be either true or false.\n at [Source: (String)\"{\"k\":[{\"exists\":null}]}\"; line: 1, column: 21]"},
 		{`nonsense`, SNSBody, "failed to parse JSON. Unrecognized token 'nonsense': was expecting (JSON String, Number, Array, Object or token 'null', 'true' or 'false')\n at [Source: REDACTED (`StreamReadFeature.INCLUDE_SOURCE_IN_LOCATION` disabled); line: 1, column: 9]"},
 		{`{"k":[{"numeric":[">",3,"<",1]}]}`, SNSBody, "Bottom must be less than top"},
+		{`{"k":[{"numeric":["=",1000000000.5]}]}`, SNSBody, "Value must be between -1.0E9 and 1.0E9, inclusive"},
+		{`{"k":[{"numeric":["=",5000000000.5]}]}`, EventBridge, "Value must be between -5.0E9 and 5.0E9, inclusive"},
+		{`{"a":{"b":{"c":["1","2","3","4"]}},"d":{"e":["1","2","3"]},"f":["1","2","3"]}`, SNSBody, "Filter policy is too complex"},
 		{`{"a":[1],"b":[1],"c":[1],"d":[1],"e":[1],"f":[1]}`, SNSBody, "Filter policy can not have more than 5 keys"},
 		{`{}`, EventBridge, "Empty objects are not allowed"},
 		{`{"a":[1]} x`, EventBridge, "Unexpected character"},
@@ -90,19 +93,38 @@ func TestWorkIsBounded(t *testing.T) {
 }
 
 func FuzzCompile(f *testing.F) {
-	for _, s := range []string{`{"a":[{"numeric":[">",0,"<=",5]}]}`, `{"$or":[{"a":[1]},{"b":["x",{"exists":false}]}]}`, `{"a":[{"anything-but":{"prefix":["x"]}}]}`, `{"a":[{"wildcard":"a\\**"}]}`, `{"a`, `[`} {
-		f.Add(s, `{"a":[1,{"b":2}]}`)
+	for _, s := range []string{
+		`{"a":[{"numeric":[">",0,"<=",5]}]}`, `{"$or":[{"a":[1]},{"b":["x",{"exists":false}]}]}`, `{"a":[{"anything-but":{"prefix":["x"]}}]}`, `{"a":[{"wildcard":"a\\**"}]}`, `{"a`, `[`,
+		`{"store":["example_corp"],"event":[{"anything-but":"order_cancelled"}],"price_usd":[{"numeric":[">=",100]}]}`,
+		`{"a":[{"anything-but":{"prefix":"order-"}},{"suffix":"ball"},{"equals-ignore-case":"TENNIS"},{"cidr":"10.0.0.0/24"},{"exists":true}]}`,
+		`{"a":[{"anything-but":[100,500]},{"numeric":["=",301.5]},{"numeric":["<",-1e9]},null,true,2]}`,
+		`{"a":{"b":{"c":["1","2","3","4"]}},"d":{"e":["1","2","3"]}}`, `{"source":["x"],"$or":[{"m":["c"]},{"t":["y"],"$or":[{"i":[1]},{"s":[2]}]}]}`,
+		`{"a":[1],"a":[2]}`, `{"a":[]}`, `{"":[""]}`, "{\"a\":[\"\xff\\ud800\"]}", `{"a.b":["c"],"a":{"b":["c"]}}`, ` {"a":["b"]} `,
+	} {
+		f.Add(s, `{"a":[1,{"b":2}],"event":"order_placed","store":["example_corp"],"price_usd":100.0}`)
 	}
 	f.Fuzz(func(t *testing.T, pattern, event string) {
+		var accepted [3]bool
 		for _, d := range []Dialect{EventBridge, SNSAttributes, SNSBody} {
 			p, err := Compile([]byte(pattern), d)
 			if err != nil {
-				_ = err.Error()
+				if err.Error() == "" {
+					t.Fatal("an error without words")
+				}
 				continue
 			}
-			if _, err := p.MatchJSON([]byte(event)); err != nil {
+			accepted[d] = true
+			first, err := p.MatchJSON([]byte(event))
+			if err != nil {
 				continue
 			}
+			if again, err := p.MatchJSON([]byte(event)); err != nil || again != first {
+				t.Fatalf("%v, then %v %v", first, again, err)
+			}
+		}
+		// A policy on attributes is one on the body that does not nest; every policy of SNS is a pattern of EventBridge's.
+		if accepted[SNSAttributes] && !accepted[SNSBody] || accepted[SNSBody] && !accepted[EventBridge] {
+			t.Fatalf("accepted: %v", accepted)
 		}
 	})
 }
