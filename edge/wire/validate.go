@@ -100,11 +100,7 @@ func (c *checker) list(p *record.Plan, v reflect.Value, path string, depth int) 
 	if elem.Shape.Kind.Scalar() {
 		for i := range v.Len() {
 			if el := v.Index(i); !record.Absent(el) && len(failures(elem.Shape, record.Deref(el))) > 0 {
-				all := constraints(elem.Shape)
-				if p.Shape.NotNull {
-					all = append(all, "Member must not be null")
-				}
-				c.report(path, show(p.Shape, v), "Member must satisfy constraint: ["+strings.Join(all, ", ")+"]")
+				c.report(path, show(p.Shape, v), "Member must satisfy constraint: ["+elements(p.Shape)+"]")
 				return
 			}
 		}
@@ -136,7 +132,7 @@ func (c *checker) mapping(p *record.Plan, v reflect.Value, path string, depth in
 			continue
 		}
 		if len(failures(elem.Shape, el)) > 0 {
-			c.report(path, show(p.Shape, v), "Map value must satisfy constraint: ["+strings.Join(constraints(elem.Shape), ", ")+"]")
+			c.report(path, show(p.Shape, v), "Map value must satisfy constraint: ["+elements(p.Shape)+"]")
 			return
 		}
 	}
@@ -167,6 +163,15 @@ func failures(s *schema.Shape, v reflect.Value) []string {
 	return out
 }
 
+// elements lists the constraints of a collection's elements.
+func elements(s *schema.Shape) string {
+	all := constraints(s.Elem.Shape)
+	if s.NotNull {
+		all = append(all, "Member must not be null")
+	}
+	return strings.Join(all, ", ")
+}
+
 // constraints gives all constraints of a shape.
 func constraints(s *schema.Shape) []string {
 	var out []string
@@ -194,11 +199,28 @@ func patternText(s *schema.Shape) string {
 }
 
 func maxText(s *schema.Shape) string {
-	return "Member must have " + quantity(s) + " less than or equal to " + strconv.FormatFloat(s.Max, 'f', -1, 64)
+	return "Member must have " + quantity(s) + " less than or equal to " + bound(s, s.Max)
 }
 
 func minText(s *schema.Shape) string {
-	return "Member must have " + quantity(s) + " greater than or equal to " + strconv.FormatFloat(s.Min, 'f', -1, 64)
+	return "Member must have " + quantity(s) + " greater than or equal to " + bound(s, s.Min)
+}
+
+// bound writes a bound: those of fractions as fractions.
+func bound(s *schema.Shape, x float64) string {
+	if s.Kind == schema.Float || s.Kind == schema.Double {
+		return fraction(x)
+	}
+	return strconv.FormatFloat(x, 'f', -1, 64)
+}
+
+// fraction writes a fraction, with one digit after the point at least.
+func fraction(x float64) string {
+	s := strconv.FormatFloat(x, 'f', -1, 64)
+	if !strings.Contains(s, ".") {
+		s += ".0"
+	}
+	return s
 }
 
 func quantity(s *schema.Shape) string {
@@ -258,7 +280,7 @@ func plainText(v reflect.Value) string {
 	case v.CanInt():
 		return strconv.FormatInt(v.Int(), 10)
 	case v.CanFloat():
-		return strconv.FormatFloat(v.Float(), 'f', -1, 64)
+		return fraction(v.Float())
 	case v.Kind() == reflect.Bool:
 		return strconv.FormatBool(v.Bool())
 	}

@@ -20,9 +20,6 @@ func (r *lambdaRoom) createAlias(ctx context.Context, in *api.CreateAliasInput) 
 	}
 	f := p.ref
 	name := str(in.Name)
-	if !aliasName.MatchString(name) || digits.MatchString(name) {
-		return nil, errValidation("Value '%s' at 'name' failed to satisfy constraint: Member must satisfy regular expression pattern: (?!^[0-9]+$)([a-zA-Z0-9-_]+)", name)
-	}
 	a := alias{Config: api.AliasConfiguration{
 		AliasArn: new(ref{Scope: f.Scope, name: f.name, qualifier: name}.qualified().String()), Name: &name, FunctionVersion: in.FunctionVersion,
 		Description: new(str(in.Description)), RoutingConfig: routing(in.RoutingConfig), RevisionId: new(r.d.IDs.UUID()),
@@ -72,9 +69,6 @@ func checkRouting(rd store.Reader, f ref, fn *function, a *alias) error {
 		}
 		if number == at.qualifier {
 			return errParameter("Invalid function version %s. Function version %s is already included in routing configuration.", number, number)
-		}
-		if w := weights[number]; w < 0 || w > 1 {
-			return errValidation("Value '{%s=%v}' at 'routingConfig.additionalVersionWeights' failed to satisfy constraint: Map value must satisfy constraint: [Member must have value less than or equal to 1.0, Member must have value greater than or equal to 0.0]", number, w)
 		}
 		if _, err := readVersion(rd, ref{Scope: f.Scope, name: f.name, qualifier: number}, fn, number); err != nil {
 			return err

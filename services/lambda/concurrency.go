@@ -20,9 +20,6 @@ func (r *lambdaRoom) putConcurrency(ctx context.Context, in *api.PutFunctionConc
 	}
 	f := p.ref
 	n := val(in.ReservedConcurrentExecutions, 0)
-	if n < 0 {
-		return nil, errValidation("Value '%d' at 'reservedConcurrentExecutions' failed to satisfy constraint: Member must have value greater than or equal to 0", n)
-	}
 	err = r.change(ctx, f, func(tx store.Tx, fn *function) error {
 		reserved, err := r.reserved(tx, f.Scope, f.name)
 		if err != nil {

@@ -28,13 +28,8 @@ type settings struct {
 	LoggingConfig                                  *api.LoggingConfig
 }
 
-var roleARN = regexp.MustCompile(`^arn:(aws[a-zA-Z-]*)?:iam::\d{12}:role/?[a-zA-Z_0-9+=,.@\-_/]+$`)
-
 // apply checks settings and puts them into a configuration.
 func (r *lambdaRoom) apply(ctx context.Context, f ref, c *api.FunctionConfiguration, s settings) error {
-	if s.Role != nil && !roleARN.MatchString(*s.Role) {
-		return errValidation(`Value '%s' at 'role' failed to satisfy constraint: Member must satisfy regular expression pattern: arn:(aws[a-zA-Z-]*)?:iam::\d{12}:role/?[a-zA-Z_0-9+=,.@\-_/]+`, *s.Role)
-	}
 	if s.Runtime != nil {
 		accepted := creatable
 		if c.Runtime != nil {
@@ -45,7 +40,7 @@ func (r *lambdaRoom) apply(ctx context.Context, f ref, c *api.FunctionConfigurat
 		}
 		c.RuntimeVersionConfig = &api.RuntimeVersionConfig{RuntimeVersionArn: new(r.runtimeVersion(f.Region, *s.Runtime))}
 	}
-	if err := applyLimits(c, s); err != nil {
+	if err := applyPlain(c, s); err != nil {
 		return err
 	}
 	if s.Environment != nil {
@@ -91,23 +86,9 @@ func set[T any](to **T, v *T) {
 	}
 }
 
-func applyLimits(c *api.FunctionConfiguration, s settings) error {
-	if s.Timeout != nil && (*s.Timeout < 1 || *s.Timeout > 900) {
-		return errValidation("Value '%d' at 'timeout' failed to satisfy constraint: Member must have value less than or equal to 900", *s.Timeout)
-	}
-	if s.MemorySize != nil && (*s.MemorySize < 128 || *s.MemorySize > 10240) {
-		bound := "greater than or equal to 128"
-		if *s.MemorySize > 10240 {
-			bound = "less than or equal to 10240"
-		}
-		return errValidation("Value '%d' at 'memorySize' failed to satisfy constraint: Member must have value %s", *s.MemorySize, bound)
-	}
-	if s.EphemeralStorage != nil {
-		if n := val(s.EphemeralStorage.Size, 512); n < 512 || n > 10240 {
-			return errValidation("Value '%d' at 'ephemeralStorage.size' failed to satisfy constraint: Member must have value between 512 and 10240", n)
-		}
-		c.EphemeralStorage = s.EphemeralStorage
-	}
+// applyPlain sets what the model's constraints check alone.
+func applyPlain(c *api.FunctionConfiguration, s settings) error {
+	set(&c.EphemeralStorage, s.EphemeralStorage)
 	set(&c.Timeout, s.Timeout)
 	set(&c.MemorySize, s.MemorySize)
 	if s.TracingConfig != nil {

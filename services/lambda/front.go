@@ -120,14 +120,14 @@ func (f front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // serveURL invokes the function and answers with what it gave.
 func (f front) serveURL(ctx context.Context, at ref, u urlConfig, payload []byte, out *urlWriter) {
-	m := cloud.Mode{}
+	m := cloud.Mode{RequestID: cloud.CallFrom(ctx).RequestID}
 	if u.Mode == streaming {
 		m.Out = out
 	}
 	res, err := f.invoke(ctx, at, payload, m)
 	switch {
 	case out.begun:
-		out.finish()
+		out.finish(err != nil || res.FunctionError != "")
 	case cloud.IsCode(err, "ResourceNotFoundException"): // its alias is gone
 		f.Forbid(out.w)
 	case err != nil && cloud.AsError(err).Kind == cloud.Throttled:

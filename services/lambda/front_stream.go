@@ -68,8 +68,14 @@ func (u *urlWriter) Write(b []byte) (int, error) {
 	return n, http.NewResponseController(u.w).Flush()
 }
 
-// finish ends a streamed response; one that never got a whole prelude is an error.
-func (u *urlWriter) finish() {
+// finish ends a streamed response. One that never got a whole prelude is an error; one that broke off is cut, so that the client does not take it for whole.
+func (u *urlWriter) finish(broken bool) {
+	if broken && u.headed {
+		if conn, _, err := http.NewResponseController(u.w).Hijack(); err == nil {
+			_ = conn.Close()
+		}
+		return
+	}
 	if !u.headed {
 		u.send(httpevent.Response{Status: http.StatusBadGateway, Header: map[string][]string{"Content-Type": {"application/json"}}, Body: []byte("Internal Server Error")})
 	}

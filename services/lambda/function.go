@@ -17,7 +17,7 @@ func (r *lambdaRoom) createFunction(ctx context.Context, in *api.CreateFunctionI
 		return nil, err
 	}
 	f.qualifier = ""
-	if err := f.checkNew(str(in.FunctionName)); err != nil {
+	if err := f.checkNew(); err != nil {
 		return nil, err
 	}
 	if err := refuseCreate(in); err != nil {

@@ -120,10 +120,8 @@ func (r *lambdaRoom) invoke(ctx context.Context, f ref, payload []byte, m cloud.
 		return cloud.Result{}, nil
 	case cloud.EventInvoke:
 		return cloud.Result{RequestID: id}, r.enqueue(ctx, p, id, payload)
-	case cloud.RequestResponse, "":
-		return r.run(ctx, p, call{id: id, payload: payload, context: m.ClientContext, out: m.Out, tail: m.LogTail})
 	}
-	return cloud.Result{}, errValidation("Value '%s' at 'invocationType' failed to satisfy constraint: Member must satisfy enum value set: [Event, RequestResponse, DryRun]", m.Type)
+	return r.run(ctx, p, call{id: id, payload: payload, context: m.ClientContext, out: m.Out, tail: m.LogTail})
 }
 
 // invokeAsync is the older way to invoke a function asynchronously.

@@ -313,9 +313,6 @@ func (r *lambdaRoom) layerDirs(ctx context.Context, layers []api.Layer) (dirs []
 }
 
 func (r *lambdaRoom) addLayerPermission(ctx context.Context, in *api.AddLayerVersionPermissionInput) (*api.AddLayerVersionPermissionOutput, error) {
-	if str(in.Action) != "lambda:GetLayerVersion" {
-		return nil, errValidation("Value '%s' at 'action' failed to satisfy constraint: Member must satisfy regular expression pattern: lambda:GetLayerVersion", str(in.Action))
-	}
 	sc := cloud.CallFrom(ctx).Scope
 	out := &api.AddLayerVersionPermissionOutput{}
 	err := r.editLayer(ctx, in.LayerName, in.VersionNumber, func(l *layer) error {

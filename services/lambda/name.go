@@ -19,7 +19,6 @@ const latest = "$LATEST"
 
 var (
 	functionName = regexp.MustCompile(`^(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:)?(\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\$LATEST|[a-zA-Z0-9-_]+))?$`)
-	aliasName    = regexp.MustCompile(`^[a-zA-Z0-9-_]+$`)
 	digits       = regexp.MustCompile(`^[0-9]+$`)
 )
 
@@ -64,11 +63,8 @@ func plainName(text string) bool {
 }
 
 // checkNew checks the length of a new function's name.
-func (f ref) checkNew(given string) error {
-	switch {
-	case len(given) > 140:
-		return errValidation("Value '%s' at 'functionName' failed to satisfy constraint: Member must have length less than or equal to 140", given)
-	case len(f.name) > 64:
+func (f ref) checkNew() error {
+	if len(f.name) > 64 {
 		return errParameter("1 validation error detected: Value '%s' at 'functionName' failed to satisfy constraint: Member must have length less than or equal to 64", f.name)
 	}
 	return nil

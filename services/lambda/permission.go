@@ -71,9 +71,6 @@ func (r *lambdaRoom) addPermission(ctx context.Context, in *api.AddPermissionInp
 	if f.qualifier == latest {
 		return nil, errParameter("We currently do not support adding policies for $LATEST.")
 	}
-	if a := str(in.Action); !strings.HasPrefix(a, "lambda:") && a != "*" {
-		return nil, errValidation(`Value '%s' at 'action' failed to satisfy constraint: Member must satisfy regular expression pattern: (lambda:[*]|lambda:[a-zA-Z]+|[*])`, a)
-	}
 	st := permission(f, in)
 	var text string
 	err = r.editPolicy(ctx, f, in.RevisionId, func(doc *room.Statements) error {

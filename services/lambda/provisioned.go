@@ -139,9 +139,6 @@ func (r *lambdaRoom) putProvisioned(ctx context.Context, in *api.PutProvisionedC
 		return nil, err
 	}
 	n := val(in.ProvisionedConcurrentExecutions, 0)
-	if n < 1 {
-		return nil, errValidation("Value '%d' at 'provisionedConcurrentExecutions' failed to satisfy constraint: Member must have value greater than or equal to 1", n)
-	}
 	c := provisioned{Count: n, Modified: r.stamp()}
 	err = r.change(ctx, f, func(tx store.Tx, fn *function) error {
 		if _, _, _, err := find(tx, f); err != nil {

@@ -58,6 +58,10 @@ func urlFunction(_ compute.Version, i *compute.Invocation) (compute.Result, erro
 		i.Begin("text/x")
 		_, err := i.Out.Write([]byte("plain"))
 		return compute.Result{Streamed: true}, err
+	case "cut":
+		i.Begin("text/x")
+		_, err := i.Out.Write([]byte("half"))
+		return compute.Result{Streamed: true, Kind: compute.Timeout, Payload: []byte(`{"errorMessage":"late"}`)}, err
 	case "broken":
 		i.Begin(httpevent.PreludeType)
 		_, err := i.Out.Write([]byte("nonsense" + strings.Repeat("\x00", 8)))
@@ -100,11 +104,32 @@ func TestFunctionURL(t *testing.T) {
 	}
 	b.urlAccess(*made.FunctionUrl)
 	b.streams(*made.FunctionUrl)
+	b.cut(id)
 	if _, err := b.r.deleteURL(b.ctx, &api.DeleteFunctionUrlConfigInput{FunctionName: new("f")}); err != nil {
 		t.Fatal(err)
 	}
 	if w := b.get("GET", *made.FunctionUrl, nobody, nil, ""); w.Code != 403 || !strings.Contains(w.Body.String(), "Forbidden. For troubleshooting") {
 		t.Fatal(w)
+	}
+}
+
+// cut checks that a client does not take a stream for whole that broke off.
+func (b *bench) cut(id string) {
+	b.t.Helper()
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c := cloud.CallFrom(b.ctx)
+		c.Principal = cloud.Principal{Kind: cloud.User}
+		front{b.r}.ServeHTTP(w, r.WithContext(cloud.WithCall(r.Context(), c)))
+	}))
+	defer s.Close()
+	resp, err := http.Get(s.URL + urlPrefix + id + "/?do=cut")
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	got, err := io.ReadAll(resp.Body)
+	if string(got) != "half" || !errors.Is(err, io.ErrUnexpectedEOF) {
+		b.t.Fatalf("%s %v", got, err)
 	}
 }
 
