@@ -9,7 +9,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"path/filepath"
 
+	api "sundog/api/lambda"
 	"sundog/cloud"
 	"sundog/engine/compute"
 )
@@ -127,6 +130,50 @@ func (r *lambdaRoom) codeDir(ctx context.Context, blob, hash string) (dir string
 		data, err := io.ReadAll(b)
 		return bytes.NewReader(data), int64(len(data)), err
 	})
+}
+
+// fit checks that a package and its layers together are within the limit.
+func (r *lambdaRoom) fit(ctx context.Context, layers []api.Layer, p pack) error {
+	if len(layers) == 0 {
+		return nil // the package alone was checked when it was taken in
+	}
+	dirs, release, err := r.layerDirs(ctx, layers)
+	defer release()
+	if err != nil {
+		return err
+	}
+	own, done, err := r.codeDir(ctx, p.blob, p.hash)
+	defer done()
+	if err != nil {
+		return err
+	}
+	var sum int64
+	for _, dir := range append(dirs, own) {
+		n, err := sizeOf(dir)
+		if err != nil {
+			return err
+		}
+		sum += n
+	}
+	if sum > compute.MaxUnzipped {
+		return errParameter("Function code combined with layers exceeds the maximum allowed size of %d bytes. The actual size is %d bytes.", compute.MaxUnzipped, sum)
+	}
+	return nil
+}
+
+// sizeOf is the size of the files below a folder.
+func sizeOf(dir string) (sum int64, err error) {
+	err = filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		info, err := d.Info()
+		if err == nil {
+			sum += info.Size()
+		}
+		return err
+	})
+	return sum, err
 }
 
 // sumOf reads a CodeSha256.

@@ -2,7 +2,6 @@ package lambda
 
 import (
 	"context"
-	"slices"
 
 	api "sundog/api/lambda"
 	"sundog/cloud"
@@ -17,48 +16,10 @@ func (r *lambdaRoom) createFunction(ctx context.Context, in *api.CreateFunctionI
 		return nil, err
 	}
 	f.qualifier = ""
-	if err := f.checkNew(); err != nil {
-		return nil, err
-	}
-	if err := refuseCreate(in); err != nil {
-		return nil, err
-	}
-	if len(in.Tags) > maxTags {
-		return nil, errManyTags()
-	}
-	b := build{Config: r.defaults(f), Tag: r.d.IDs.Hex(8)}
-	b.Config.Description, b.Config.Architectures = new(str(in.Description)), in.Architectures
-	if len(in.Architectures) == 0 {
-		b.Config.Architectures = []string{"x86_64"}
-	}
-	s := settings{
-		Role: in.Role, Handler: in.Handler, Runtime: in.Runtime, Timeout: in.Timeout, MemorySize: in.MemorySize, VpcConfig: in.VpcConfig,
-		Environment: in.Environment, DeadLetterConfig: in.DeadLetterConfig, KMSKeyArn: in.KMSKeyArn, TracingConfig: in.TracingConfig,
-		Layers: in.Layers, EphemeralStorage: in.EphemeralStorage, SnapStart: in.SnapStart, LoggingConfig: in.LoggingConfig,
-	}
-	if in.Code == nil {
-		in.Code = &api.FunctionCode{} // fetch says what is missing
-	}
-	if in.Runtime == nil || in.Handler == nil {
-		return nil, errParameter("Runtime and Handler are mandatory parameters for functions created with deployment packages.")
-	}
-	if err := r.apply(ctx, f, &b.Config, s); err != nil {
-		return nil, err
-	}
-	if err := r.checkArchitecture(&b.Config, in.Architectures); err != nil {
-		return nil, err
-	}
-	if err := r.d.Store.View(ctx, func(rd store.Reader) error { return absent(rd, f) }); err != nil {
-		return nil, err
-	}
-	if err := r.checkSigned(ctx, f, str(in.CodeSigningConfigArn)); err != nil {
-		return nil, err
-	}
-	p, err := r.fetch(ctx, source{zip: in.Code.ZipFile, bucket: in.Code.S3Bucket, key: in.Code.S3Key, version: in.Code.S3ObjectVersion, image: in.Code.ImageUri})
+	b, err := r.newBuild(ctx, f, in)
 	if err != nil {
 		return nil, err
 	}
-	b.setCode(p)
 	fn := function{Name: f.name, Latest: b, Next: 1, Tags: in.Tags, Signing: str(in.CodeSigningConfigArn)}
 	out := b.Config
 	err = r.d.Store.Update(ctx, func(tx store.Tx) error {
@@ -81,6 +42,54 @@ func (r *lambdaRoom) createFunction(ctx context.Context, in *api.CreateFunctionI
 		return nil, err
 	}
 	return (*api.CreateFunctionOutput)(creating(out)), nil
+}
+
+// newBuild checks all that a new function is made of, in AWS's order, and takes its package in.
+func (r *lambdaRoom) newBuild(ctx context.Context, f ref, in *api.CreateFunctionInput) (b build, err error) {
+	if err := f.checkNew(); err != nil {
+		return b, err
+	}
+	if err := refuseCreate(in); err != nil {
+		return b, err
+	}
+	if len(in.Tags) > maxTags {
+		return b, errManyTags()
+	}
+	if in.Runtime == nil || in.Handler == nil {
+		return b, errParameter("Runtime and Handler are mandatory parameters for functions created with deployment packages.")
+	}
+	b = build{Config: r.defaults(f), Tag: r.d.IDs.Hex(8)}
+	b.Config.Description, b.Config.Architectures = new(str(in.Description)), in.Architectures
+	if len(in.Architectures) == 0 {
+		b.Config.Architectures = []string{"x86_64"}
+	}
+	s := settings{
+		Role: in.Role, Handler: in.Handler, Runtime: in.Runtime, Timeout: in.Timeout, MemorySize: in.MemorySize, VpcConfig: in.VpcConfig,
+		Environment: in.Environment, DeadLetterConfig: in.DeadLetterConfig, KMSKeyArn: in.KMSKeyArn, TracingConfig: in.TracingConfig,
+		Layers: in.Layers, EphemeralStorage: in.EphemeralStorage, SnapStart: in.SnapStart, LoggingConfig: in.LoggingConfig,
+	}
+	if err := r.apply(ctx, f, &b.Config, s); err != nil {
+		return b, err
+	}
+	if err := r.checkArchitecture(&b.Config, in.Architectures); err != nil {
+		return b, err
+	}
+	if err := r.d.Store.View(ctx, func(rd store.Reader) error { return absent(rd, f) }); err != nil {
+		return b, err
+	}
+	if err := r.checkSigned(ctx, f, str(in.CodeSigningConfigArn)); err != nil {
+		return b, err
+	}
+	code := val(in.Code, api.FunctionCode{}) // without one, fetch says what is missing
+	p, err := r.fetch(ctx, source{zip: code.ZipFile, bucket: code.S3Bucket, key: code.S3Key, version: code.S3ObjectVersion, image: code.ImageUri})
+	if err != nil {
+		return b, err
+	}
+	b.setCode(p)
+	if err = r.fit(ctx, b.Config.Layers, p); err != nil {
+		r.sweep(ctx, b)
+	}
+	return b, err
 }
 
 // creating is how a new function or version answers. It is there by the time that anyone can ask.
@@ -182,173 +191,6 @@ func (r *lambdaRoom) configuration(ctx context.Context, name, qualifier *string)
 func (r *lambdaRoom) getConfiguration(ctx context.Context, in *api.GetFunctionConfigurationInput) (*api.GetFunctionConfigurationOutput, error) {
 	_, c, err := r.configuration(ctx, in.FunctionName, in.Qualifier)
 	return (*api.GetFunctionConfigurationOutput)(c), err
-}
-
-func (r *lambdaRoom) updateCode(ctx context.Context, in *api.UpdateFunctionCodeInput) (*api.UpdateFunctionCodeOutput, error) {
-	pl, err := r.existing(ctx, in.FunctionName)
-	if err != nil {
-		return nil, err
-	}
-	if err := refuseCode(in); err != nil {
-		return nil, err
-	}
-	f := pl.ref
-	if err := r.checkArchitecture(&pl.main.Config, in.Architectures); err != nil {
-		return nil, err
-	}
-	if err := r.checkSigned(ctx, f, pl.fn.Signing); err != nil {
-		return nil, err
-	}
-	p, err := r.fetch(ctx, source{zip: in.ZipFile, bucket: in.S3Bucket, key: in.S3Key, version: in.S3ObjectVersion, image: in.ImageUri})
-	if err != nil {
-		return nil, err
-	}
-	var out api.FunctionConfiguration
-	var old build
-	edit := func(tx store.Tx, fn *function) error {
-		if err := fn.Latest.revision(in.RevisionId); err != nil {
-			return err
-		}
-		old = fn.Latest
-		fn.Latest.setCode(p)
-		if len(in.Architectures) > 0 {
-			fn.Latest.Config.Architectures = in.Architectures
-		}
-		r.touch(&fn.Latest)
-		out = fn.Latest.Config
-		if val(in.Publish, false) {
-			v, err := r.publish(tx, f, fn, nil)
-			if err != nil {
-				return err
-			}
-			out = v.Config
-		}
-		return nil
-	}
-	if val(in.DryRun, false) {
-		return r.dryCode(ctx, f, p)
-	}
-	if err := r.change(ctx, f, edit); err != nil {
-		r.sweep(ctx, p.build())
-		return nil, err
-	}
-	r.retire(ctx, f, old)
-	if val(in.Publish, false) {
-		return (*api.UpdateFunctionCodeOutput)(creating(out)), nil
-	}
-	return (*api.UpdateFunctionCodeOutput)(updating(out)), nil
-}
-
-// refuseCode refuses by name what code cannot be here.
-func refuseCode(in *api.UpdateFunctionCodeInput) error {
-	switch {
-	case in.PublishTo != nil:
-		return errPublishTo("UpdateFunctionCode")
-	case str(in.S3ObjectStorageMode) == "REFERENCE":
-		return cloud.NotImplementedf("UpdateFunctionCode: S3ObjectStorageMode REFERENCE is not implemented on this platform: packages are copied.")
-	case in.SourceKMSKeyArn != nil:
-		return cloud.NotImplementedf("UpdateFunctionCode: SourceKMSKeyArn is not implemented on this platform.")
-	}
-	return nil
-}
-
-func (r *lambdaRoom) dryCode(ctx context.Context, f ref, p pack) (*api.UpdateFunctionCodeOutput, error) {
-	pl, err := r.plan(ctx, f)
-	if err != nil {
-		return nil, err
-	}
-	c := pl.main.Config
-	c.CodeSha256, c.CodeSize = &p.hash, &p.size
-	r.sweep(ctx, p.build())
-	return (*api.UpdateFunctionCodeOutput)(&c), nil
-}
-
-// existing gives the function of a name, whatever qualifier the name carries. Its error says that there is none.
-func (r *lambdaRoom) existing(ctx context.Context, name *string) (*plan, error) {
-	f, err := parseRef(ctx, name, nil)
-	if err != nil {
-		return nil, err
-	}
-	f.qualifier = ""
-	return r.plan(ctx, f)
-}
-
-func (b *build) revision(want *string) error {
-	if want != nil && *want != str(b.Config.RevisionId) {
-		return errPrecondition("GetFunction/GetAlias")
-	}
-	return nil
-}
-
-// retire ends the environments of an unpublished build that was replaced, and removes its package unless something else uses it.
-func (r *lambdaRoom) retire(ctx context.Context, f ref, old build) {
-	r.drop(f, old)
-	r.sweep(ctx, old)
-}
-
-// drop ends the environments of a build.
-func (r *lambdaRoom) drop(f ref, b build) {
-	for _, id := range r.pools.take(environmentID(f, str(b.Config.Version), b.Tag)) {
-		r.d.Compute.Drop(id)
-	}
-}
-
-func (r *lambdaRoom) updateConfiguration(ctx context.Context, in *api.UpdateFunctionConfigurationInput) (*api.UpdateFunctionConfigurationOutput, error) {
-	p, err := r.existing(ctx, in.FunctionName)
-	if err != nil {
-		return nil, err
-	}
-	f := p.ref
-	if in.ImageConfig != nil || len(in.FileSystemConfigs) > 0 || in.CapacityProviderConfig != nil || in.DurableConfig != nil || in.AcceleratorConfig != nil || in.RuntimeConfig != nil {
-		return nil, cloud.NotImplementedf("UpdateFunctionConfiguration: images, file systems, capacity providers, durable executions and accelerators are not implemented on this platform.")
-	}
-	s := settings{
-		Role: in.Role, Handler: in.Handler, Runtime: in.Runtime, Timeout: in.Timeout, MemorySize: in.MemorySize, VpcConfig: in.VpcConfig,
-		Environment: in.Environment, DeadLetterConfig: in.DeadLetterConfig, KMSKeyArn: in.KMSKeyArn, TracingConfig: in.TracingConfig,
-		Layers: in.Layers, EphemeralStorage: in.EphemeralStorage, SnapStart: in.SnapStart, LoggingConfig: in.LoggingConfig, Description: in.Description,
-	}
-	if len(in.Layers) > 0 {
-		if err := r.checkSigned(ctx, f, p.fn.Signing); err != nil {
-			return nil, err
-		}
-	}
-	checked := p.main.Config // layers and targets are looked up outside the transaction
-	if err := r.apply(ctx, f, &checked, s); err != nil {
-		return nil, err
-	}
-	if slices.Contains(checked.Architectures, "arm64") { // asked for when the function was made
-		if err := r.checkArchitecture(&checked, checked.Architectures); err != nil {
-			return nil, err
-		}
-	}
-	var out api.FunctionConfiguration
-	var old build
-	err = r.change(ctx, f, func(_ store.Tx, fn *function) error {
-		if err := fn.Latest.revision(in.RevisionId); err != nil {
-			return err
-		}
-		old = fn.Latest
-		merged := s
-		merged.Layers = nil
-		if err := r.apply(ctx, f, &fn.Latest.Config, merged); err != nil {
-			return err
-		}
-		if s.Layers != nil {
-			fn.Latest.Config.Layers = checked.Layers
-		}
-		r.touch(&fn.Latest)
-		out = fn.Latest.Config
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	if s.Layers != nil {
-		r.retire(ctx, f, old)
-	} else {
-		r.drop(f, old) // its packages are still in use
-	}
-	return (*api.UpdateFunctionConfigurationOutput)(updating(out)), nil
 }
 
 func (r *lambdaRoom) deleteFunction(ctx context.Context, in *api.DeleteFunctionInput) (*api.DeleteFunctionOutput, error) {

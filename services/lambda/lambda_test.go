@@ -15,6 +15,7 @@ import (
 	api "sundog/api/lambda"
 	"sundog/cloud"
 	"sundog/engine/bus"
+	"sundog/engine/compute"
 	"sundog/engine/compute/computetest"
 	"sundog/engine/compute/process"
 	"sundog/engine/telemetry"
@@ -374,6 +375,25 @@ func TestLayersAndMounts(t *testing.T) {
 	if fs, err := b.admin.Functions(b.ctx); err != nil || len(fs) != 1 {
 		t.Fatal(fs, err)
 	}
+}
+
+func TestCodeAndLayersTogetherAreBounded(t *testing.T) {
+	b := open(t, (&machine{}).on(nil))
+	l, err := b.r.publishLayer(b.ctx, &api.PublishLayerVersionInput{LayerName: new("l"), Content: &api.LayerVersionContentInput{ZipFile: zipped(t, map[string]string{"big": "1"})}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum, _ := sumOf(*l.Content.CodeSha256)
+	if err := os.Truncate(filepath.Join(b.r.code.path(sum), "big"), compute.MaxUnzipped-1); err != nil { // takes no room on the disk
+		t.Fatal(err)
+	}
+	layers := []string{*l.LayerVersionArn}
+	b.create("f", "1", func(in *api.CreateFunctionInput) { in.Layers = layers })
+	_, err = b.r.updateCode(b.ctx, &api.UpdateFunctionCodeInput{FunctionName: new("f"), ZipFile: zipped(t, map[string]string{"index.js": "12"})})
+	wantError(t, err, "InvalidParameterValueException", "Function code combined with layers exceeds the maximum allowed size of 262144000 bytes. The actual size is 262144001 bytes.")
+	b.create("g", "12")
+	_, err = b.r.updateConfiguration(b.ctx, &api.UpdateFunctionConfigurationInput{FunctionName: new("g"), Layers: layers})
+	wantError(t, err, "InvalidParameterValueException", "The actual size is 262144001 bytes.")
 }
 
 func TestAsynchronous(t *testing.T) {
