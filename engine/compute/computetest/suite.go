@@ -43,16 +43,17 @@ func Run(t *testing.T, open Open) {
 	t.Setenv("AWS_PROFILE", "host") // no function sees these
 	t.Setenv("SECRET_OF_HOST", "host")
 	dir := unpack(t)
+	layer := filepath.Dir(build(t, dir, "extension", "layer/extensions/probe"))
 	for _, l := range []language{
 		{name: "node", runtime: "nodejs20.x", handler: "index.handler", code: filepath.Join(dir, "node"), framed: true},
 		{name: "python", runtime: "python3.11", handler: "main.handler", code: filepath.Join(dir, "python"), framed: true},
-		{name: "provided", runtime: "provided.al2023", handler: "main.handler", code: build(t, dir)},
+		{name: "provided", runtime: "provided.al2023", handler: "main.handler", code: build(t, dir, "provided", "bootstrap-code/bootstrap")},
 	} {
 		t.Run(l.name, func(t *testing.T) {
 			t.Parallel()
 			c := open(t, Config{IdleTimeout: time.Hour})
 			t.Cleanup(func() { closed(t, c) })
-			s := &suite{c: c, l: l, broken: filepath.Join(dir, "broken")}
+			s := &suite{c: c, l: l, broken: filepath.Join(dir, "broken"), layer: layer}
 			t.Run("answers", s.answers)
 			t.Run("environment", s.environment)
 			t.Run("failures", s.failures)
@@ -60,6 +61,8 @@ func Run(t *testing.T, open Open) {
 			t.Run("init", s.initErrors)
 			t.Run("pool", s.pool)
 			t.Run("stream", s.stream)
+			t.Run("extensions", s.extensions)
+			t.Run("extensions fail", s.extensionsFail)
 			if l.name == "node" {
 				t.Run("node", s.node)
 			}
@@ -85,24 +88,25 @@ func unpack(t *testing.T) string {
 	return filepath.Join(dir, "testdata")
 }
 
-// build compiles the custom runtime; the Go tool's cache makes it quick after the first time.
-func build(t *testing.T, dir string) string {
-	out := filepath.Join(dir, "bootstrap-code")
-	if err := os.MkdirAll(out, 0o755); err != nil {
+// build compiles a program of the suite to a file; the Go tool's cache makes it quick after the first time.
+func build(t *testing.T, dir, source, file string) string {
+	out := filepath.Join(dir, file)
+	if err := os.MkdirAll(filepath.Dir(out), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command("go", "build", "-o", filepath.Join(out, "bootstrap"), filepath.Join(dir, "provided", "main.go"))
+	cmd := exec.Command("go", "build", "-o", out, filepath.Join(dir, source, "main.go"))
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if b, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, b)
 	}
-	return out
+	return filepath.Dir(out)
 }
 
 type suite struct {
 	c      compute.Compute
 	l      language
 	broken string
+	layer  string // with an extension
 }
 
 // root gives the path at which functions see their code.

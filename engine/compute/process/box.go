@@ -184,11 +184,11 @@ func (d *Driver) code(v *compute.Version) sandbox.Code {
 
 // assign shows a version's code to a host that was started without.
 func (d *Driver) assign(h *host, in inside) error {
-	if h.proc.box == nil || h.coded {
+	if h.control() == nil || h.coded {
 		return nil
 	}
 	h.coded = true
-	if err := h.proc.box.Mount(d.code(in.v)); err != nil {
+	if err := h.control().Mount(d.code(in.v)); err != nil {
 		return fmt.Errorf("process: %w", err)
 	}
 	return nil

@@ -112,7 +112,11 @@ func (d *Driver) invoke(ctx context.Context, v *compute.Version, i *compute.Invo
 		return g.u.result(i)
 	}
 	r, broken := g.e.run(i)
-	p.release(g.e, broken)
+	if broken || !g.e.attached {
+		p.release(g.e, broken)
+		return r, nil
+	}
+	d.work.Go(func() { p.release(g.e, g.e.settle(i, g.e.deadline)) }) // the response does not wait for extensions
 	return r, nil
 }
 
@@ -121,12 +125,15 @@ func (u *unbooted) result(i *compute.Invocation) (compute.Result, error) {
 	if u.err != nil {
 		return compute.Result{}, u.err
 	}
-	r := compute.Result{Payload: u.a.payload, Kind: u.a.kind, Error: u.a.text, Init: u.took, Cold: true, MaxMemoryMB: u.peakMB}
+	r := compute.Result{Payload: u.a.payload, Kind: u.a.kind, Error: u.a.text, Cold: true, MaxMemoryMB: u.peakMB}
+	if r.Init = u.took; u.e != nil && u.e.before != nil { // the second init is a part of the invocation
+		r.Init, r.Duration = 0, u.took
+	}
 	if u.e != nil {
 		r.Environment, r.LogStream = u.e.id, u.e.stream
 	}
 	if u.e != nil && i.Started != nil {
-		i.Started(compute.Start{Environment: u.e.id, LogStream: u.e.stream, Cold: true, Init: u.took})
+		i.Started(compute.Start{Environment: u.e.id, LogStream: u.e.stream, Cold: true, Init: r.Init})
 	}
 	if u.e != nil && u.e.host != nil {
 		u.e.out.begin(i.Log)
@@ -294,11 +301,16 @@ func (d *Driver) sample() {
 	for _, e := range d.environments() {
 		used, ok := d.groups.anonymousKB(e.group)
 		if !ok {
-			used = treeKB(e.proc.pid, programSearch)
+			used = 0
+			for _, p := range e.heads() {
+				used += treeKB(p.pid, programSearch)
+			}
 		}
 		if used > e.pool.v.MemoryMB<<10 {
 			e.oom.Store(true)
-			e.proc.kill()
+			for _, p := range e.heads() {
+				p.kill()
+			}
 		}
 	}
 }
@@ -340,7 +352,11 @@ func (d *Driver) Close(ctx context.Context) error {
 	}
 	d.spares.clear(true)
 	for _, e := range d.environments() {
-		e.proc.kill()
+		if e.active.Load() { // the others end as idle ones do
+			for _, p := range e.heads() {
+				p.kill()
+			}
+		}
 	}
 	done := make(chan struct{})
 	go func() { d.work.Wait(); close(done) }()

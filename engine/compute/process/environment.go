@@ -4,10 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
-	"strconv"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -43,7 +42,17 @@ type environment struct {
 	oom    atomic.Bool
 	peak   int
 	peakAt time.Time
-	pid    int // of the function's program
+	pids   []int // of the programs that count as the function's memory
+
+	api      *runtimeapi.Server
+	attached bool              // it has extensions, internal or external
+	active   atomic.Bool       // it starts, or has an invocation
+	reason   string            // why it ends, for extensions; "": nobody needs it any more
+	limit    time.Duration     // of its init
+	begun    time.Time         // of its init
+	deadline time.Time         // of the invocation that runs
+	spent    time.Duration     // what its init takes of its first invocation's time: a second init
+	before   []compute.LogLine // what an earlier try to start it wrote
 }
 
 // unbooted is why an environment did not come up: err is the platform's, a the function's.
@@ -55,15 +64,34 @@ type unbooted struct {
 	peakMB int
 }
 
-// boot starts an environment of a version and loads its handler; early is for environments that nobody waits for.
+// boot starts an environment of a version and loads its handler; early is for environments that nobody waits for. An init that fails, or takes longer than
+// its limit, is run once more, as Lambda does: as a part of the invocation that waits, with its timeout.
 func (d *Driver) boot(ctx context.Context, p *pool, early bool) (*environment, *unbooted) {
+	limit := p.v.InitTimeout
+	if limit <= 0 {
+		limit = defaultInit
+	}
+	if early {
+		return d.try(ctx, p, early, limit+p.v.Timeout, nil)
+	}
+	e, u := d.try(ctx, p, early, limit, nil)
+	if u == nil || u.err != nil || u.e.host == nil || u.e.proc == nil || d.ctx.Err() != nil {
+		return e, u
+	}
+	return d.try(ctx, p, early, p.v.Timeout, append(u.e.out.waiting(), compute.LogLine{Time: d.o.Clock.Now(), Text: u.e.initReport(u.took, "init", u.status(), u.errorType())}))
+}
+
+// try starts an environment whose init may take limit; before is what an earlier try wrote, nil for the first.
+func (d *Driver) try(ctx context.Context, p *pool, early bool, limit time.Duration, before []compute.LogLine) (*environment, *unbooted) {
 	start := d.o.Clock.Wall()
 	name, ok := runtimes.Lookup(p.v.Runtime)
 	if !ok {
 		return nil, &unbooted{err: cloud.NotImplementedf("This platform cannot run the runtime %s.", p.v.Runtime)}
 	}
-	e := &environment{id: d.o.IDs.Hex(16), d: d, pool: p, arn: p.v.ARN.String(), fresh: true, born: start, early: early}
+	e := &environment{id: d.o.IDs.Hex(16), d: d, pool: p, arn: p.v.ARN.String(), fresh: true, born: start, early: early, limit: limit, begun: start, before: before}
 	e.stream = fmt.Sprintf("%s[%s]%s", d.o.Clock.Now().UTC().Format("2006/01/02/"), p.v.Qualifier, e.id)
+	e.active.Store(true)
+	defer e.active.Store(false)
 	var a answer
 	var err error
 	if name.Family == runtimes.Custom {
@@ -72,19 +100,44 @@ func (d *Driver) boot(ctx context.Context, p *pool, early bool) (*environment, *
 		a, err = e.bootManaged(ctx, name)
 	}
 	e.init = d.o.Clock.Wall().Sub(start)
+	if before != nil {
+		e.init, e.spent = 0, e.init
+	}
 	if err == nil && a.kind == compute.None {
 		return e, nil
 	}
-	u := &unbooted{err: err, a: a, e: e, took: e.init}
+	if a.kind == compute.Exit || a.kind == compute.Unhandled {
+		a.kind = compute.Init
+	}
+	u := &unbooted{err: err, a: a, e: e, took: e.init + e.spent}
 	if e.host != nil {
 		if e.proc != nil {
 			u.peakMB = e.peakMB()
 			e.out.drain(e.proc.output)
 			e.out.end()
 		}
+		if before != nil && err == nil {
+			e.out.notice(e.initReport(u.took, "invoke", u.status(), u.errorType()))
+		}
 		e.close()
 	}
 	return nil, u
+}
+
+// status is how a failed init ended, in Lambda's words.
+func (u *unbooted) status() string {
+	if u.a.kind == compute.Timeout {
+		return "timeout"
+	}
+	return "error"
+}
+
+// errorType gives the type of a failed init's error; "" for a timeout.
+func (u *unbooted) errorType() string {
+	if u.a.kind == compute.Timeout {
+		return ""
+	}
+	return errorType(u.a.payload)
 }
 
 // bootManaged takes a pre-started process, or starts one, and gives it the function.
@@ -95,36 +148,67 @@ func (e *environment) bootManaged(ctx context.Context, n runtimes.Name) (answer,
 		return answer{}, cloud.NotImplementedf("This machine cannot run the runtime %s: %s", v.Runtime, d.interpreters.describe(n).Missing)
 	}
 	var err error
-	if e.host, err = d.hostFor(n.Family, it, v); err != nil {
-		return answer{}, err
+	var vars map[string]string
+	if d.extended(v) {
+		if e.host, err = d.newHost(); err == nil {
+			err = d.shelter(e.host, inside{it: it, v: v})
+		}
+	} else if e.host, err = d.hostFor(n.Family, it, v); err == nil {
+		err = d.assign(e.host, inside{it: it, v: v})
 	}
-	if err := d.assign(e.host, inside{it: it, v: v}); err != nil {
-		return answer{}, err
+	if err == nil {
+		err = e.openAPI(true)
 	}
-	vars, err := d.variables(ctx, v, e, it)
+	if err == nil {
+		vars, err = d.variables(ctx, v, e, it)
+	}
 	if err != nil {
 		return answer{}, err
+	}
+	vars["AWS_LAMBDA_RUNTIME_API"] = e.addr()
+	if err := e.bound(); err != nil {
+		return answer{}, err
+	}
+	if a := e.startExtensions(vars, e.left()); a.kind != compute.None {
+		return a, nil
+	}
+	if e.proc == nil {
+		argv, env, dir := d.command(e.host, n.Family, inside{it: it, v: v}, d.atStart(v))
+		if err := e.launchMain(argv, env, dir, true); err != nil {
+			return answer{}, fmt.Errorf("process: start %s: %w", it.path, err)
+		}
 	}
 	e.link = newFrames(e.proc.conn, e.out, d.o.Clock, func(r runtimes.SDKRequest) { d.provide(r, it) })
 	return e.load(d.initConfig(d.world(e.host, v), v, vars))
 }
 
+// launchMain starts the function's program beside extensions.
+func (e *environment) launchMain(argv, env []string, dir string, socket bool) error {
+	p, err := e.d.launch(e.host, argv, env, dir, socket)
+	if err != nil {
+		return err
+	}
+	e.proc = p
+	go e.out.follow(p.output)
+	return nil
+}
+
 // hostFor gives a process that waits for a function.
 func (d *Driver) hostFor(f runtimes.Family, it *interpreter, v *compute.Version) (*host, error) {
-	if !needsOwnStart(v) {
-		if h := d.spares.take(f, it); h != nil {
-			return h, nil
-		}
-		return d.startGeneric(f, inside{it: it, v: v}, nil)
+	if needsOwnStart(v) {
+		return d.startGeneric(f, inside{it: it, v: v}, d.atStart(v))
 	}
+	if h := d.spares.take(f, it); h != nil {
+		return h, nil
+	}
+	return d.startGeneric(f, inside{it: it, v: v}, nil)
+}
+
+// atStart gives the variables of a version that its process must have from the start.
+func (d *Driver) atStart(v *compute.Version) map[string]string {
 	extra := map[string]string{}
 	for k, val := range v.Env {
-		if strings.HasPrefix(k, "PYTHON") {
-			extra[k] = val
-		}
-	}
-	for _, k := range atStart {
-		if val, ok := v.Env[k]; ok {
+		if strings.HasPrefix(k, "PYTHON") || slices.Contains(atStart, k) {
 			extra[k] = val
 		}
 	}
@@ -135,7 +219,7 @@ func (d *Driver) hostFor(f runtimes.Family, it *interpreter, v *compute.Version)
 	if wrapper := extra["AWS_LAMBDA_EXEC_WRAPPER"]; wrapper != "" {
 		extra["AWS_LAMBDA_EXEC_WRAPPER"] = w.layerPath(v, wrapper)
 	}
-	return d.startGeneric(f, inside{it: it, v: v}, extra)
+	return extra
 }
 
 // bootCustom starts the function's own program with a Runtime API.
@@ -145,49 +229,56 @@ func (e *environment) bootCustom(ctx context.Context) (answer, error) {
 	if refusal != "" {
 		return entrypoint("RequestId: " + d.o.IDs.UUID() + " Error: " + refusal), nil
 	}
-	h, err := d.newHost()
+	return e.bootProgram(ctx, nil, func(map[string]string) []string { return []string{program} })
+}
+
+// bootProgram starts a program that takes its invocations from the Runtime API; argv is told the variables that it gets.
+func (e *environment) bootProgram(ctx context.Context, it *interpreter, argv func(vars map[string]string) []string) (answer, error) {
+	d, v := e.d, &e.pool.v
+	in, several := inside{it: it, v: v}, d.extended(v)
+	var err error
+	var vars map[string]string
+	if e.host, err = d.newHost(); err != nil {
+		return answer{}, err
+	}
+	if several {
+		err = d.shelter(e.host, in)
+	}
+	if err == nil && (several || !d.sandboxed()) { // a sandbox has its port once it is there
+		err = e.openAPI(false)
+	}
+	if err == nil {
+		vars, err = d.variables(ctx, v, e, it)
+	}
 	if err != nil {
 		return answer{}, err
 	}
-	e.host = h
-	vars, err := d.variables(ctx, v, e, nil)
-	if err != nil {
-		return answer{}, err
+	vars["AWS_LAMBDA_RUNTIME_API"] = e.addr()
+	if several {
+		if err := e.bound(); err != nil {
+			return answer{}, err
+		}
+		if a := e.startExtensions(vars, e.left()); a.kind != compute.None {
+			return a, nil
+		}
+		err = e.launchMain(argv(vars), flat(vars), d.world(e.host, v).task, false)
+	} else {
+		err = d.start(e.host, argv(vars), flat(vars), d.world(e.host, v).task, false, in)
 	}
-	server, err := e.runtimeAPI(vars, program)
 	if err != nil {
 		return entrypoint(fmt.Sprintf("RequestId: %s Error: %v", d.o.IDs.UUID(), err)), nil
 	}
-	e.link = &api{server: server, proc: h.proc}
-	return e.load(runtimes.InitConfig{})
-}
-
-// runtimeAPI starts the program and gives its Runtime API: on a port inside the sandbox, else on one of loopback.
-func (e *environment) runtimeAPI(vars map[string]string, program string) (*runtimeapi.Server, error) {
-	d, v := e.d, &e.pool.v
-	dir, o := d.world(e.host, v).task, runtimeapi.Options{Clock: d.o.Clock, IDs: d.o.IDs}
-	if d.sandboxed() {
-		vars["AWS_LAMBDA_RUNTIME_API"] = "127.0.0.1:" + strconv.Itoa(apiPort)
-		o.Dial = func(_ context.Context, port string) (net.Conn, error) { return e.proc.box.Dial(port) }
-		if err := d.start(e.host, []string{program}, flat(vars), dir, false, inside{v: v}); err != nil {
-			return nil, err
-		}
-		l, err := e.proc.listener(apiPort)
-		if err != nil {
-			return nil, err
-		}
-		return runtimeapi.Serve(l, o), nil
+	if e.api == nil {
+		err = e.openAPI(false)
 	}
-	server, err := runtimeapi.Listen(o)
+	if err == nil && !several {
+		err = e.bound()
+	}
 	if err != nil {
-		return nil, err
+		return answer{}, err
 	}
-	vars["AWS_LAMBDA_RUNTIME_API"] = server.Addr()
-	if err := d.start(e.host, []string{program}, flat(vars), dir, false, inside{v: v}); err != nil {
-		_ = server.Close() // the start's error is the one to tell
-		return nil, err
-	}
-	return server, nil
+	e.link = &api{server: e.api, proc: e.proc}
+	return e.load(runtimes.InitConfig{})
 }
 
 // bootstrap finds the program of a custom runtime, or says why there is none.
@@ -216,41 +307,51 @@ func (w world) bootstrap(v *compute.Version) (program, refusal string) {
 	return "", "Couldn't find valid bootstrap(s): " + shown
 }
 
-// load sets the memory limit and loads the handler. An init may take its own limit and then the function's timeout: Lambda runs it a second
-// time then, as a part of the first invocation.
-func (e *environment) load(cfg runtimes.InitConfig) (answer, error) {
+// left gives what is left of the time for the init.
+func (e *environment) left() time.Duration { return e.limit - e.d.o.Clock.Wall().Sub(e.begun) }
+
+// bound sets the memory limit and has the environment watched.
+func (e *environment) bound() error {
 	v := &e.pool.v
 	if e.group != "" {
 		if err := e.d.groups.limit(e.group, v.MemoryMB+e.d.temporaryMB(v)); err != nil {
-			return answer{}, err
+			return err
 		}
 	}
-	limit := v.InitTimeout
-	if limit <= 0 {
-		limit = defaultInit
-	}
 	e.d.watch(e, true)
-	if e.d.ctx.Err() != nil {
+	return nil
+}
+
+// load loads the handler and ends the init.
+func (e *environment) load(cfg runtimes.InitConfig) (answer, error) {
+	if e.out.precede(e.before); e.d.ctx.Err() != nil {
 		e.proc.kill() // Close may have passed by already
 	}
-	a, ok, err := e.link.load(cfg, limit+v.Timeout)
-	if ok {
-		return answer{}, nil
+	a, ok, err := e.link.load(cfg, e.left())
+	switch {
+	case ok:
+		a = e.initialised(e.left())
+	case err != nil:
+		a = e.ended(err, e.d.o.IDs.UUID(), e.pool.v.Timeout)
+	default:
+		e.reason = "failure"
 	}
-	if err != nil {
-		a = e.ended(err, e.d.o.IDs.UUID(), v.Timeout)
-	}
-	if a.kind == compute.Exit || a.kind == compute.Unhandled {
-		a.kind = compute.Init
-	}
+	e.tellInit(a)
 	return a, nil
 }
 
 // ended says how a call without an answer ended. The environment is of no use after it.
 func (e *environment) ended(err error, requestID string, limit time.Duration) answer {
 	if errors.Is(err, errDeadline) {
-		e.proc.kill()
+		if e.reason = "timeout"; e.proc != nil {
+			e.proc.kill()
+		}
 		return timedOut(requestID, limit)
+	}
+	e.reason = "failure"
+	if f, ok := e.api.Fault(); ok {
+		e.breakDown()
+		return e.fault(f, requestID)
 	}
 	timer := time.NewTimer(exitGrace)
 	defer timer.Stop()
@@ -263,15 +364,18 @@ func (e *environment) ended(err error, requestID string, limit time.Duration) an
 	return exited(requestID, e.proc.status, e.oom.Load() || e.group != "" && e.d.groups.killed(e.group))
 }
 
-// run runs one invocation. The environment is the caller's until it releases it.
-func (e *environment) run(i *compute.Invocation) (compute.Result, bool) {
+// run runs one invocation. The environment is the caller's until it releases it: at once when it is broken or has no extensions (attached), else
+// after settle.
+func (e *environment) run(i *compute.Invocation) (r compute.Result, broken bool) {
 	clock := e.d.o.Clock
 	start := clock.Wall()
 	limit := e.pool.v.Timeout
-	deadline := start.Add(limit)
+	deadline := start.Add(limit - e.spent)
 	if !i.Deadline.IsZero() && i.Deadline.Before(deadline) {
 		deadline = i.Deadline
 	}
+	e.deadline = deadline
+	e.active.Store(true)
 	if e.d.o.Running != nil {
 		e.d.o.Running(e.id, &i.Trace)
 		defer e.d.o.Running(e.id, nil)
@@ -284,15 +388,20 @@ func (e *environment) run(i *compute.Invocation) (compute.Result, bool) {
 		i.Started(s)
 	}
 	e.out.begin(i.Log)
-	a, err := e.link.invoke(i, e.arn, i.Trace.String(), deadline, deadline.Sub(start))
+	trace := i.Trace.String()
+	e.tellStart(i, trace)
+	if e.attached {
+		e.api.Begin(runtimeapi.Event{RequestID: i.RequestID, ARN: e.arn, Trace: trace, Deadline: deadline})
+	}
+	a, err := e.link.invoke(i, e.arn, trace, deadline, deadline.Sub(start))
 	if err != nil {
 		a = e.ended(err, i.RequestID, limit)
 	}
 	e.out.drain(e.proc.output)
 	e.out.end()
 	e.used = clock.Wall()
-	r := compute.Result{
-		Payload: a.payload, Kind: a.kind, Error: a.text, Duration: e.used.Sub(start), Environment: e.id, LogStream: e.stream,
+	r = compute.Result{
+		Payload: a.payload, Kind: a.kind, Error: a.text, Duration: e.used.Sub(start) + e.spent, Environment: e.id, LogStream: e.stream,
 		Streamed: a.streamed, ContentType: a.contentType,
 	}
 	if r.MaxMemoryMB = e.peakMB(); a.kind == compute.OutOfMemory {
@@ -300,6 +409,14 @@ func (e *environment) run(i *compute.Invocation) (compute.Result, bool) {
 	}
 	if e.fresh {
 		e.fresh, r.Cold, r.Init = false, true, e.init
+	}
+	e.spent = 0
+	e.tellDone(i, trace, &r)
+	if a.fatal && e.reason == "" {
+		e.reason = "failure"
+	}
+	if a.fatal || !e.attached {
+		e.active.Store(false)
 	}
 	return r, a.fatal
 }
@@ -310,11 +427,15 @@ func (e *environment) peakMB() int {
 	if e.peak > 0 && now.Sub(e.peakAt) < peakEvery {
 		return e.peak
 	}
-	if e.pid == 0 && e.proc != nil {
-		e.pid = e.proc.program()
+	if len(e.pids) == 0 {
+		e.pids = e.programs()
 	}
 	e.peakAt = now
-	e.peak = max(e.peak, statusKB(e.pid, "VmHWM:")/1024)
+	used := 0
+	for _, pid := range e.pids {
+		used += statusKB(pid, "VmHWM:")
+	}
+	e.peak = max(e.peak, used/1024)
 	return e.peak
 }
 
@@ -342,10 +463,13 @@ func (e *environment) dead() bool {
 // close ends the environment and waits for it.
 func (e *environment) close() {
 	e.d.watch(e, false)
-	if e.link != nil {
-		e.link.close()
+	if e.api != nil {
+		e.shutdown()
 	}
 	e.d.end(e.host)
+	if e.api != nil {
+		_ = e.api.Close() // nobody is left who asks
+	}
 }
 
 // provide installs an SDK that a runtime asked for, or writes down why it cannot. The file for that lies in the cache, under a name that begins with the

@@ -72,6 +72,15 @@ func reported(kind compute.Failure, body []byte, fatal bool) answer {
 	return answer{kind: kind, payload: body, text: firstLine(text), fatal: fatal}
 }
 
+// errorType gives the errorType of an error's JSON; "" when it has none.
+func errorType(payload []byte) string {
+	var e errorShape
+	if json.Unmarshal(payload, &e) != nil {
+		return ""
+	}
+	return e.Type
+}
+
 func firstLine(s string) string {
 	for i := range len(s) {
 		if s[i] == '\n' {

@@ -22,7 +22,9 @@ type host struct {
 	dir    string
 	number int64 // of all hosts
 	group  string
-	coded  bool // it has a function's code: nothing is to be mounted any more
+	coded  bool  // it has a function's code: nothing is to be mounted any more
+	shell  *proc // the sandbox of an environment of several programs, which are started inside; nil: proc is all there is
+	more   []*companion
 	gone   sync.Once
 }
 
@@ -54,9 +56,7 @@ func (d *Driver) start(h *host, argv, env []string, dir string, socket bool, in 
 		d.remove(h)
 		return err
 	}
-	if p.mode == modePlain && h.group != "" { // no init that joins it
-		_ = os.WriteFile(filepath.Join(h.group, "cgroup.procs"), []byte(strconv.Itoa(p.pid)), 0)
-	}
+	h.join(p)
 	h.proc = p
 	go h.out.follow(p.output)
 	return nil
@@ -68,34 +68,61 @@ func (d *Driver) startGeneric(f runtimes.Family, in inside, extra map[string]str
 	if err != nil {
 		return nil, err
 	}
-	it, w := in.it, d.world(h, in.v)
-	argv := []string{it.path, filepath.Join(w.runtime, "node", "main.js")}
-	if f == runtimes.Python {
-		argv = []string{it.path, "-s", filepath.Join(w.runtime, "python", "boot.py")}
+	argv, env, dir := d.command(h, f, in, extra)
+	if err := d.start(h, argv, env, dir, true, in); err != nil {
+		return nil, fmt.Errorf("process: start %s: %w", in.it.path, err)
 	}
-	env := d.generic(w, it)
+	return h, nil
+}
+
+// command gives how an embedded runtime is started in a host, with further variables.
+func (d *Driver) command(h *host, f runtimes.Family, in inside, extra map[string]string) (argv, env []string, dir string) {
+	w := d.world(h, in.v)
+	argv = []string{in.it.path, filepath.Join(w.runtime, "node", "main.js")}
+	if f == runtimes.Python {
+		argv = []string{in.it.path, "-s", filepath.Join(w.runtime, "python", "boot.py")}
+	}
+	env = d.generic(w, in.it)
 	for k, v := range extra {
 		env = append(env, k+"="+v)
 	}
 	if wrapper := extra["AWS_LAMBDA_EXEC_WRAPPER"]; wrapper != "" {
 		argv = append([]string{wrapper}, argv...)
 	}
-	if err := d.start(h, argv, env, w.home, true, in); err != nil {
-		return nil, fmt.Errorf("process: start %s: %w", it.path, err)
-	}
-	return h, nil
+	return argv, env, w.home
 }
 
 // end kills the host's processes, waits for them and removes what belonged to them.
 func (d *Driver) end(h *host) {
 	h.gone.Do(func() {
-		if h.proc != nil {
-			h.proc.kill()
-			<-h.proc.exited
-			h.proc.close()
+		all := h.heads()
+		for _, p := range all {
+			p.kill()
+		}
+		for _, p := range all {
+			<-p.exited
+			p.close()
+		}
+		if h.shell != nil {
+			h.closeInner()
 		}
 		d.remove(h)
 	})
+}
+
+// closeInner gives the descriptors of a sandbox's programs back, after it has ended.
+func (h *host) closeInner() {
+	inner := make([]*proc, 0, 1+len(h.more))
+	if h.proc != nil {
+		inner = append(inner, h.proc)
+	}
+	for _, c := range h.more {
+		inner = append(inner, c.proc)
+	}
+	for _, p := range inner {
+		<-p.exited
+		p.close()
+	}
 }
 
 func (d *Driver) remove(h *host) {

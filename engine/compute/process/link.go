@@ -20,7 +20,6 @@ type link interface {
 	load(cfg runtimes.InitConfig, limit time.Duration) (a answer, ok bool, err error)
 	// invoke waits for the answer for at most wait.
 	invoke(i *compute.Invocation, arn, trace string, deadline time.Time, wait time.Duration) (answer, error)
-	close()
 }
 
 // Errors of a link: why there is no answer.
@@ -42,8 +41,6 @@ type frames struct {
 func newFrames(conn net.Conn, out *output, clock cloud.Clock, sdk func(runtimes.SDKRequest)) *frames {
 	return &frames{conn: conn, r: runtimes.NewReader(conn, runtimes.MaxFrame), out: out, clock: clock, sdk: sdk}
 }
-
-func (f *frames) close() {} // the process closes the socket
 
 func (f *frames) load(cfg runtimes.InitConfig, limit time.Duration) (answer, bool, error) {
 	body, err := json.Marshal(cfg)
@@ -198,8 +195,6 @@ type api struct {
 	server *runtimeapi.Server
 	proc   *proc
 }
-
-func (l *api) close() { _ = l.server.Close() }
 
 func (l *api) load(_ runtimes.InitConfig, limit time.Duration) (answer, bool, error) {
 	timer := time.NewTimer(limit)

@@ -8,11 +8,18 @@ import (
 
 	"sundog/cloud"
 	"sundog/engine/compute"
+	"sundog/engine/compute/runtimeapi"
 )
 
 const (
 	maxLine    = 256 << 10 // a longer line is cut in two, as CloudWatch would
 	maxPending = 2000      // lines kept between invocations
+)
+
+// Whose a line is, as telemetry names it; "" is the platform's.
+const (
+	ofFunction  = "function"
+	ofExtension = "extension"
 )
 
 // output is where everything goes that an environment writes: to the invocation that runs, or, between invocations, to the next one.
@@ -24,6 +31,45 @@ type output struct {
 	lost  int
 	frame []byte // an unfinished line from the runtime
 	pipe  []byte // an unfinished line from the pipe
+
+	beside map[*os.File]*[]byte // unfinished lines from the pipes of extensions
+	last   bool                 // an invocation's log takes what comes after it, until the next one's
+	api    *runtimeapi.Server   // hears of every line; nil: nobody does
+}
+
+// listen passes every line from now on to the subscribers of an environment's telemetry, too.
+func (o *output) listen(api *runtimeapi.Server) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.api = api
+}
+
+// lasting makes what is written after an invocation go to its log, and not to the next one's: extensions write until the very end.
+func (o *output) lasting() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.last = true
+}
+
+// notice takes a line of the platform's own.
+func (o *output) notice(text string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.emit(compute.LogLine{Text: text}, "")
+}
+
+// precede puts lines before all others.
+func (o *output) precede(lines []compute.LogLine) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.kept = append(lines[:len(lines):len(lines)], o.kept...)
+}
+
+// waiting gives the lines that no invocation has had.
+func (o *output) waiting() []compute.LogLine {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.kept
 }
 
 // begin sends the lines to log from now on, those that were kept first.
@@ -44,21 +90,29 @@ func (o *output) begin(log func(compute.LogLine)) {
 func (o *output) end() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.flush(&o.frame)
-	o.flush(&o.pipe)
-	o.log = nil
+	o.flush(&o.frame, ofFunction)
+	o.flush(&o.pipe, ofFunction)
+	for _, rest := range o.beside {
+		o.flush(rest, ofExtension)
+	}
+	if !o.last {
+		o.log = nil
+	}
 }
 
-func (o *output) flush(rest *[]byte) {
+func (o *output) flush(rest *[]byte, whose string) {
 	if len(*rest) > 0 {
-		o.emit(compute.LogLine{Text: string(*rest)})
+		o.emit(compute.LogLine{Text: string(*rest)}, whose)
 		*rest = (*rest)[:0]
 	}
 }
 
 // emit passes a line on; the lock is held.
-func (o *output) emit(l compute.LogLine) {
+func (o *output) emit(l compute.LogLine, whose string) {
 	l.Time = o.clock.Now()
+	if o.api != nil && whose != "" {
+		o.api.Line(whose, l.Time, l.Text)
+	}
 	switch {
 	case o.log != nil:
 		o.log(l)
@@ -73,18 +127,18 @@ func (o *output) emit(l compute.LogLine) {
 func (o *output) framed(level string, text []byte) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.flush(&o.frame)
-	o.emit(compute.LogLine{Text: string(bytes.TrimRight(text, "\n")), Level: level})
+	o.flush(&o.frame, ofFunction)
+	o.emit(compute.LogLine{Text: string(bytes.TrimRight(text, "\n")), Level: level}, ofFunction)
 }
 
 // write takes bytes that the runtime's own streams wrote, and cuts them into lines.
 func (o *output) write(b []byte) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.lines(&o.frame, b)
+	o.lines(&o.frame, b, ofFunction)
 }
 
-func (o *output) lines(rest *[]byte, b []byte) {
+func (o *output) lines(rest *[]byte, b []byte, whose string) {
 	for len(b) > 0 {
 		i := bytes.IndexByte(b, '\n')
 		part := b
@@ -99,34 +153,57 @@ func (o *output) lines(rest *[]byte, b []byte) {
 			return
 		}
 		if len(*rest) > 0 {
-			o.emit(compute.LogLine{Text: string(bytes.TrimSuffix(*rest, []byte{'\r'}))})
+			o.emit(compute.LogLine{Text: string(bytes.TrimSuffix(*rest, []byte{'\r'}))}, whose)
 		}
 		*rest = (*rest)[:0]
 		b = b[i+1:]
 	}
 }
 
-// follow reads the pipe until its end. It returns when the pipe is closed.
-func (o *output) follow(pipe *os.File) {
-	raw, err := pipe.SyscallConn()
-	if err != nil {
-		return
+// follow reads the program's pipe until its end. It returns when the pipe is closed.
+func (o *output) follow(pipe *os.File) { o.read(pipe, &o.pipe, ofFunction) }
+
+// drain takes what is in the program's pipe now, so that it comes before what follows.
+func (o *output) drain(pipe *os.File) { o.empty(pipe, &o.pipe, ofFunction) }
+
+// followBeside reads the pipe of an extension until its end.
+func (o *output) followBeside(pipe *os.File) { o.read(pipe, o.rest(pipe), ofExtension) }
+
+// drainBeside takes what is in the pipe of an extension now.
+func (o *output) drainBeside(pipe *os.File) { o.empty(pipe, o.rest(pipe), ofExtension) }
+
+// rest gives where the unfinished line of an extension's pipe is.
+func (o *output) rest(pipe *os.File) *[]byte {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.beside == nil {
+		o.beside = map[*os.File]*[]byte{}
 	}
-	_ = raw.Read(func(fd uintptr) bool { return o.available(int(fd)) }) // ends with the pipe
+	if o.beside[pipe] == nil {
+		o.beside[pipe] = new([]byte)
+	}
+	return o.beside[pipe]
 }
 
-// drain takes what is in the pipe now, so that it comes before what follows.
-func (o *output) drain(pipe *os.File) {
+func (o *output) read(pipe *os.File, rest *[]byte, whose string) {
 	raw, err := pipe.SyscallConn()
 	if err != nil {
 		return
 	}
-	_ = raw.Control(func(fd uintptr) { o.available(int(fd)) }) // the pipe is closed: nothing is left
+	_ = raw.Read(func(fd uintptr) bool { return o.available(int(fd), rest, whose) }) // ends with the pipe
+}
+
+func (o *output) empty(pipe *os.File, rest *[]byte, whose string) {
+	raw, err := pipe.SyscallConn()
+	if err != nil {
+		return
+	}
+	_ = raw.Control(func(fd uintptr) { o.available(int(fd), rest, whose) }) // the pipe is closed: nothing is left
 }
 
 // available reads until the pipe is empty; true at its end. Reading and passing on are one step under the lock, so that drain leaves nothing
 // behind in another goroutine's hands.
-func (o *output) available(fd int) bool {
+func (o *output) available(fd int, rest *[]byte, whose string) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	var buf [8 << 10]byte
@@ -139,7 +216,7 @@ func (o *output) available(fd int) bool {
 		case n <= 0 || err != nil:
 			return true
 		default:
-			o.lines(&o.pipe, buf[:n])
+			o.lines(rest, buf[:n], whose)
 		}
 	}
 }

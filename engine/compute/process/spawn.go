@@ -38,16 +38,22 @@ type proc struct {
 	box    *sandbox.Control // nil: no sandbox
 	ports  []sandbox.Socket // that the sandbox's init opened; whoever takes them closes them
 	ended  atomic.Bool
+	send   func(syscall.Signal) // to one of several programs in a sandbox; nil: the process is its own tree's
 }
 
-// kill ends the whole tree; more than once is fine. exited follows.
+// kill ends the whole tree, or, of several programs in a sandbox, the one; more than once is fine. exited follows.
 func (p *proc) kill() {
 	p.ended.Store(true)
 	select {
 	case <-p.exited:
+		return
 	default:
-		killTree(p.mode, p.pid)
 	}
+	if p.send != nil {
+		p.send(syscall.SIGKILL)
+		return
+	}
+	killTree(p.mode, p.pid)
 }
 
 // close gives the descriptors back; after exited.

@@ -97,11 +97,8 @@ func (b *subscription) run() {
 		IdleConnTimeout: time.Minute,
 	}}
 	defer client.CloseIdleConnections()
-	for {
+	for ctx.Err() == nil {
 		batch := b.batch(ctx)
-		if batch == nil {
-			break
-		}
 		if b.deliver(ctx, client, batch) == nil {
 			batch = nil
 		}

@@ -174,13 +174,13 @@ func (s *Server) await(limit time.Duration, stop <-chan struct{}, ok func() bool
 	defer timer.Stop()
 	for {
 		s.mu.Lock()
-		if ok() {
-			s.mu.Unlock()
-			return nil
-		}
 		if s.fault != nil && s.state != runtimeStopped {
 			s.mu.Unlock()
 			return ErrBroken
+		}
+		if ok() {
+			s.mu.Unlock()
+			return nil
 		}
 		if s.changed == nil {
 			s.changed = make(chan struct{})

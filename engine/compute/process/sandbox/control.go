@@ -75,7 +75,7 @@ func connOf(f *os.File) (*net.UnixConn, error) {
 // Start has the sandbox built and its program started, and gives the sockets that were opened. It is called once, first.
 func (c *Control) Start(p Plan) ([]Socket, error) {
 	go c.read()
-	a, err := c.ask(request{Plan: &p}, nil)
+	a, err := c.ask(request{Plan: &p})
 	if err != nil {
 		return nil, err
 	}
@@ -92,15 +92,15 @@ func (c *Control) Start(p Plan) ([]Socket, error) {
 
 // Mount shows a function's code inside.
 func (c *Control) Mount(code Code) error {
-	a, err := c.ask(request{Code: &code}, nil)
+	a, err := c.ask(request{Code: &code})
 	closeFiles(a.files)
 	return err
 }
 
-// Run starts a further program with output as its standard output and error (nil: the environment's), and gives its id inside; ended gets its status
-// ("exit status 1") when it ends, or "signal: killed" when the sandbox does.
-func (c *Control) Run(p Program, output *os.File) (pid int, ended <-chan string, err error) {
-	a, err := c.ask(request{Run: &p}, output)
+// Run starts a further program with output as its standard output and error (nil: the environment's) and socket, if not nil, as its descriptor 3, and gives its
+// id inside; ended gets its status ("exit status 1") when it ends, or "signal: killed" when the sandbox does.
+func (c *Control) Run(p Program, output, socket *os.File) (pid int, ended <-chan string, err error) {
+	a, err := c.ask(request{Run: &p}, output, socket)
 	closeFiles(a.files)
 	if err != nil {
 		return 0, nil, err
@@ -108,9 +108,16 @@ func (c *Control) Run(p Program, output *os.File) (pid int, ended <-chan string,
 	return a.PID, c.follow(a.PID), nil
 }
 
+// Signal sends a signal to the sandbox's own program (pid 0) or one that Run started.
+func (c *Control) Signal(pid int, sig syscall.Signal) error {
+	a, err := c.ask(request{Kill: &Signal{pid, int(sig)}})
+	closeFiles(a.files)
+	return err
+}
+
 // Dial connects to a TCP port of loopback inside.
 func (c *Control) Dial(port string) (net.Conn, error) {
-	a, err := c.ask(request{Dial: port}, nil)
+	a, err := c.ask(request{Dial: port})
 	defer closeFiles(a.files)
 	if err != nil {
 		return nil, err
@@ -124,10 +131,10 @@ func (c *Control) Dial(port string) (net.Conn, error) {
 // Close lets go of the sandbox's control; Init ends then, and all below it.
 func (c *Control) Close() error { return c.conn.Close() }
 
-func (c *Control) ask(r request, file *os.File) (answer, error) {
+func (c *Control) ask(r request, files ...*os.File) (answer, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if err := send(c.conn, r, file); err != nil {
+	if err := send(c.conn, r, files...); err != nil {
 		return answer{}, fmt.Errorf("sandbox: %w", err)
 	}
 	select {

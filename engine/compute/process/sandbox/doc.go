@@ -59,8 +59,8 @@ type Plan struct {
 	Links   []Link
 	Own     bool // the function's user is a user of the host that nothing else has: groups are let go
 	Ports   []Port
-	Code    *Code // nil: comes later
-	Program Program
+	Code    *Code   // nil: comes later
+	Program Program // without Argv: the sandbox stays, with what Control.Run starts, until its Control is closed
 	Limits  Limits
 }
 
@@ -75,9 +75,13 @@ type Limits struct {
 type request struct {
 	Plan *Plan    `json:",omitempty"`
 	Code *Code    `json:",omitempty"`
-	Run  *Program `json:",omitempty"` // a further program; a descriptor that comes along is its output
+	Run  *Program `json:",omitempty"` // a further program; descriptors that come along are its output and its descriptor 3
 	Dial string   `json:",omitempty"` // a TCP port of loopback inside
+	Kill *Signal  `json:",omitempty"`
 }
+
+// Signal is a signal to a program inside.
+type Signal struct{ PID, Number int }
 
 // reply answers a request, or tells that a further program has ended (Ended is its id).
 type reply struct {

@@ -20,7 +20,8 @@ type inside struct {
 	launch  chan launch
 
 	mu    sync.Mutex
-	main  int            // the function's program
+	main  int            // the function's program; 0: it is a further one
+	born  chan struct{}  // a further program was started
 	more  map[int]bool   // further programs
 	early map[int]string // ended before they were known
 	done  chan struct{}  // closed when the function's program has ended
@@ -54,7 +55,7 @@ func Init() int {
 	if _, err := receive(control, &first); err != nil || first.Plan == nil {
 		return 70
 	}
-	i := &inside{control: control, launch: make(chan launch), more: map[int]bool{}, early: map[int]string{}, done: make(chan struct{})}
+	i := &inside{control: control, launch: make(chan launch), more: map[int]bool{}, early: map[int]string{}, done: make(chan struct{}), born: make(chan struct{}, 1)}
 	if err := i.begin(first.Plan); err != nil {
 		_ = send(control, reply{Error: err.Error()})
 		return 71
@@ -86,14 +87,14 @@ func (i *inside) begin(p *Plan) error {
 	if err := <-confined; err != nil {
 		return fmt.Errorf("sandbox: %w", err)
 	}
-	pid, err := i.start(p.Program, []uintptr{0, 1, 2, fdSocket})
-	if err != nil {
-		return err
+	if len(p.Program.Argv) > 0 {
+		if i.main, err = i.start(p.Program, []uintptr{0, 1, 2, fdSocket}); err != nil {
+			return err
+		}
 	}
-	i.main = pid
 	_ = unix.Close(fdSocket) // so that the platform sees its end when the program has gone
 	go i.reap()
-	err = send(i.control, reply{Sockets: p.Ports, PID: pid}, sockets...)
+	err = send(i.control, reply{Sockets: p.Ports, PID: i.main}, sockets...)
 	closeFiles(sockets)
 	return err
 }
@@ -152,6 +153,8 @@ func (i *inside) answer(r *request, files []*os.File) (reply, *os.File) {
 		a.PID, err = i.further(r.Run, files)
 	case r.Dial != "":
 		give, err = dial(r.Dial)
+	case r.Kill != nil:
+		err = i.signal(r.Kill)
 	}
 	if err != nil {
 		a.Error = err.Error()
@@ -161,13 +164,20 @@ func (i *inside) answer(r *request, files []*os.File) (reply, *os.File) {
 
 // further starts a program beside the function's.
 func (i *inside) further(p *Program, files []*os.File) (int, error) {
-	out := uintptr(1)
+	use := []uintptr{0, 1, 1}
 	if len(files) > 0 {
-		out = files[0].Fd()
+		use[1], use[2] = files[0].Fd(), files[0].Fd()
 	}
-	pid, err := i.start(*p, []uintptr{0, out, out})
+	if len(files) > 1 {
+		use = append(use, files[1].Fd())
+	}
+	pid, err := i.start(*p, use)
 	if err != nil {
 		return 0, err
+	}
+	select {
+	case i.born <- struct{}{}:
+	default: // reap knows of one already
 	}
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -178,6 +188,20 @@ func (i *inside) further(p *Program, files []*os.File) (int, error) {
 	}
 	i.more[pid] = true
 	return pid, nil
+}
+
+// signal reaches a program that has been started here and not waited for.
+func (i *inside) signal(s *Signal) error {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	pid := s.PID
+	if pid == 0 {
+		pid = i.main
+	}
+	if pid <= 0 || pid != i.main && !i.more[pid] {
+		return fmt.Errorf("no program %d", s.PID)
+	}
+	return syscall.Kill(pid, syscall.Signal(s.Number))
 }
 
 func dial(port string) (*os.File, error) {
@@ -202,6 +226,10 @@ func (i *inside) reap() {
 		var ws syscall.WaitStatus
 		pid, err := syscall.Wait4(-1, &ws, 0, nil)
 		if err == syscall.EINTR {
+			continue
+		}
+		if err == syscall.ECHILD && i.main == 0 {
+			<-i.born
 			continue
 		}
 		if err != nil {
