@@ -91,6 +91,7 @@ type Message struct {
 	ID, Receipt, Body, MD5 string
 	Attributes             map[string]string // system attributes: ApproximateReceiveCount, SentTimestamp, AWSTraceHeader, ...
 	MessageAttributes      map[string]Attribute
+	AttributesMD5          string // "" when there are no message attributes
 	GroupID                string
 	Trace                  cloud.Trace // what sent it; zero when unknown
 }
@@ -104,10 +105,11 @@ type Source interface {
 	Extend(ctx context.Context, q cloud.ARN, receipt string, d time.Duration) error
 }
 
-// Record is one record of a change stream: its sequence position and its JSON as an event source mapping shows it.
+// Record is one record of a change stream: its sequence position and its JSON as an event source mapping shows it. Records of one Key stay in order.
 type Record struct {
 	Sequence string
 	Position []byte
+	Key      string
 	Time     time.Time
 	JSON     []byte
 }

@@ -71,11 +71,16 @@ func (c changes) Read(ctx context.Context, a cloud.ARN, shard string, after []by
 		recs, n, err := c.readLog(r, st.Gen, part, after, max)
 		out, next = make([]bus.Record, len(recs)), n
 		for i := range recs {
-			out[i] = bus.Record{Sequence: sequence(recs[i].position), Position: recs[i].position, Time: recs[i].at, JSON: recs[i].json(st, arn)}
+			out[i] = bus.Record{Sequence: sequence(recs[i].position), Position: recs[i].position, Key: recs[i].key(st), Time: recs[i].at, JSON: recs[i].json(st, arn)}
 		}
 		return err
 	})
 	return out, next, err
+}
+
+// key is the partition key of a record's item, within which its order is kept.
+func (rec *logRecord) key(st *stream) string {
+	return string(rec.keys.Pick(st.Key.Hash).AppendBinary(nil))
 }
 
 // Latest gives the position after the newest record.

@@ -2,15 +2,19 @@
 // destinations and dead letters, dry runs), function URLs, resource policies, reserved and provisioned concurrency, loop detection, runtime management,
 // code signing configurations, and event source mappings for SQS queues and DynamoDB streams.
 //
-// Refused by name: container images, file systems, scaling configurations, durable executions, capacity providers, SnapStart, tenants, Kafka, MQ,
-// DocumentDB and Kinesis sources, parallelisation and tumbling windows of streams; and the architecture of another processor than the machine's for
+// Refused by name: container images, file systems, scaling configurations, durable executions, capacity providers, SnapStart, tenants, Kafka, MQ
+// and DocumentDB sources, Kinesis ones for want of a Kinesis room, provisioned pollers of mappings; and the architecture of another processor than the machine's for
 // programs (provided.*), while interpreted runtimes run on any. SnapStart is taken for a function, for which it means nothing yet; publishing is refused.
 //
 // Loops: the lineage of a trace counts how often a function runs in one chain of requests through functions, queues, topics and buckets (recursion.go).
 // Runtime management: a machine has one version of each runtime, which its interpreter makes; Manual pins a function to it (runtime.go). Code signing:
 // there is no signer here, so every package counts as untrusted: Warn deploys it, Enforce does not (signing.go).
 //
-// Kept and shown without effect: VpcConfig (functions reach what the machine reaches), KMSKeyArn (variables are kept as the platform keeps its data),
+// Event source mappings (mapping*.go): a poller each (poll.go). Queues (pollqueue.go) are read into batches that run beside each other, as many as a gate
+// lets in (pollgate.go). A stream's shard is read in lanes (pollstream.go), as many as the parallelization factor says; a lane runs its batches one after
+// another (streambatch.go), with the state of a tumbling window (window.go), and keeps how far it is. Only bus.Source and bus.Stream are known of the rooms.
+//
+// Kept and shown without effect: VpcConfig (functions reach what the machine reaches), KMSKeyArn (variables and filters are kept as the platform keeps its data),
 // EphemeralStorage (temporary files are bounded by the machine's disk only).
 //
 // TracingConfig: with Active the report of a sampled invocation names its X-Ray segment; with PassThrough it does not, and the trace only goes on. The
@@ -30,7 +34,8 @@
 //	alias NAME ALIAS            an alias
 //	layer NAME NUMBER           a layer version;  layers NAME: the last number
 //	mapping UUID                an event source mapping
-//	checkpoint UUID SHARD       its position in a stream's shard
+//	checkpoint UUID SHARD LANE  its position in a lane of a stream's shard, and the tumbling window that is open
+//	processed UUID              what became of its last batch
 //	shift STACK                 a canary deployment's steps, counts and verdict
 //	signing ID                  a code signing configuration
 //	given ID, givendue T ID     deliveries that were taken in

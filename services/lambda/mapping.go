@@ -2,13 +2,10 @@ package lambda
 
 import (
 	"context"
-	"slices"
-	"strings"
 	"time"
 
 	api "sundog/api/lambda"
 	"sundog/cloud"
-	"sundog/engine/bus"
 	"sundog/engine/store"
 	"sundog/lang/eventpattern"
 )
@@ -19,6 +16,12 @@ type mapping struct {
 	Enabled bool
 	Tags    map[string]string
 }
+
+// The states that end by themselves, when the mapping's poller has ended.
+const (
+	disabling = "Disabling"
+	deleting  = "Deleting"
+)
 
 func mappingKey(sc cloud.Scope, id string) []byte { return key(sc, "mapping").Str(id) }
 
@@ -47,55 +50,33 @@ func (m *mapping) function() ref { return refOf(mustARN(str(m.Config.FunctionArn
 // mustARN reads an ARN that was checked before it was stored.
 func mustARN(s string) cloud.ARN { a, _ := cloud.ParseARN(s); return a }
 
-// refuseMapping refuses by name what mappings cannot do here.
-func refuseMapping(in *api.CreateEventSourceMappingInput) error {
-	if in.SelfManagedEventSource != nil && len(in.SourceAccessConfigurations) == 0 {
-		return errParameter("Required 'sourceAccessConfigurations' parameter is missing.")
-	}
-	for name, given := range map[string]bool{
-		"SelfManagedEventSource": in.SelfManagedEventSource != nil, "Topics": len(in.Topics) > 0, "Queues": len(in.Queues) > 0,
-		"SourceAccessConfigurations": len(in.SourceAccessConfigurations) > 0, "AmazonManagedKafkaEventSourceConfig": in.AmazonManagedKafkaEventSourceConfig != nil,
-		"SelfManagedKafkaEventSourceConfig": in.SelfManagedKafkaEventSourceConfig != nil, "DocumentDBEventSourceConfig": in.DocumentDBEventSourceConfig != nil,
-		"ProvisionedPollerConfig": in.ProvisionedPollerConfig != nil, "TumblingWindowInSeconds": val(in.TumblingWindowInSeconds, 0) > 0,
-		"ParallelizationFactor over 1": val(in.ParallelizationFactor, 1) > 1, "KMSKeyArn": in.KMSKeyArn != nil, "MetricsConfig": in.MetricsConfig != nil,
-		"LoggingConfig": in.LoggingConfig != nil,
-	} {
-		if given {
-			return cloud.NotImplementedf("CreateEventSourceMapping: %s is not implemented on this platform.", name)
-		}
-	}
-	return nil
-}
-
 func (r *lambdaRoom) createMapping(ctx context.Context, in *api.CreateEventSourceMappingInput) (*api.CreateEventSourceMappingOutput, error) {
 	f, err := parseRef(ctx, in.FunctionName, nil)
 	if err != nil {
 		return nil, err
 	}
-	if err := refuseMapping(in); err != nil {
+	src, err := sourceARN(in)
+	if err != nil {
 		return nil, err
 	}
-	src, err := cloud.ParseARN(str(in.EventSourceArn))
+	pl, err := r.plan(ctx, f)
 	if err != nil {
-		return nil, errParameter("Unrecognized event source, must be kinesis, dynamodb stream or sqs. Unsupported source arn %s", str(in.EventSourceArn))
-	}
-	if src.Service != "sqs" && in.StartingPosition == nil {
-		return nil, errParameter("1 validation error detected: Value null at 'startingPosition' failed to satisfy constraint: Member must not be null.")
-	}
-	if _, err := r.plan(ctx, f); err != nil {
 		return nil, errParameter("Function does not exist")
 	}
 	id := r.d.IDs.UUID()
 	m := mapping{Enabled: val(in.Enabled, true), Tags: in.Tags, Config: api.EventSourceMappingConfiguration{
 		UUID: &id, EventSourceMappingArn: new(mappingARN(f.Scope, id).String()), EventSourceArn: in.EventSourceArn, FunctionArn: new(f.qualified().String()),
 		BatchSize: in.BatchSize, MaximumBatchingWindowInSeconds: in.MaximumBatchingWindowInSeconds, FilterCriteria: in.FilterCriteria,
-		FunctionResponseTypes: in.FunctionResponseTypes, ScalingConfig: in.ScalingConfig, StateTransitionReason: new("USER_INITIATED"),
+		FunctionResponseTypes: in.FunctionResponseTypes, ScalingConfig: in.ScalingConfig, KMSKeyArn: in.KMSKeyArn, MetricsConfig: in.MetricsConfig,
+		StartingPosition: in.StartingPosition, StartingPositionTimestamp: in.StartingPositionTimestamp, ParallelizationFactor: in.ParallelizationFactor,
+		TumblingWindowInSeconds: in.TumblingWindowInSeconds, BisectBatchOnFunctionError: in.BisectBatchOnFunctionError,
+		MaximumRecordAgeInSeconds: in.MaximumRecordAgeInSeconds, MaximumRetryAttempts: in.MaximumRetryAttempts, DestinationConfig: in.DestinationConfig,
 	}}
-	starts, err := r.prepareSource(ctx, &m, in, src)
-	if err != nil {
+	if err := m.check(); err != nil {
 		return nil, err
 	}
-	if err := m.check(); err != nil {
+	starts, err := r.prepareSource(ctx, &m, src, pl)
+	if err != nil {
 		return nil, err
 	}
 	m.settle(r.d.Clock.Now())
@@ -111,23 +92,16 @@ func (r *lambdaRoom) createMapping(ctx context.Context, in *api.CreateEventSourc
 	return (*api.CreateEventSourceMappingOutput)(&out), nil
 }
 
-// prepareSource sets what belongs to the kind of source, and gives the positions where its shards begin.
-func (r *lambdaRoom) prepareSource(ctx context.Context, m *mapping, in *api.CreateEventSourceMappingInput, src cloud.ARN) (map[string][]byte, error) {
+// prepareSource checks the source and completes the mapping for its kind; it gives the positions where a stream's shards begin.
+func (r *lambdaRoom) prepareSource(ctx context.Context, m *mapping, src cloud.ARN, pl *plan) (map[string][]byte, error) {
 	c := &m.Config
-	switch src.Service {
-	case "sqs":
+	if m.queue() {
+		c.BatchSize, c.MaximumBatchingWindowInSeconds = new(val(c.BatchSize, 10)), new(val(c.MaximumBatchingWindowInSeconds, 0))
+		c.StateTransitionReason = new("USER_INITIATED")
 		if _, err := r.d.Bus.Source(src); err != nil {
 			return nil, err
 		}
-		if _, err := r.d.Directory.Describe(ctx, src); cloud.AsError(err).Kind == cloud.NotFound && err != nil {
-			return nil, errParameter("Error occurred while ReceiveMessage. SQS Error Code: AWS.SimpleQueueService.NonExistentQueue. SQS Error Message: The specified queue does not exist.")
-		}
-		c.BatchSize = new(val(c.BatchSize, 10))
-		c.MaximumBatchingWindowInSeconds = new(val(c.MaximumBatchingWindowInSeconds, 0))
-		return nil, nil
-	case "dynamodb":
-	default:
-		return nil, cloud.NotImplementedf("Event source mappings from %s are not implemented on this platform.", src.Service)
+		return nil, r.checkQueue(ctx, src, pl)
 	}
 	stream, err := r.d.Bus.Stream(src)
 	if err != nil {
@@ -141,40 +115,28 @@ func (r *lambdaRoom) prepareSource(ctx context.Context, m *mapping, in *api.Crea
 		return nil, err
 	}
 	c.BatchSize, c.MaximumBatchingWindowInSeconds = new(val(c.BatchSize, 100)), new(val(c.MaximumBatchingWindowInSeconds, 0))
-	c.StartingPosition, c.ParallelizationFactor, c.TumblingWindowInSeconds = in.StartingPosition, new(int32(1)), new(int32(0))
-	c.BisectBatchOnFunctionError = new(val(in.BisectBatchOnFunctionError, false))
-	c.MaximumRecordAgeInSeconds, c.MaximumRetryAttempts = new(val(in.MaximumRecordAgeInSeconds, -1)), new(val(in.MaximumRetryAttempts, -1))
-	c.DestinationConfig = &api.DestinationConfig{OnFailure: &api.OnFailure{}}
-	if in.DestinationConfig != nil && in.DestinationConfig.OnFailure != nil {
-		c.DestinationConfig.OnFailure = in.DestinationConfig.OnFailure
+	c.ParallelizationFactor, c.TumblingWindowInSeconds = new(val(c.ParallelizationFactor, 1)), new(val(c.TumblingWindowInSeconds, 0))
+	c.BisectBatchOnFunctionError = new(val(c.BisectBatchOnFunctionError, false))
+	c.MaximumRecordAgeInSeconds, c.MaximumRetryAttempts = new(val(c.MaximumRecordAgeInSeconds, -1)), new(val(c.MaximumRetryAttempts, -1))
+	if c.DestinationConfig == nil || c.DestinationConfig.OnFailure == nil {
+		c.DestinationConfig = &api.DestinationConfig{OnFailure: &api.OnFailure{}}
 	}
 	c.LastProcessingResult, c.StateTransitionReason = new("No records processed"), new("User action")
-	return r.startAt(ctx, stream, src, shards, str(in.StartingPosition))
-}
-
-func (r *lambdaRoom) startAt(ctx context.Context, stream bus.Stream, src cloud.ARN, shards []string, position string) (map[string][]byte, error) {
+	if str(c.StartingPosition) != "LATEST" {
+		return nil, nil
+	}
 	starts := map[string][]byte{}
-	switch position {
-	case "TRIM_HORIZON":
-	case "LATEST":
-		for _, s := range shards {
-			p, err := stream.Latest(ctx, src, s)
-			if err != nil {
-				return nil, err
-			}
-			starts[s] = p
+	for _, s := range shards {
+		if starts[s], err = stream.Latest(ctx, src, s); err != nil {
+			return nil, err
 		}
-	case "AT_TIMESTAMP":
-		return nil, errParameter("Unsupported starting position for stream type: AT_TIMESTAMP")
-	default:
-		return nil, errValidation("Value '%s' at 'startingPosition' failed to satisfy constraint: Member must satisfy enum value set: [LATEST, AT_TIMESTAMP, TRIM_HORIZON]", position)
 	}
 	return starts, nil
 }
 
 func (r *lambdaRoom) insertMapping(tx store.Tx, f ref, m *mapping, starts map[string][]byte) error {
 	err := each(tx, key(f.Scope, "mapping"), func(x mapping) (bool, error) {
-		if str(x.Config.EventSourceArn) != str(m.Config.EventSourceArn) || str(x.Config.FunctionArn) != str(m.Config.FunctionArn) {
+		if str(x.Config.EventSourceArn) != str(m.Config.EventSourceArn) || str(x.Config.FunctionArn) != str(m.Config.FunctionArn) || x.is(deleting) {
 			return true, nil
 		}
 		if x.queue() {
@@ -186,43 +148,11 @@ func (r *lambdaRoom) insertMapping(tx store.Tx, f ref, m *mapping, starts map[st
 		return err
 	}
 	for shard, p := range starts {
-		if err := tx.Put(checkpointKey(f.Scope, m.id()).Str(shard), p); err != nil {
+		if err := save(tx, laneKey(f.Scope, m.id(), shard, 0), laneProgress{At: p, Lanes: 1}); err != nil {
 			return err
 		}
 	}
 	return save(tx, mappingKey(f.Scope, m.id()), m)
-}
-
-// check checks a mapping's numbers and filters.
-func (m *mapping) check() error {
-	c := &m.Config
-	size, window := val(c.BatchSize, 1), val(c.MaximumBatchingWindowInSeconds, 0)
-	most := int32(10000)
-	if m.queue() && strings.HasSuffix(m.source().Resource, ".fifo") {
-		most = 10
-	}
-	switch {
-	case size < 1 || size > most:
-		return errParameter("Maximum batch size for this event source is %d. Batch size must be between 1 and %d.", most, most)
-	case window < 0 || window > 300:
-		return errValidation("Value '%d' at 'maximumBatchingWindowInSeconds' failed to satisfy constraint: Member must have value less than or equal to 300", window)
-	case m.queue() && size > 10 && window < 1:
-		return errParameter("Maximum batch window in seconds must be greater than 0 if maximum batch size is greater than 10")
-	case c.ScalingConfig != nil && c.ScalingConfig.MaximumConcurrency != nil && (*c.ScalingConfig.MaximumConcurrency < 2 || *c.ScalingConfig.MaximumConcurrency > 1000):
-		return errValidation("Value '%d' at 'scalingConfig.maximumConcurrency' failed to satisfy constraint: Member must have value between 2 and 1000", *c.ScalingConfig.MaximumConcurrency)
-	}
-	for _, t := range c.FunctionResponseTypes {
-		if t != "ReportBatchItemFailures" {
-			return errValidation("Value '[%s]' at 'functionResponseTypes' failed to satisfy constraint: Member must satisfy constraint: [Member must satisfy enum value set: [ReportBatchItemFailures]]", t)
-		}
-	}
-	if d := c.DestinationConfig; d != nil && d.OnFailure != nil && str(d.OnFailure.Destination) != "" {
-		if a, err := cloud.ParseARN(*d.OnFailure.Destination); err != nil || !slices.Contains([]string{"sqs", "sns"}, a.Service) {
-			return cloud.NotImplementedf("Event source mappings: %s as an on-failure destination is not implemented on this platform.", *d.OnFailure.Destination)
-		}
-	}
-	_, err := m.filters()
-	return err
 }
 
 // filters compiles the filter criteria; none let everything through.
@@ -251,51 +181,69 @@ func (m *mapping) settle(now time.Time) {
 	if c := m.Config.FilterCriteria; c != nil && len(c.Filters) == 0 {
 		m.Config.FilterCriteria = nil
 	}
+	if str(m.Config.KMSKeyArn) == "" {
+		m.Config.KMSKeyArn = nil
+	}
+	if c := m.Config.MetricsConfig; c != nil && len(c.Metrics) == 0 {
+		m.Config.MetricsConfig = nil
+	}
+	if c := m.Config.ScalingConfig; c != nil && c.MaximumConcurrency == nil {
+		m.Config.ScalingConfig = nil
+	}
 	if m.Config.FunctionResponseTypes == nil {
 		m.Config.FunctionResponseTypes = []string{}
 	}
 }
 
+func (m *mapping) is(state string) bool { return str(m.Config.State) == state }
+
 func (r *lambdaRoom) getMapping(ctx context.Context, in *api.GetEventSourceMappingInput) (*api.GetEventSourceMappingOutput, error) {
 	var m *mapping
 	err := r.d.Store.View(ctx, func(rd store.Reader) (err error) {
-		m, err = readMapping(rd, cloud.CallFrom(ctx).Scope, str(in.UUID))
-		return err
+		if m, err = readMapping(rd, cloud.CallFrom(ctx).Scope, str(in.UUID)); err != nil {
+			return err
+		}
+		return m.lastResult(rd)
 	})
 	if err != nil {
 		return nil, err
 	}
-	r.pollers.lastResult(m)
 	return (*api.GetEventSourceMappingOutput)(&m.Config), nil
 }
 
 func (r *lambdaRoom) updateMapping(ctx context.Context, in *api.UpdateEventSourceMappingInput) (*api.UpdateEventSourceMappingOutput, error) {
-	if val(in.ParallelizationFactor, 1) > 1 || val(in.TumblingWindowInSeconds, 0) > 0 || in.ProvisionedPollerConfig != nil || len(in.SourceAccessConfigurations) > 0 || in.KMSKeyArn != nil || in.MetricsConfig != nil || in.LoggingConfig != nil {
-		return nil, cloud.NotImplementedf("UpdateEventSourceMapping: ParallelizationFactor over 1, TumblingWindowInSeconds, ProvisionedPollerConfig, SourceAccessConfigurations, KMSKeyArn, MetricsConfig and LoggingConfig are not implemented on this platform.")
+	if err := refuseUpdate(in); err != nil {
+		return nil, err
 	}
 	sc := cloud.CallFrom(ctx).Scope
+	was, pl, err := r.mappingTarget(ctx, sc, in)
+	if err != nil {
+		return nil, err
+	}
+	if src := was.source(); was.queue() {
+		if err := r.checkQueue(ctx, src, pl); err != nil {
+			return nil, err
+		}
+	}
 	var m *mapping
 	state := "Updating"
-	err := r.d.Store.Update(ctx, func(tx store.Tx) (err error) {
+	err = r.d.Store.Update(ctx, func(tx store.Tx) (err error) {
 		if m, err = readMapping(tx, sc, str(in.UUID)); err != nil {
 			return err
 		}
-		state = m.turning(in.Enabled)
-		if in.FunctionName != nil {
-			f, err := parseRef(ctx, in.FunctionName, nil)
-			if err != nil {
-				return err
-			}
-			if _, _, _, err := find(tx, f); err != nil {
-				return errParameter("Function does not exist")
-			}
-			m.Config.FunctionArn = new(f.qualified().String())
+		if m.is(deleting) {
+			return errInUse("update")
 		}
+		state = m.turning(in.Enabled)
+		m.Config.FunctionArn = new(pl.ref.qualified().String())
 		m.edit(in)
 		if err := m.check(); err != nil {
 			return err
 		}
 		m.settle(r.d.Clock.Now())
+		if state == disabling {
+			m.Config.State = &state
+		}
 		return save(tx, mappingKey(sc, m.id()), m)
 	})
 	if err != nil {
@@ -307,6 +255,28 @@ func (r *lambdaRoom) updateMapping(ctx context.Context, in *api.UpdateEventSourc
 	return (*api.UpdateEventSourceMappingOutput)(&out), nil
 }
 
+// mappingTarget gives a mapping as it is, and what it will run after an update.
+func (r *lambdaRoom) mappingTarget(ctx context.Context, sc cloud.Scope, in *api.UpdateEventSourceMappingInput) (m *mapping, pl *plan, err error) {
+	err = r.d.Store.View(ctx, func(rd store.Reader) error { m, err = readMapping(rd, sc, str(in.UUID)); return err })
+	if err != nil {
+		return nil, nil, err
+	}
+	f := m.function()
+	if in.FunctionName == nil {
+		if pl, err = r.plan(ctx, f); err != nil { // it may be gone: the mapping stays
+			return m, &plan{ref: f}, nil
+		}
+		return m, pl, nil
+	}
+	if f, err = parseRef(ctx, in.FunctionName, nil); err != nil {
+		return nil, nil, err
+	}
+	if pl, err = r.plan(ctx, f); err != nil {
+		return nil, nil, errParameter("Function does not exist")
+	}
+	return m, pl, nil
+}
+
 // turning is the state that the answer to an update shows.
 func (m *mapping) turning(enabled *bool) string {
 	switch {
@@ -315,7 +285,7 @@ func (m *mapping) turning(enabled *bool) string {
 	case *enabled:
 		return "Enabling"
 	}
-	return "Disabling"
+	return disabling
 }
 
 func (m *mapping) edit(in *api.UpdateEventSourceMappingInput) {
@@ -327,10 +297,18 @@ func (m *mapping) edit(in *api.UpdateEventSourceMappingInput) {
 	set(&c.FilterCriteria, in.FilterCriteria)
 	set(&c.ScalingConfig, in.ScalingConfig)
 	set(&c.MaximumBatchingWindowInSeconds, in.MaximumBatchingWindowInSeconds)
-	set(&c.DestinationConfig, in.DestinationConfig)
+	if d := in.DestinationConfig; d != nil {
+		if c.DestinationConfig = d; d.OnFailure == nil && d.OnSuccess == nil {
+			c.DestinationConfig = &api.DestinationConfig{OnFailure: &api.OnFailure{}}
+		}
+	}
 	set(&c.MaximumRecordAgeInSeconds, in.MaximumRecordAgeInSeconds)
 	set(&c.BisectBatchOnFunctionError, in.BisectBatchOnFunctionError)
 	set(&c.MaximumRetryAttempts, in.MaximumRetryAttempts)
+	set(&c.ParallelizationFactor, in.ParallelizationFactor)
+	set(&c.TumblingWindowInSeconds, in.TumblingWindowInSeconds)
+	set(&c.KMSKeyArn, in.KMSKeyArn)
+	set(&c.MetricsConfig, in.MetricsConfig)
 	if in.FunctionResponseTypes != nil {
 		c.FunctionResponseTypes = in.FunctionResponseTypes
 	}
@@ -343,19 +321,51 @@ func (r *lambdaRoom) deleteMapping(ctx context.Context, in *api.DeleteEventSourc
 		if m, err = readMapping(tx, sc, str(in.UUID)); err != nil {
 			return err
 		}
-		at := checkpointKey(sc, m.id())
-		if err := tx.DeleteRange(at, at.End()); err != nil {
+		if m.is(deleting) {
+			return errInUse("delete")
+		}
+		m.Enabled, m.Config.State = false, new(deleting)
+		if err := m.lastResult(tx); err != nil {
 			return err
 		}
-		return tx.Delete(mappingKey(sc, m.id()))
+		return save(tx, mappingKey(sc, m.id()), m)
 	})
 	if err != nil {
 		return nil, err
 	}
-	m.Enabled = false
 	r.pollers.restart(*m)
-	m.Config.State = new("Deleting")
 	return (*api.DeleteEventSourceMappingOutput)(&m.Config), nil
+}
+
+// errInUse is the answer to changes of a mapping that is being deleted.
+func errInUse(verb string) error {
+	return cloud.Errorf(cloud.Invalid, "ResourceInUseException", "Cannot %s the event source mapping because it is in use.", verb).With("Type", "User")
+}
+
+// ended takes a mapping out of the state that it had until its poller was over.
+func (r *lambdaRoom) ended(ctx context.Context, sc cloud.Scope, id string) error {
+	return r.d.Store.Update(ctx, func(tx store.Tx) error {
+		m, err := readMapping(tx, sc, id)
+		switch {
+		case cloud.AsError(err).Kind == cloud.NotFound && err != nil:
+			return nil
+		case err != nil:
+			return err
+		case m.is(disabling):
+			m.Config.State = new("Disabled")
+			return save(tx, mappingKey(sc, id), m)
+		case m.is(deleting):
+			at := checkpointKey(sc, id)
+			if err := tx.DeleteRange(at, at.End()); err != nil {
+				return err
+			}
+			if err := tx.Delete(resultKey(sc, id)); err != nil {
+				return err
+			}
+			return tx.Delete(mappingKey(sc, id))
+		}
+		return nil
+	})
 }
 
 func (r *lambdaRoom) listMappings(ctx context.Context, in *api.ListEventSourceMappingsInput) (*api.ListEventSourceMappingsOutput, error) {
@@ -371,7 +381,9 @@ func (r *lambdaRoom) listMappings(ctx context.Context, in *api.ListEventSourceMa
 	err := r.d.Store.View(ctx, func(rd store.Reader) error {
 		return each(rd, key(sc, "mapping"), func(m mapping) (bool, error) {
 			if (in.FunctionName == nil || m.function() == fn) && (in.EventSourceArn == nil || str(m.Config.EventSourceArn) == *in.EventSourceArn) {
-				r.pollers.lastResult(&m)
+				if err := m.lastResult(rd); err != nil {
+					return false, err
+				}
 				all = append(all, m.Config)
 			}
 			return true, nil

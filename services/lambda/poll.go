@@ -1,6 +1,7 @@
 package lambda
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"sync"
@@ -17,8 +18,7 @@ type pollers struct {
 	mu     sync.Mutex
 	ctx    context.Context
 	cancel context.CancelFunc
-	active map[string]*poller // by the mapping's id
-	last   map[string]string
+	active map[string]*poller // by the mapping's id; one that was ended stays until it is over
 	work   sync.WaitGroup
 }
 
@@ -31,31 +31,33 @@ type poller struct {
 	filters []*eventpattern.Pattern
 	cancel  context.CancelFunc
 	over    chan struct{}
+	calm    chan struct{} // what the mapping was before has ended
+	settle  func()        // closes calm
+
+	mu     sync.Mutex
+	result string // what LastProcessingResult was last set to
 }
 
-// start begins polling for every mapping that is enabled.
+// start begins polling for every mapping that is enabled, and ends what a former process did not end.
 func (p *pollers) start(ctx context.Context) error {
 	p.mu.Lock()
 	p.ctx, p.cancel = context.WithCancel(context.WithoutCancel(ctx))
-	p.active, p.last = map[string]*poller{}, map[string]string{}
+	p.active = map[string]*poller{}
 	p.mu.Unlock()
 	var all []mapping
 	err := p.r.d.Store.View(ctx, func(rd store.Reader) error {
-		for s := range 256 {
-			err := each(rd, store.K(store.Shard(s), service, "mapping"), func(m mapping) (bool, error) { all = append(all, m); return true, nil })
-			if err != nil {
-				return err
-			}
-		}
-		return nil
+		all = nil
+		return anywhere(rd, "mapping", func(_ cloud.Scope, m mapping) { all = append(all, m) })
 	})
 	for _, m := range all {
-		p.restart(m)
+		if m.Enabled || m.is(disabling) || m.is(deleting) {
+			p.restart(m)
+		}
 	}
 	return err
 }
 
-// restart ends a mapping's poller and, if the mapping is enabled, begins a new one when the old one has ended.
+// restart ends a mapping's poller and, when it is over, begins a new one if the mapping is enabled.
 func (p *pollers) restart(m mapping) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -63,32 +65,48 @@ func (p *pollers) restart(m mapping) {
 		return // not started yet, or closed
 	}
 	old := p.active[m.id()]
-	delete(p.active, m.id())
 	if old != nil {
 		old.cancel()
 	}
-	if !m.Enabled {
-		return
-	}
-	filters, err := m.filters()
-	if err != nil {
-		p.r.d.Log.Error("an event source mapping has filters that cannot be read", "mapping", m.id(), "error", err)
-		return
-	}
 	ctx, cancel := context.WithCancel(p.ctx)
-	n := &poller{r: p.r, m: m, sc: m.function().Scope, src: m.source(), filters: filters, cancel: cancel, over: make(chan struct{})}
+	n := &poller{r: p.r, m: m, sc: m.function().Scope, src: m.source(), cancel: cancel, over: make(chan struct{}), calm: make(chan struct{})}
+	n.settle = sync.OnceFunc(func() { close(n.calm) })
 	p.active[m.id()] = n
 	p.work.Go(func() {
-		defer close(n.over)
+		defer p.gone(n)
 		if old != nil {
 			<-old.over
 		}
-		if m.queue() {
-			n.pollQueue(ctx)
-		} else {
-			n.pollStream(ctx)
-		}
+		n.run(ctx)
 	})
+}
+
+// gone notes that a poller is over.
+func (p *pollers) gone(n *poller) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n.cancel()
+	n.settle()
+	if p.active[n.m.id()] == n {
+		delete(p.active, n.m.id())
+	}
+	close(n.over)
+}
+
+// settled waits until what a mapping was before its last change has ended.
+func (p *pollers) settled(ctx context.Context, id string) error {
+	p.mu.Lock()
+	n := p.active[id]
+	p.mu.Unlock()
+	if n == nil || n.m.Enabled {
+		return nil
+	}
+	select {
+	case <-n.calm:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // close ends all pollers and waits for what they run.
@@ -102,19 +120,75 @@ func (p *pollers) close() error {
 	return nil
 }
 
-// lastResult shows what became of the last batch of a stream.
-func (p *pollers) lastResult(m *mapping) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if s, ok := p.last[m.id()]; ok && !m.queue() {
-		m.Config.LastProcessingResult = &s
+// linger is how long a mapping can still be seen as being deleted.
+const linger = time.Second
+
+// run does what the mapping asks for until ctx ends: it polls, or settles a mapping that is disabled or deleted.
+func (p *poller) run(ctx context.Context) {
+	if !p.m.Enabled {
+		if p.m.is(deleting) {
+			if p.settle(); !pause(ctx, linger) {
+				return // the next start goes on
+			}
+		}
+		if err := p.r.ended(ctx, p.sc, p.m.id()); err != nil && ctx.Err() == nil {
+			p.r.d.Log.Error("an event source mapping stays as it was", "mapping", p.m.id(), "error", err)
+		}
+		return
+	}
+	filters, err := p.m.filters()
+	if err != nil {
+		p.r.d.Log.Error("an event source mapping has filters that cannot be read", "mapping", p.m.id(), "error", err)
+		return
+	}
+	p.filters = filters
+	if p.m.queue() {
+		p.pollQueue(ctx)
+	} else {
+		p.pollStream(ctx)
 	}
 }
 
-func (p *poller) note(result string) {
-	p.r.pollers.mu.Lock()
-	defer p.r.pollers.mu.Unlock()
-	p.r.pollers.last[p.m.id()] = result
+func resultKey(sc cloud.Scope, id string) []byte { return key(sc, "processed").Str(id) }
+
+// lastResult shows what became of the last batch of a stream.
+func (m *mapping) lastResult(rd store.Reader) error {
+	if m.queue() {
+		return nil
+	}
+	var s string
+	ok, err := load(rd, resultKey(m.function().Scope, m.id()), &s)
+	if ok {
+		m.Config.LastProcessingResult = &s
+	}
+	return err
+}
+
+// The results that a stream's mapping shows.
+const (
+	resultOK      = "OK"
+	resultProblem = "PROBLEM: Function call failed"
+)
+
+// note keeps what became of a batch; a result that is kept already costs nothing.
+func (p *poller) note(ctx context.Context, result string) {
+	p.mu.Lock()
+	same := p.result == result
+	p.result = result
+	p.mu.Unlock()
+	if same {
+		return
+	}
+	err := p.r.d.Store.Update(context.WithoutCancel(ctx), func(tx store.Tx) error {
+		b, err := tx.Get(mappingKey(p.sc, p.m.id()))
+		if err != nil || b == nil {
+			return err
+		}
+		return save(tx, resultKey(p.sc, p.m.id()), result)
+	})
+	if err != nil {
+		p.r.d.Log.Warn("the result of a batch is not kept", "mapping", p.m.id(), "error", err)
+	}
 }
 
 // matches tells whether an event passes the filters: one of them is enough.
@@ -147,12 +221,11 @@ func backoff(attempt int) time.Duration {
 	return min(200*time.Millisecond<<min(attempt, 10), 10*time.Second)
 }
 
-// call runs the function with a batch of records, as its role. Throttles are tried again for as long as patience lasts.
-func (p *poller) call(ctx context.Context, records []json.RawMessage, trace cloud.Trace, patience time.Duration) (cloud.Result, error) {
-	payload, err := json.Marshal(map[string]any{"Records": records})
-	if err != nil {
-		return cloud.Result{}, err
-	}
+// maxRecords is what the records of one batch may measure (Lambda Developer Guide, "Batching behavior"), with room for what is around them.
+const maxRecords = maxSync - 4096
+
+// call runs the function with a batch, as its role. Throttles are tried again for as long as patience lasts.
+func (p *poller) call(ctx context.Context, payload []byte, trace cloud.Trace, patience time.Duration) (cloud.Result, error) {
 	// A batch that runs is finished when the poller ends: only waiting stops.
 	run := cloud.WithCall(context.WithoutCancel(ctx), cloud.Call{Scope: p.sc, Trace: trace, RequestID: p.r.d.IDs.UUID(), Secure: true})
 	for attempt, waited := 0, time.Duration(0); ; attempt++ {
@@ -171,28 +244,50 @@ func (p *poller) call(ctx context.Context, records []json.RawMessage, trace clou
 	}
 }
 
+// recordsOf makes the event of a batch; more goes beside the records.
+func recordsOf(records []json.RawMessage, more any) ([]byte, error) {
+	var b bytes.Buffer
+	b.WriteString(`{"Records":[`)
+	for i, r := range records {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		b.Write(r)
+	}
+	b.WriteByte(']')
+	if more != nil {
+		raw, err := json.Marshal(more)
+		if err != nil {
+			return nil, err
+		}
+		b.WriteByte(',')
+		b.Write(raw[1 : len(raw)-1])
+	}
+	b.WriteByte('}')
+	return b.Bytes(), nil
+}
+
 // reports tells whether the function may name the items that failed.
 func (p *poller) reports() bool { return len(p.m.Config.FunctionResponseTypes) > 0 }
 
 // failures reads a response with batchItemFailures (Lambda Developer Guide, "Implementing partial batch responses"). ok is false when the whole
-// batch counts as failed; without names all of it succeeded.
+// batch counts as failed; without names all of it succeeded. Keys are read as they are spelled.
 func failures(payload []byte) (ids []string, ok bool) {
-	var r struct {
-		Items []struct {
-			ID *string `json:"itemIdentifier"`
-		} `json:"batchItemFailures"`
-	}
-	if string(payload) == "null" || len(payload) == 0 {
+	switch string(bytes.TrimSpace(payload)) {
+	case "", "null", `""`, "[]":
 		return nil, true
 	}
-	if err := json.Unmarshal(payload, &r); err != nil {
+	var r map[string]json.RawMessage
+	var items []map[string]json.RawMessage
+	if json.Unmarshal(payload, &r) != nil || r["batchItemFailures"] != nil && json.Unmarshal(r["batchItemFailures"], &items) != nil {
 		return nil, false
 	}
-	for _, i := range r.Items {
-		if i.ID == nil || *i.ID == "" {
+	for _, i := range items {
+		var id *string
+		if json.Unmarshal(i["itemIdentifier"], &id) != nil || id == nil || *id == "" {
 			return nil, false
 		}
-		ids = append(ids, *i.ID)
+		ids = append(ids, *id)
 	}
 	return ids, true
 }

@@ -115,6 +115,16 @@ func (b *bench) mapping(change func(*api.CreateEventSourceMappingInput)) *api.Cr
 	return out
 }
 
+// state gives a mapping's state; "" when it is gone.
+func (b *bench) state(id string) string {
+	b.t.Helper()
+	got, err := b.r.getMapping(b.ctx, &api.GetEventSourceMappingInput{UUID: &id})
+	if err != nil {
+		return ""
+	}
+	return *got.State
+}
+
 func TestQueueMapping(t *testing.T) {
 	q := newQueue()
 	b := open(t, withQueue(q))
@@ -131,12 +141,15 @@ func TestQueueMapping(t *testing.T) {
 	if _, err := b.r.updateMapping(b.ctx, &api.UpdateEventSourceMappingInput{UUID: out.UUID, Enabled: new(false)}); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := b.r.getMapping(b.ctx, &api.GetEventSourceMappingInput{UUID: out.UUID}); err != nil || *got.State != "Disabled" {
-		t.Fatal(got, err)
+	computetest.Eventually(t, "Disabled", func() bool { return b.state(*out.UUID) == "Disabled" })
+	if gone, err := b.r.deleteMapping(b.ctx, &api.DeleteEventSourceMappingInput{UUID: out.UUID}); err != nil || *gone.State != "Deleting" {
+		t.Fatal(gone, err)
 	}
-	if _, err := b.r.deleteMapping(b.ctx, &api.DeleteEventSourceMappingInput{UUID: out.UUID}); err != nil {
-		t.Fatal(err)
-	}
+	_, err = b.r.deleteMapping(b.ctx, &api.DeleteEventSourceMappingInput{UUID: out.UUID})
+	wantError(t, err, "ResourceInUseException", "Cannot delete the event source mapping because it is in use.")
+	_, err = b.r.updateMapping(b.ctx, &api.UpdateEventSourceMappingInput{UUID: out.UUID})
+	wantError(t, err, "ResourceInUseException", "Cannot update the event source mapping because it is in use.")
+	computetest.Eventually(t, "no mapping", func() bool { return b.state(*out.UUID) == "" })
 	_, err = b.r.getMapping(b.ctx, &api.GetEventSourceMappingInput{UUID: out.UUID})
 	wantError(t, err, "ResourceNotFoundException", "The resource you requested does not exist.")
 }
@@ -171,6 +184,8 @@ type stream struct {
 	more    chan struct{}
 }
 
+func newStream() *stream { return &stream{more: make(chan struct{})} }
+
 func (s *stream) add(at time.Time, values ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -178,7 +193,7 @@ func (s *stream) add(at time.Time, values ...string) {
 		n := uint64(len(s.records) + 1)
 		seq := fmt.Sprint(n)
 		s.records = append(s.records, bus.Record{
-			Sequence: seq, Position: binary.BigEndian.AppendUint64(nil, n), Time: at,
+			Sequence: seq, Position: binary.BigEndian.AppendUint64(nil, n), Time: at, Key: v[:1],
 			JSON: []byte(`{"eventName":"INSERT","v":"` + v + `","dynamodb":{"SequenceNumber":"` + seq + `"}}`),
 		})
 	}
@@ -230,7 +245,7 @@ func (s *stream) Latest(context.Context, cloud.ARN, string) ([]byte, error) {
 const streamCode = `exports.handler = async (e) => { const vs = e.Records.map((r) => r.v); console.log('got ' + vs); if (vs.includes('bad')) throw new Error('no'); }`
 
 func TestStreamMapping(t *testing.T) {
-	s := &stream{more: make(chan struct{})}
+	s := newStream()
 	b := open(t, func(k *servicetest.Kit) { k.Streams["dynamodb"] = s })
 	b.create("f", streamCode)
 	s.add(b.Clock.Now(), "old")

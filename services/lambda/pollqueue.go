@@ -2,219 +2,239 @@ package lambda
 
 import (
 	"context"
-	"encoding/base64"
 	"encoding/json"
 	"slices"
-	"strings"
-	"sync"
+	"strconv"
 	"time"
 
+	"sync"
+
+	"sundog/cloud"
 	"sundog/engine/bus"
 )
 
-const (
-	queueWait        = 20 * time.Second // of one long poll
-	queueConcurrency = 50               // batches at once when the mapping sets no maximum
-	queuePatience    = 20 * time.Second // with throttles, before a batch is left to its visibility timeout
-)
+const queueWait = 20 * time.Second // of one long poll
+
+// queuePoller receives messages of one queue into batches. It belongs to one goroutine; batches run beside it.
+type queuePoller struct {
+	*poller
+	src   bus.Source
+	gate  *batchGate
+	carry []queued // received, but too much for the last batch
+}
+
+// queued is a message with its record.
+type queued struct {
+	bus.Message
+	raw json.RawMessage
+}
+
+// queueBatch is what one call of the function gets.
+type queueBatch struct {
+	messages []queued
+	size     int
+	since    time.Time // of the first message, on Clock.Wall
+}
 
 // pollQueue receives and runs batches until ctx ends.
 func (p *poller) pollQueue(ctx context.Context) {
-	most := queueConcurrency
-	if c := p.m.Config.ScalingConfig; c != nil && c.MaximumConcurrency != nil {
-		most = int(*c.MaximumConcurrency)
-	}
-	places := make(chan struct{}, most)
-	var running sync.WaitGroup
-	defer running.Wait()
-	for trouble := 0; ctx.Err() == nil; {
-		select {
-		case places <- struct{}{}:
-		case <-ctx.Done():
-			return
-		}
-		batch, err := p.receive(ctx)
-		if len(batch) == 0 {
-			<-places
-			if err == nil || ctx.Err() != nil {
-				trouble = 0
-				continue
-			}
-			p.r.d.Log.Warn("polling a queue", "queue", p.src.String(), "error", err)
-			pause(ctx, backoff(trouble))
-			trouble++
-			continue
-		}
-		running.Go(func() {
-			defer func() { <-places }()
-			p.runBatch(ctx, batch)
-		})
-	}
-}
-
-// receive collects a batch: what one long poll gives, or, with a batching window, what comes until the window closes or the batch is full.
-func (p *poller) receive(ctx context.Context) ([]bus.Message, error) {
 	src, err := p.r.d.Bus.Source(p.src)
 	if err != nil {
-		return nil, err
-	}
-	pl, err := p.r.plan(ctx, p.m.function())
-	if err != nil {
-		return nil, err
-	}
-	as, size := asRole(pl), int(val(p.m.Config.BatchSize, 10))
-	batch, err := src.Receive(ctx, p.src, as, min(size, 10), queueWait)
-	window := time.Duration(val(p.m.Config.MaximumBatchingWindowInSeconds, 0)) * time.Second
-	if err != nil || len(batch) == 0 || window == 0 {
-		return batch, err
-	}
-	until := p.r.d.Clock.Wall().Add(window)
-	for len(batch) < size && ctx.Err() == nil {
-		left := until.Sub(p.r.d.Clock.Wall())
-		if left <= 0 {
-			break
-		}
-		more, err := src.Receive(ctx, p.src, as, min(size-len(batch), 10), min(left, queueWait))
-		batch = append(batch, more...)
-		if err != nil {
-			break // the batch that is here runs all the same
-		}
-	}
-	return batch, nil
-}
-
-// runBatch runs the function with a batch and deletes what it has dealt with. What failed comes back after its visibility timeout.
-func (p *poller) runBatch(ctx context.Context, batch []bus.Message) {
-	defer p.r.d.Clock.Busy("event source mapping " + p.m.id())()
-	src, err := p.r.d.Bus.Source(p.src)
-	if err != nil {
+		p.r.d.Log.Error("an event source mapping has no source", "mapping", p.m.id(), "error", err)
 		return
 	}
-	var done []string
-	var records []json.RawMessage
-	var taken []bus.Message
-	for _, m := range batch {
-		if p.matches(filterable(p.record(m), m.Body)) {
-			raw, err := json.Marshal(p.record(m))
-			if err != nil {
-				continue
-			}
-			records, taken = append(records, raw), append(taken, m)
-		} else {
-			done = append(done, m.Receipt) // what no filter lets through is deleted, as on Lambda
+	most := 0
+	if c := p.m.Config.ScalingConfig; c != nil {
+		most = int(val(c.MaximumConcurrency, 0))
+	}
+	q := &queuePoller{poller: p, src: src, gate: newBatchGate(most, p.m.fifo())}
+	var running sync.WaitGroup
+	defer running.Wait()
+	defer q.giveBack(ctx)
+	for trouble := 0; q.gate.enter(ctx); {
+		batch, err := q.collect(ctx)
+		if len(batch.messages) > 0 {
+			trouble = 0
+			running.Go(func() { q.gate.done(!q.runBatch(ctx, batch)) })
+			continue
 		}
+		q.gate.idle()
+		if err == nil || ctx.Err() != nil {
+			trouble = 0
+			continue
+		}
+		p.r.d.Log.Warn("polling a queue", "queue", p.src.String(), "error", err)
+		pause(ctx, backoff(trouble))
+		trouble++
 	}
-	if len(records) > 0 {
-		done = append(done, p.settled(ctx, records, taken)...)
+}
+
+// giveBack makes visible what no batch was made of.
+func (q *queuePoller) giveBack(ctx context.Context) {
+	if len(q.carry) == 0 {
+		return
 	}
-	for group := range slices.Chunk(done, 10) {
-		for _, err := range src.Ack(context.WithoutCancel(ctx), p.src, group) {
-			if err != nil {
-				p.r.d.Log.Warn("a message could not be deleted after its run", "queue", p.src.String(), "error", err)
-			}
+	var receipts []string
+	for _, m := range q.carry {
+		receipts = append(receipts, m.Receipt)
+	}
+	for _, err := range q.src.Nack(context.WithoutCancel(ctx), q.queue(), receipts, 0) {
+		if err != nil {
+			q.r.d.Log.Warn("a message stays hidden until its time is over", "queue", q.queue().String(), "error", err)
 		}
 	}
 }
 
-// settled runs the function and gives the receipts of the messages that it has dealt with.
-func (p *poller) settled(ctx context.Context, records []json.RawMessage, taken []bus.Message) []string {
-	res, err := p.call(ctx, records, taken[0].Trace, queuePatience)
+func (q *queuePoller) queue() cloud.ARN { return q.poller.src }
+
+// collect makes a batch: of what one long poll gives, or, with a batching window, of what comes until the window closes or the batch is full, by
+// number or by size. What no filter lets through is deleted, as on Lambda.
+func (q *queuePoller) collect(ctx context.Context) (queueBatch, error) {
+	pl, err := q.r.plan(ctx, q.m.function())
 	if err != nil {
-		p.r.d.Log.Warn("a batch of messages did not run", "queue", p.src.String(), "function", p.m.function().name, "error", err)
-		return nil
+		return queueBatch{}, err
 	}
+	size := int(val(q.m.Config.BatchSize, 10))
+	window := time.Duration(val(q.m.Config.MaximumBatchingWindowInSeconds, 0)) * time.Second
+	var b queueBatch
+	carried := q.carry
+	q.carry = nil
+	full := q.add(&b, carried)
+	for !full && len(b.messages) < size && ctx.Err() == nil {
+		wait := queueWait
+		if len(b.messages) > 0 {
+			if wait = min(wait, b.since.Add(window).Sub(q.r.d.Clock.Wall())); wait <= 0 {
+				break
+			}
+		}
+		got, err := q.src.Receive(ctx, q.queue(), asRole(pl), q.want(&b, size), wait)
+		if err != nil || len(got) == 0 && (len(b.messages) == 0 || wait < queueWait) {
+			return b, err // the batch that is here runs all the same
+		}
+		q.count(polledEvents, len(got))
+		full = q.add(&b, q.filter(ctx, got))
+	}
+	return b, nil
+}
+
+// want tells how many messages to ask for: ten at first, and then as many as will probably fit.
+func (q *queuePoller) want(b *queueBatch, size int) int {
+	n := 10
+	if len(b.messages) > 0 {
+		n = max(n, (maxRecords-b.size)/(b.size/len(b.messages)+1))
+	}
+	return min(size-len(b.messages), n, 1000)
+}
+
+// add puts messages into the batch; true when it is full by size. The rest is carried to the next one.
+func (q *queuePoller) add(b *queueBatch, messages []queued) bool {
+	for i, m := range messages {
+		if len(b.messages) > 0 && b.size+len(m.raw)+1 > maxRecords {
+			q.carry = messages[i:]
+			return true
+		}
+		if len(b.messages) == 0 {
+			b.since = q.r.d.Clock.Wall()
+		}
+		b.messages, b.size = append(b.messages, m), b.size+len(m.raw)+1
+	}
+	return false
+}
+
+// filter makes the records of messages and deletes those that do not pass.
+func (q *queuePoller) filter(ctx context.Context, got []bus.Message) []queued {
+	var passed []queued
+	var dropped []string
+	for _, m := range got {
+		raw, err := json.Marshal(q.record(m))
+		if err != nil {
+			q.r.d.Log.Error("a message cannot be written as a record", "queue", q.queue().String(), "message", m.ID, "error", err)
+			continue
+		}
+		if len(q.filters) > 0 && !q.matches(filterable(raw, m.Body)) {
+			dropped = append(dropped, m.Receipt)
+			continue
+		}
+		passed = append(passed, queued{m, raw})
+	}
+	q.count(filteredEvents, len(dropped))
+	q.ack(ctx, dropped)
+	return passed
+}
+
+func (q *queuePoller) ack(ctx context.Context, receipts []string) {
+	for group := range slices.Chunk(receipts, 100) {
+		deleted := 0
+		for _, err := range q.src.Ack(context.WithoutCancel(ctx), q.queue(), group) {
+			if err != nil {
+				q.r.d.Log.Warn("a message could not be deleted after its run", "queue", q.queue().String(), "error", err)
+			} else {
+				deleted++
+			}
+		}
+		q.count(deletedEvents, deleted)
+	}
+}
+
+// runBatch runs the function with a batch and deletes what it has dealt with; false when the function failed. What failed comes back after its
+// visibility timeout.
+func (q *queuePoller) runBatch(ctx context.Context, b queueBatch) bool {
+	defer q.r.d.Clock.Busy("event source mapping " + q.m.id())()
+	records := make([]json.RawMessage, len(b.messages))
+	for i, m := range b.messages {
+		records[i] = m.raw
+	}
+	payload, err := recordsOf(records, nil)
+	if err == nil {
+		q.count(invokedEvents, len(records))
+		var res cloud.Result
+		if res, err = q.call(ctx, payload, b.messages[0].Trace, q.patience(ctx, b)); err == nil {
+			done, ok := q.settled(res, b.messages)
+			q.count(failedEvents, len(b.messages)-len(done))
+			q.ack(ctx, done)
+			return ok
+		}
+	}
+	q.count(failedEvents, len(records))
+	q.r.d.Log.Warn("a batch of messages did not run", "queue", q.queue().String(), "function", q.m.function().name, "error", err)
+	return false
+}
+
+// patience is how long a throttled batch is tried again: until its messages can be seen by others (Lambda Developer Guide, "Understanding backoff
+// strategies").
+func (q *queuePoller) patience(ctx context.Context, b queueBatch) time.Duration {
+	seconds := 30
+	if d, err := q.r.d.Directory.Describe(ctx, q.queue()); err == nil {
+		if n, err := strconv.Atoi(d.Attributes["VisibilityTimeout"]); err == nil {
+			seconds = n
+		}
+	}
+	return time.Duration(seconds)*time.Second - q.r.d.Clock.Wall().Sub(b.since)
+}
+
+// settled gives the receipts of the messages that the function has dealt with; false when it failed with all of them.
+func (q *queuePoller) settled(res cloud.Result, messages []queued) ([]string, bool) {
 	if res.FunctionError != "" {
-		return nil
+		return nil, false
 	}
-	var failed []string
-	if p.reports() {
-		var ok bool
-		if failed, ok = failures(res.Payload); !ok || !allKnown(failed, taken) {
-			return nil
+	failed := map[string]bool{}
+	if q.reports() {
+		ids, ok := failures(res.Payload)
+		if !ok {
+			return nil, false
+		}
+		for _, id := range ids {
+			if !slices.ContainsFunc(messages, func(m queued) bool { return m.ID == id }) {
+				return nil, false
+			}
+			failed[id] = true
 		}
 	}
 	var done []string
-	for _, m := range taken {
-		if !slices.Contains(failed, m.ID) {
+	for _, m := range messages {
+		if !failed[m.ID] {
 			done = append(done, m.Receipt)
 		}
 	}
-	return done
-}
-
-func allKnown(ids []string, taken []bus.Message) bool {
-	for _, id := range ids {
-		if !slices.ContainsFunc(taken, func(m bus.Message) bool { return m.ID == id }) {
-			return false
-		}
-	}
-	return true
-}
-
-// queueRecord is a message as a function sees it (Lambda Developer Guide, "Using Lambda with Amazon SQS").
-type queueRecord struct {
-	MessageID  string                    `json:"messageId"`
-	Receipt    string                    `json:"receiptHandle"`
-	Body       string                    `json:"body"`
-	Attributes map[string]string         `json:"attributes"`
-	Custom     map[string]queueAttribute `json:"messageAttributes"`
-	MD5        string                    `json:"md5OfBody"`
-	Source     string                    `json:"eventSource"`
-	SourceARN  string                    `json:"eventSourceARN"`
-	Region     string                    `json:"awsRegion"`
-}
-
-type queueAttribute struct {
-	Text     *string  `json:"stringValue,omitempty"`
-	Binary   *string  `json:"binaryValue,omitempty"`
-	Texts    []string `json:"stringListValues"`
-	Binaries []string `json:"binaryListValues"`
-	Type     string   `json:"dataType"`
-}
-
-func (p *poller) record(m bus.Message) queueRecord {
-	r := queueRecord{
-		MessageID: m.ID, Receipt: m.Receipt, Body: m.Body, Attributes: m.Attributes, Custom: map[string]queueAttribute{}, MD5: m.MD5,
-		Source: "aws:sqs", SourceARN: p.src.String(), Region: p.src.Region,
-	}
-	for name, a := range m.MessageAttributes {
-		q := queueAttribute{Texts: []string{}, Binaries: []string{}, Type: a.Type}
-		if strings.HasPrefix(a.Type, "Binary") {
-			q.Binary = new(base64.StdEncoding.EncodeToString(a.Binary))
-		} else {
-			q.Text = &a.Value
-		}
-		r.Custom[name] = q
-	}
-	return r
-}
-
-// filterable is a record as filters see it: a body that is JSON is looked into.
-func filterable(r queueRecord, body string) any {
-	raw, err := json.Marshal(r)
-	if err != nil {
-		return nil
-	}
-	event := decode(raw)
-	m, ok := event.(map[string]any)
-	if !ok {
-		return nil
-	}
-	if inner := decode([]byte(body)); inner != nil {
-		if _, ok := inner.(map[string]any); ok {
-			m["body"] = inner
-		}
-	}
-	return m
-}
-
-// decode reads JSON with its numbers as they are written; nil when it is none.
-func decode(raw []byte) any {
-	d := json.NewDecoder(strings.NewReader(string(raw)))
-	d.UseNumber()
-	var v any
-	if d.Decode(&v) != nil {
-		return nil
-	}
-	return v
+	return done, true
 }

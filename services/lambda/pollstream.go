@@ -1,8 +1,9 @@
 package lambda
 
 import (
+	"bytes"
 	"context"
-	"encoding/json"
+	"hash/fnv"
 	"slices"
 	"sync"
 	"time"
@@ -12,38 +13,143 @@ import (
 	"sundog/engine/store"
 )
 
-const streamPatience = time.Minute // with throttles, which are then tried again like errors
-
-// pollStream reads every shard of the stream in its own goroutine until ctx ends.
-func (p *poller) pollStream(ctx context.Context) {
-	var shards []string
-	for trouble := 0; ; trouble++ {
-		stream, err := p.r.d.Bus.Stream(p.src)
-		if err == nil {
-			if shards, err = stream.Shards(ctx, p.src); err == nil {
-				break
-			}
-		}
-		if ctx.Err() != nil {
-			return
-		}
-		p.r.d.Log.Warn("reading a stream", "stream", p.src.String(), "error", err)
-		if !pause(ctx, backoff(trouble)) {
-			return
-		}
-	}
-	var all sync.WaitGroup
-	for _, s := range shards {
-		all.Go(func() { p.pollShard(ctx, s) })
-	}
-	all.Wait()
+// laneProgress is how far a lane of a shard has come.
+type laneProgress struct {
+	At     []byte  `json:",omitempty"` // after what was dealt with; none: before the oldest record
+	Lanes  int     // how many lanes the shard was read in
+	Window *window `json:",omitempty"` // the tumbling window that is open
 }
 
+func laneKey(sc cloud.Scope, id, shard string, lane int) []byte {
+	return checkpointKey(sc, id).Str(shard).U64(uint64(lane))
+}
+
+// lookForShards is how often a stream is asked for shards that are new.
+const lookForShards = time.Minute
+
+// pollStream reads every shard of the stream in goroutines of its own until ctx ends.
+func (p *poller) pollStream(ctx context.Context) {
+	var all sync.WaitGroup
+	defer all.Wait()
+	known := map[string]bool{}
+	for trouble := 0; ctx.Err() == nil; {
+		shards, err := p.shards(ctx)
+		if err != nil {
+			if ctx.Err() == nil {
+				p.r.d.Log.Warn("reading a stream", "stream", p.src.String(), "error", err)
+				pause(ctx, backoff(trouble))
+			}
+			trouble++
+			continue
+		}
+		trouble = 0
+		for _, s := range shards {
+			if !known[s] {
+				known[s] = true
+				all.Go(func() { p.pollShard(ctx, s) })
+			}
+		}
+		pause(ctx, lookForShards)
+	}
+}
+
+func (p *poller) shards(ctx context.Context) ([]string, error) {
+	stream, err := p.r.d.Bus.Stream(p.src)
+	if err != nil {
+		return nil, err
+	}
+	return stream.Shards(ctx, p.src)
+}
+
+// lane reads one shard, or those records of it whose keys fall to it: with a parallelization factor a shard has several lanes, and the records of a
+// key are all in one. It belongs to one goroutine.
+type lane struct {
+	*poller
+	stream bus.Stream
+	shard  string
+	n, of  int
+	at     []byte // after what was dealt with or passed over
+	passed int    // records passed over since the position was kept
+	window *window
+	idle   func() // ends what the clock waits for
+}
+
+// busy makes the clock wait for the lane until idle.
+func (l *lane) busy() { l.idle = l.r.d.Clock.Busy("event source mapping " + l.m.id()) }
+
+// rest waits before another try. The clock does not wait for that.
+func (l *lane) rest(ctx context.Context, d time.Duration) bool {
+	l.idle()
+	defer l.busy()
+	return pause(ctx, d)
+}
+
+// pollShard reads a shard in as many lanes as the mapping has.
 func (p *poller) pollShard(ctx context.Context, shard string) {
-	at, err := p.checkpoint(ctx, shard)
+	of := int(val(p.m.Config.ParallelizationFactor, 1))
+	for trouble := 0; ctx.Err() == nil; trouble++ {
+		stream, err := p.r.d.Bus.Stream(p.src)
+		if err == nil {
+			err = p.layLanes(ctx, shard, of)
+		}
+		if err == nil {
+			var all sync.WaitGroup
+			for n := range of {
+				all.Go(func() { (&lane{poller: p, stream: stream, shard: shard, n: n, of: of}).run(ctx) })
+			}
+			all.Wait()
+			return
+		}
+		if ctx.Err() == nil {
+			p.r.d.Log.Warn("reading a stream", "stream", p.src.String(), "shard", shard, "error", err)
+			pause(ctx, backoff(trouble))
+		}
+	}
+}
+
+// layLanes makes the rows of a shard's lanes. When their number has changed, all begin where the last of the former ones was.
+func (p *poller) layLanes(ctx context.Context, shard string, of int) error {
+	return p.r.d.Store.Update(ctx, func(tx store.Tx) error {
+		if there, err := p.exists(tx); err != nil || !there {
+			return err
+		}
+		rows := checkpointKey(p.sc, p.m.id()).Str(shard)
+		var old []laneProgress
+		err := each(tx, rows, func(x laneProgress) (bool, error) { old = append(old, x); return true, nil })
+		if err != nil || len(old) == of && old[0].Lanes == of {
+			return err
+		}
+		var from laneProgress
+		for i, x := range old {
+			if i == 0 || bytes.Compare(x.At, from.At) < 0 {
+				from = x
+			}
+		}
+		from.Lanes = of
+		if err := tx.DeleteRange(rows, rows.End()); err != nil {
+			return err
+		}
+		for n := range of {
+			if err := save(tx, laneKey(p.sc, p.m.id(), shard, n), from); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// exists tells whether the mapping is still there: one that was deleted keeps nothing.
+func (p *poller) exists(rd store.Reader) (bool, error) {
+	b, err := rd.Get(mappingKey(p.sc, p.m.id()))
+	return b != nil, err
+}
+
+// run deals with the lane's records until ctx ends. After trouble of the platform it begins anew from what was kept.
+func (l *lane) run(ctx context.Context) {
+	err := l.load(ctx)
 	for trouble := 0; ctx.Err() == nil; {
 		if err == nil {
-			at, err = p.step(ctx, shard, at)
+			err = l.step(ctx)
 		}
 		if err == nil {
 			trouble = 0
@@ -52,193 +158,214 @@ func (p *poller) pollShard(ctx context.Context, shard string) {
 		if ctx.Err() != nil {
 			return
 		}
-		p.r.d.Log.Warn("reading a stream", "stream", p.src.String(), "shard", shard, "error", err)
-		if !pause(ctx, backoff(trouble)) {
-			return
-		}
+		l.r.d.Log.Warn("reading a stream", "stream", l.src.String(), "shard", l.shard, "error", err)
+		pause(ctx, backoff(trouble))
 		trouble++
-		at, err = p.checkpoint(ctx, shard)
+		err = l.load(ctx)
 	}
 }
 
-// checkpoint gives the position after what was dealt with; nil is the oldest record.
-func (p *poller) checkpoint(ctx context.Context, shard string) (at []byte, err error) {
-	err = p.r.d.Store.View(ctx, func(rd store.Reader) error {
-		at, err = rd.Get(checkpointKey(p.sc, p.m.id()).Str(shard))
+func (l *lane) load(ctx context.Context) error {
+	var x laneProgress
+	err := l.r.d.Store.View(ctx, func(rd store.Reader) error {
+		_, err := load(rd, laneKey(l.sc, l.m.id(), l.shard, l.n), &x)
 		return err
 	})
-	if len(at) == 0 {
-		at = nil
-	}
-	return at, err
+	l.at, l.window, l.passed = x.At, x.Window, 0
+	return err
 }
 
-// advance keeps a position, with what goes out for the records before it. A mapping that was deleted meanwhile keeps nothing.
-func (p *poller) advance(ctx context.Context, shard string, at []byte, out ...bus.Delivery) error {
-	return p.r.d.Store.Update(context.WithoutCancel(ctx), func(tx store.Tx) error {
-		b, err := tx.Get(mappingKey(p.sc, p.m.id()))
-		if err != nil || b == nil {
+// advance keeps the lane's position, with what goes out for the records before it.
+func (l *lane) advance(ctx context.Context, at []byte, out ...bus.Delivery) error {
+	err := l.r.d.Store.Update(context.WithoutCancel(ctx), func(tx store.Tx) error {
+		if there, err := l.exists(tx); err != nil || !there {
 			return err
 		}
 		if len(out) > 0 {
-			if err := p.r.d.Bus.Emit(tx, shardOf(p.sc), out...); err != nil {
+			if err := l.r.d.Bus.Emit(tx, shardOf(l.sc), out...); err != nil {
 				return err
 			}
 		}
-		return tx.Put(checkpointKey(p.sc, p.m.id()).Str(shard), at)
+		return save(tx, laneKey(l.sc, l.m.id(), l.shard, l.n), laneProgress{At: at, Lanes: l.of, Window: l.window})
 	})
+	if err == nil {
+		l.passed = 0
+	}
+	return err
 }
 
-// step waits for records, runs them, and gives the position after them.
-func (p *poller) step(ctx context.Context, shard string, at []byte) ([]byte, error) {
-	stream, err := p.r.d.Bus.Stream(p.src)
-	if err != nil {
-		return at, err
+// step waits for a batch and deals with it.
+func (l *lane) step(ctx context.Context) error {
+	b, err := l.collect(ctx)
+	if err != nil || len(b.records) == 0 && !b.over {
+		return err
 	}
-	if err := stream.Wait(ctx, p.src, shard, at); err != nil {
-		return at, err
-	}
-	size := int(val(p.m.Config.BatchSize, 100))
-	records, next, err := stream.Read(ctx, p.src, shard, at, size)
-	if window := val(p.m.Config.MaximumBatchingWindowInSeconds, 0); err == nil && window > 0 && len(records) > 0 && len(records) < size {
-		if !pause(ctx, time.Duration(window)*time.Second) {
-			return at, ctx.Err()
+	l.busy()
+	defer func() { l.idle() }()
+	if len(b.records) > 0 {
+		if err := l.runRecords(ctx, b.records, 0); err != nil {
+			return err
 		}
-		records, next, err = stream.Read(ctx, p.src, shard, at, size)
-	}
-	if err != nil || len(records) == 0 {
-		return at, err
-	}
-	defer p.r.d.Clock.Busy("event source mapping " + p.m.id())()
-	kept := slices.DeleteFunc(records, func(r bus.Record) bool { return !p.matches(decode(r.JSON)) })
-	if len(kept) > 0 {
-		if err := p.runRecords(ctx, shard, kept, 0); err != nil {
-			return at, err
+		if err := l.advance(ctx, l.at); err != nil {
+			return err
 		}
 	}
-	return next, p.advance(ctx, shard, next)
-}
-
-// runRecords runs records in order until they succeeded or were given up. The error is the poller's end or trouble of the platform.
-func (p *poller) runRecords(ctx context.Context, shard string, records []bus.Record, tried int) error {
-	for attempt := tried; len(records) > 0; attempt++ {
-		if old := p.tooOld(records); old > 0 {
-			if err := p.discard(ctx, shard, records[:old], "RecordAgeExceeded", attempt, nil); err != nil {
-				return err
-			}
-			records = records[old:]
-			continue
-		}
-		left, res, err := p.attempt(ctx, records)
-		if err != nil && ctx.Err() != nil {
-			return ctx.Err()
-		}
-		if err == nil && len(left) == 0 {
-			p.note("OK")
-			return nil
-		}
-		p.note("PROBLEM: Function call failed")
-		if len(left) < len(records) {
-			attempt = 0
-			if err := p.advance(ctx, shard, records[len(records)-len(left)-1].Position); err != nil {
-				return err
-			}
-			records = left
-		}
-		if limit := val(p.m.Config.MaximumRetryAttempts, -1); err == nil && limit >= 0 && attempt >= int(limit) {
-			return p.discard(ctx, shard, records, "RetryAttemptsExhausted", attempt+1, &res)
-		}
-		if err == nil && val(p.m.Config.BisectBatchOnFunctionError, false) && len(records) > 1 {
-			half := len(records) / 2
-			if err := p.runRecords(ctx, shard, records[:half], attempt+1); err != nil {
-				return err
-			}
-			records = records[half:]
-		}
-		if !pause(ctx, backoff(attempt)) {
-			return ctx.Err()
-		}
+	if b.over {
+		return l.endWindow(ctx, false)
 	}
 	return nil
 }
 
-// attempt runs the function once and gives the records that are left to do: none, all, or, with partial responses, those from the first that failed.
-func (p *poller) attempt(ctx context.Context, records []bus.Record) ([]bus.Record, cloud.Result, error) {
-	raw := make([]json.RawMessage, len(records))
-	for i, r := range records {
-		raw[i] = r.JSON
-	}
-	res, err := p.call(ctx, raw, cloud.Trace{}, streamPatience)
-	if err != nil || res.FunctionError != "" {
-		return records, res, err
-	}
-	if !p.reports() {
-		return nil, res, nil
-	}
-	ids, ok := failures(res.Payload)
-	if !ok {
-		return records, res, nil
-	}
-	first := len(records)
-	for _, id := range ids {
-		i := slices.IndexFunc(records, func(r bus.Record) bool { return r.Sequence == id })
-		if i < 0 {
-			return records, res, nil
-		}
-		first = min(first, i)
-	}
-	return records[first:], res, nil
+// streamBatch is what the lane found. over says that the tumbling window that was open has ended.
+type streamBatch struct {
+	records []bus.Record
+	size    int
+	over    bool
 }
 
-// tooOld counts the records at the front that are older than the mapping lets them be.
-func (p *poller) tooOld(records []bus.Record) int {
-	age := val(p.m.Config.MaximumRecordAgeInSeconds, -1)
-	if age < 0 {
+const (
+	manyRecords = 1000 // of one read in which others than the lane's are passed over
+	manyPassed  = 1000 // records, after which a position is kept although nothing was dealt with
+)
+
+// collect gathers records for a batch: what is there, or, with a batching window, what comes until it closes or the batch is full. The lane's
+// position moves on with it, in memory.
+func (l *lane) collect(ctx context.Context) (b streamBatch, err error) {
+	size := int(val(l.m.Config.BatchSize, 100))
+	window := time.Duration(val(l.m.Config.MaximumBatchingWindowInSeconds, 0)) * time.Second
+	var since time.Time
+	for {
+		var left time.Duration // 0: as long as it takes
+		if len(b.records) > 0 {
+			if left = since.Add(window).Sub(l.r.d.Clock.Wall()); left <= 0 {
+				return b, nil
+			}
+		}
+		found, err := l.await(ctx, left)
+		switch {
+		case err != nil && len(b.records) > 0 && ctx.Err() != nil:
+			return b, nil // what is here is finished
+		case err != nil:
+			return b, err
+		case !found:
+			b.over = l.window != nil && !l.r.d.Clock.Now().Before(l.windowEnd())
+			return b, nil
+		}
+		most := size - len(b.records)
+		if l.of > 1 || len(l.filters) > 0 {
+			most = manyRecords
+		}
+		records, next, err := l.stream.Read(ctx, l.src, l.shard, l.at, most)
+		if err != nil {
+			return b, err
+		}
+		if full := l.take(&b, records, size); full {
+			return b, nil
+		}
+		l.at = next
+		if len(b.records) > 0 && since.IsZero() {
+			since = l.r.d.Clock.Wall()
+		}
+		if len(b.records) == 0 && l.passed >= manyPassed {
+			if err := l.advance(ctx, l.at); err != nil {
+				return b, err
+			}
+		}
+	}
+}
+
+// await waits for records; false when the batching window or the tumbling window is over before.
+func (l *lane) await(ctx context.Context, left time.Duration) (bool, error) {
+	wait, cancel := context.WithCancel(ctx)
+	defer cancel()
+	if left > 0 {
+		timer := time.AfterFunc(left, cancel)
+		defer timer.Stop()
+	}
+	if l.window != nil {
+		stop := l.r.d.Clock.AfterNow(l.windowEnd(), cancel)
+		defer stop()
+	}
+	err := l.stream.Wait(wait, l.src, l.shard, l.at)
+	if err == nil || wait.Err() == nil || ctx.Err() != nil {
+		return err == nil, err
+	}
+	records, _, err := l.stream.Read(ctx, l.src, l.shard, l.at, 1) // a window that is long over may have records that nobody has read
+	return len(records) > 0, err
+}
+
+// take puts those of the records into the batch that are the lane's and pass the filters; true when the batch takes no more.
+func (l *lane) take(b *streamBatch, records []bus.Record, size int) bool {
+	filtered, polled := 0, 0
+	defer func() { l.count(polledEvents, polled); l.count(filteredEvents, filtered) }()
+	for _, rec := range records {
+		mine := l.of == 1 || laneOf(rec.Key, l.of) == l.n
+		passes := mine && l.matches(l.filterable(rec))
+		if mine {
+			polled++
+		}
+		if from := l.m.Config.StartingPositionTimestamp; !passes || from != nil && rec.Time.Before(*from) {
+			if mine && !passes {
+				filtered++
+			}
+			l.passed++
+			l.at = rec.Position
+			continue
+		}
+		if len(b.records) > 0 && b.size+len(rec.JSON)+1 > maxRecords {
+			return true
+		}
+		if !l.inWindow(rec) {
+			b.over = true
+			return true
+		}
+		b.records, b.size = append(b.records, rec), b.size+len(rec.JSON)+1
+		if l.at = rec.Position; len(b.records) == size {
+			return true
+		}
+	}
+	return false
+}
+
+func laneOf(key string, of int) int {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(key)) // never fails
+	return int(h.Sum32() % uint32(of))
+}
+
+// filterable is a record as filters see it: what a Kinesis record carries is under "data" (Lambda Developer Guide, "Control which events Lambda sends
+// to your function").
+func (l *lane) filterable(rec bus.Record) any {
+	if len(l.filters) == 0 {
+		return nil
+	}
+	event := decode(rec.JSON)
+	if l.src.Service == "kinesis" {
+		lookInto(event, "data", kinesisData(rec.JSON))
+	}
+	return event
+}
+
+// retention is how long a stream's records can be read, and so how long they are tried.
+func (l *lane) retention() time.Duration {
+	if l.src.Service == "dynamodb" {
+		return 24 * time.Hour
+	}
+	return 0
+}
+
+// tooOld counts the records at the front that are older than the mapping lets them be, or than the stream keeps them.
+func (l *lane) tooOld(records []bus.Record) int {
+	most := l.retention()
+	if age := val(l.m.Config.MaximumRecordAgeInSeconds, -1); age >= 0 {
+		most = time.Duration(age) * time.Second
+	}
+	if most == 0 {
 		return 0
 	}
-	limit := p.r.d.Clock.Now().Add(-time.Duration(age) * time.Second)
-	n := 0
-	for n < len(records) && records[n].Time.Before(limit) {
-		n++
+	limit := l.r.d.Clock.Now().Add(-most)
+	if n := slices.IndexFunc(records, func(r bus.Record) bool { return !r.Time.Before(limit) }); n >= 0 {
+		return n
 	}
-	return n
+	return len(records)
 }
-
-// discard gives records up: what they were goes to the on-failure destination.
-func (p *poller) discard(ctx context.Context, shard string, records []bus.Record, condition string, count int, res *cloud.Result) error {
-	last := records[len(records)-1].Position
-	d := p.m.Config.DestinationConfig
-	if d == nil || d.OnFailure == nil || str(d.OnFailure.Destination) == "" {
-		return p.advance(ctx, shard, last)
-	}
-	pl, err := p.r.plan(ctx, p.m.function())
-	if err != nil {
-		return err
-	}
-	id := p.r.d.IDs.UUID()
-	rec := map[string]any{
-		"version": "1.0", "timestamp": stampOf(p.r.d.Clock.Now()),
-		"requestContext": map[string]any{
-			"requestId": id, "functionArn": p.m.function().qualified().String(), "condition": condition, "approximateInvokeCount": count,
-		},
-		"DDBStreamBatchInfo": map[string]any{
-			"shardId": shard, "startSequenceNumber": records[0].Sequence, "endSequenceNumber": records[len(records)-1].Sequence,
-			"approximateArrivalOfFirstRecord": stampOf(records[0].Time), "approximateArrivalOfLastRecord": stampOf(records[len(records)-1].Time),
-			"batchSize": len(records), "streamArn": p.src.String(),
-		},
-	}
-	if res != nil {
-		rec["responseContext"] = map[string]any{"statusCode": 200, "executedVersion": res.ExecutedVersion, "functionError": res.FunctionError}
-	}
-	body, err := json.Marshal(rec)
-	if err != nil {
-		return err
-	}
-	out, err := p.r.toDestination(pl, *d.OnFailure.Destination, id, body, cloud.Trace{})
-	if err != nil {
-		return err
-	}
-	return p.advance(ctx, shard, last, out)
-}
-
-func stampOf(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }

@@ -22,12 +22,6 @@ var shownProps = []string{"VpcConfig", "KmsKeyArn", "EphemeralStorage"}
 // managedProps are those that have operations of their own.
 var managedProps = []string{"ReservedConcurrentExecutions", "RecursiveLoop", "RuntimeManagementConfig"}
 
-var mappingProps = []string{
-	"EventSourceArn", "FunctionName", "Enabled", "BatchSize", "FilterCriteria", "MaximumBatchingWindowInSeconds", "ParallelizationFactor", "StartingPosition",
-	"StartingPositionTimestamp", "DestinationConfig", "MaximumRecordAgeInSeconds", "BisectBatchOnFunctionError", "MaximumRetryAttempts", "TumblingWindowInSeconds",
-	"FunctionResponseTypes", "ScalingConfig", "Topics", "Queues", "SourceAccessConfigurations", "SelfManagedEventSource", "ProvisionedPollerConfig",
-}
-
 func (r *lambdaRoom) resources() []room.ResourceType {
 	return []room.ResourceType{
 		{
@@ -52,7 +46,8 @@ func (r *lambdaRoom) resources() []room.ResourceType {
 		},
 		{
 			Type: "AWS::Lambda::EventSourceMapping", Properties: append([]string{"Tags"}, mappingProps...), Attributes: []string{"Id", "EventSourceMappingArn"},
-			Create: r.createMappingResource, Update: r.updateMappingResource, Delete: r.deleteNamed("DeleteEventSourceMapping", "UUID"),
+			NoEffect: map[string]string{"KmsKeyArn": "filter criteria are kept as the platform keeps its data"},
+			Create:   r.createMappingResource, Update: r.updateMappingResource, Delete: r.deleteMappingResource,
 		},
 		{
 			Type: "AWS::Lambda::Url", Properties: []string{"TargetFunctionArn", "Qualifier", "AuthType", "Cors", "InvokeMode"}, Attributes: []string{"FunctionArn", "FunctionUrl"},
@@ -321,39 +316,4 @@ func (r *lambdaRoom) deleteNamed(op, member string) func(context.Context, room.R
 	return func(ctx context.Context, req room.Request) error {
 		return gone(r.d.Do(ctx, service, op, map[string]any{member: req.Physical}, nil))
 	}
-}
-
-func (r *lambdaRoom) createMappingResource(ctx context.Context, req room.Request) (room.Result, error) {
-	in := pickProps(req.New, mappingProps...)
-	tags, err := req.MergedTags(req.New)
-	if err != nil {
-		return room.Result{}, err
-	}
-	in["Tags"] = tags
-	var out struct{ UUID, EventSourceMappingArn string }
-	if err := r.d.Do(ctx, service, "CreateEventSourceMapping", in, &out); err != nil {
-		return room.Result{}, err
-	}
-	return room.Result{Physical: out.UUID, Attributes: map[string]any{"Id": out.UUID, "EventSourceMappingArn": out.EventSourceMappingArn}}, nil
-}
-
-func (r *lambdaRoom) updateMappingResource(ctx context.Context, req room.Request) (room.Result, error) {
-	if req.Changed("EventSourceArn", "StartingPosition", "StartingPositionTimestamp") {
-		return r.createMappingResource(ctx, req)
-	}
-	in := pickProps(req.New, mappingProps...)
-	for _, fixed := range []string{"EventSourceArn", "StartingPosition", "StartingPositionTimestamp"} {
-		delete(in, fixed)
-	}
-	for prop, empty := range map[string]any{"FilterCriteria": map[string]any{"Filters": []any{}}, "FunctionResponseTypes": []string{}, "Enabled": true} {
-		if _, had := req.Old[prop]; had && in[prop] == nil {
-			in[prop] = empty
-		}
-	}
-	in["UUID"] = req.Physical
-	if err := r.d.Do(ctx, service, "UpdateEventSourceMapping", in, nil); err != nil {
-		return room.Result{}, err
-	}
-	arn := mappingARN(cloud.CallFrom(ctx).Scope, req.Physical).String()
-	return room.Result{Physical: req.Physical, Attributes: map[string]any{"Id": req.Physical, "EventSourceMappingArn": arn}}, r.retag(ctx, req, arn)
 }

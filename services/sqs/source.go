@@ -18,7 +18,7 @@ func (s source) Receive(ctx context.Context, q cloud.ARN, _ cloud.Principal, max
 	out := make([]bus.Message, 0, len(msgs))
 	for _, m := range msgs {
 		out = append(out, bus.Message{
-			ID: m.ID, Receipt: m.handle, Body: m.Body, MD5: md5Text(m.Body), Attributes: m.system(), MessageAttributes: m.Attrs, GroupID: m.Group, Trace: m.cause(),
+			ID: m.ID, Receipt: m.handle, Body: m.Body, MD5: md5Text(m.Body), Attributes: m.system(), MessageAttributes: m.Attrs, AttributesMD5: md5Attributes(m.Attrs), GroupID: m.Group, Trace: m.cause(),
 		})
 	}
 	return out, err

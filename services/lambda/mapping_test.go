@@ -1,0 +1,182 @@
+package lambda
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	api "sundog/api/lambda"
+	"sundog/cloud"
+	"sundog/services/servicetest"
+)
+
+var fifoARN = cloud.NewARN("sqs", servicetest.Scope, "orders.fifo")
+
+func n32(n int32) *int32 { return &n }
+
+func TestMappingChecks(t *testing.T) {
+	q, s := newQueue(), newStream()
+	b := open(t, (&machine{}).on(nil), withQueue(q), func(k *servicetest.Kit) {
+		k.Streams["dynamodb"], k.Streams["kinesis"] = s, s
+		k.Directory.Put(fifoARN, cloud.Description{Type: "AWS::SQS::Queue", Attributes: map[string]string{"VisibilityTimeout": "30"}}, nil)
+	})
+	b.create("f", "")
+	b.create("slow", "", func(in *api.CreateFunctionInput) { in.Timeout = n32(60) })
+	type in = api.CreateEventSourceMappingInput
+	kinesis := cloud.NewARN("kinesis", servicetest.Scope, "stream/s").String()
+	fifo := func(x *in) { x.EventSourceArn = new(fifoARN.String()) }
+	table := func(x *in) { x.EventSourceArn, x.StartingPosition = new(streamARN.String()), new("LATEST") }
+	pattern := func(p string) *api.FilterCriteria {
+		return &api.FilterCriteria{Filters: []api.Filter{{Pattern: &p}}}
+	}
+	onFailure := func(arn string) *api.DestinationConfig {
+		return &api.DestinationConfig{OnFailure: &api.OnFailure{Destination: &arn}}
+	}
+	for _, c := range []struct {
+		source     func(*in)
+		change     func(*in)
+		code, want string
+	}{
+		{nil, func(x *in) { x.EventSourceArn = nil }, "InvalidParameterValueException", "Unrecognized event source."},
+		{nil, func(x *in) { x.EventSourceArn = new("arn:aws:s3:::b") }, "InvalidParameterValueException", "Unrecognized event source, must be kinesis, dynamodb stream or sqs. Unsupported source arn arn:aws:s3:::b"},
+		{nil, func(x *in) { x.EventSourceArn = new("arn:aws:kafka:eu-west-1:000000000000:cluster/c/1") }, "NotImplemented", "from kafka"},
+		{nil, func(x *in) { x.EventSourceArn = new("arn:aws:mq:eu-west-1:000000000000:broker:b:1") }, "NotImplemented", "from mq"},
+		{nil, func(x *in) { x.EventSourceArn = new("arn:aws:rds:eu-west-1:000000000000:cluster:c") }, "NotImplemented", "from rds"},
+		{nil, func(x *in) { x.ProvisionedPollerConfig = &api.ProvisionedPollerConfig{} }, "NotImplemented", "ProvisionedPollerConfig"},
+		{nil, func(x *in) { x.DocumentDBEventSourceConfig = &api.DocumentDBEventSourceConfig{} }, "NotImplemented", "DocumentDBEventSourceConfig"},
+		{nil, func(x *in) { x.FunctionName = new("none") }, "InvalidParameterValueException", "Function does not exist"},
+		{nil, func(x *in) { x.BatchSize = n32(0) }, "ValidationException", "Value '0' at 'batchSize' failed to satisfy constraint: Member must have value greater than or equal to 1"},
+		{nil, func(x *in) { x.BatchSize = n32(10001) }, "ValidationException", "Member must have value less than or equal to 10000"},
+		{nil, func(x *in) { x.MaximumBatchingWindowInSeconds = n32(301) }, "ValidationException", "Member must have value less than or equal to 300"},
+		{nil, func(x *in) { x.ScalingConfig = &api.ScalingConfig{MaximumConcurrency: n32(1)} }, "ValidationException", "'scalingConfig.maximumConcurrency' failed to satisfy constraint: Member must have value greater than or equal to 2"},
+		{nil, func(x *in) { x.ScalingConfig = &api.ScalingConfig{MaximumConcurrency: n32(1001)} }, "ValidationException", "less than or equal to 1000"},
+		{nil, func(x *in) { x.FunctionResponseTypes = []string{"X"} }, "ValidationException", "[ReportBatchItemFailures]"},
+		{nil, func(x *in) { x.MetricsConfig = &api.EventSourceMappingMetricsConfig{Metrics: []string{"X"}} }, "ValidationException", "'metricsConfig.metrics'"},
+		{nil, func(x *in) { x.BatchSize = n32(11) }, "InvalidParameterValueException", "Maximum batch window in seconds must be greater than 0 if maximum batch size is greater than 10"},
+		{nil, func(x *in) { x.StartingPosition = new("LATEST") }, "InvalidParameterValueException", "StartingPosition is not valid for SQS event sources."},
+		{nil, func(x *in) { x.DestinationConfig = onFailure("arn:aws:sqs:eu-west-1:000000000000:x") }, "InvalidParameterValueException", "Unsupported DestinationConfig parameter for given event source mapping type."},
+		{nil, func(x *in) { x.ParallelizationFactor = n32(2) }, "InvalidParameterValueException", "Unsupported ParallelizationFactor parameter for given event source mapping type."},
+		{nil, func(x *in) { x.FilterCriteria = pattern(`{"a":1}`) }, "InvalidParameterValueException", "Invalid filter pattern definition."},
+		{nil, func(x *in) { x.FilterCriteria = pattern(`{"a":["` + strings.Repeat("x", 4096) + `"]}`) }, "ValidationException", "Member must have length less than or equal to 4096"},
+		{nil, func(x *in) {
+			x.FilterCriteria = &api.FilterCriteria{Filters: slices.Repeat(pattern(`{"a":["b"]}`).Filters, 11)}
+		}, "InvalidParameterValueException", "limit of 10"},
+		{fifo, func(x *in) { x.MaximumBatchingWindowInSeconds = n32(5) }, "InvalidParameterValueException", "Batching window is not supported for FIFO queues"},
+		{fifo, func(x *in) { x.BatchSize = n32(11) }, "InvalidParameterValueException", "Batch size must be between 1 and 10."},
+		{fifo, func(x *in) { x.FunctionName = new("slow") }, "InvalidParameterValueException", "Queue visibility timeout: 30 seconds is less than Function timeout: 60 seconds"},
+		{table, func(x *in) { x.StartingPosition = nil }, "InvalidParameterValueException", "1 validation error detected: Value null at 'startingPosition' failed to satisfy constraint: Member must not be null."},
+		{table, func(x *in) { x.StartingPosition = new("X") }, "ValidationException", "Value 'X' at 'startingPosition' failed to satisfy constraint: Member must satisfy enum value set: [LATEST, AT_TIMESTAMP, TRIM_HORIZON]"},
+		{table, func(x *in) { x.StartingPosition = new("AT_TIMESTAMP") }, "InvalidParameterValueException", "Unsupported starting position for arn type: " + streamARN.String()},
+		{table, func(x *in) { x.EventSourceArn, x.StartingPosition = &kinesis, new("AT_TIMESTAMP") }, "InvalidParameterValueException", "Need to specify a timestamp"},
+		{table, func(x *in) { x.StartingPositionTimestamp = new(time.Unix(1, 0)) }, "InvalidParameterValueException", "only valid with the starting position AT_TIMESTAMP"},
+		{table, func(x *in) { x.ParallelizationFactor = n32(11) }, "ValidationException", "'parallelizationFactor' failed to satisfy constraint: Member must have value less than or equal to 10"},
+		{table, func(x *in) { x.MaximumRecordAgeInSeconds = n32(59) }, "InvalidParameterValueException", "-1, or at least 60"},
+		{table, func(x *in) { x.MaximumRetryAttempts = n32(10001) }, "ValidationException", "less than or equal to 10000"},
+		{table, func(x *in) { x.TumblingWindowInSeconds = n32(901) }, "ValidationException", "less than or equal to 900"},
+		{table, func(x *in) { x.TumblingWindowInSeconds, x.ParallelizationFactor = n32(9), n32(2) }, "InvalidParameterValueException", "ParallelizationFactor of 1"},
+		{table, func(x *in) { x.ScalingConfig = &api.ScalingConfig{MaximumConcurrency: n32(2)} }, "InvalidParameterValueException", "Unsupported ScalingConfig parameter"},
+		{table, func(x *in) { x.DestinationConfig = &api.DestinationConfig{OnSuccess: &api.OnSuccess{}} }, "InvalidParameterValueException", "Unsupported DestinationConfig parameter for given event source mapping type."},
+		{table, func(x *in) { x.DestinationConfig = onFailure("kafka://x") }, "NotImplemented", "kafka://x as an on-failure destination"},
+		{table, func(x *in) { x.EventSourceArn = new("arn:aws:kinesis:eu-west-1:000000000000:stream/s/consumer/c:1") }, "NotImplemented", "enhanced fan-out"},
+	} {
+		x := &in{FunctionName: new("f"), EventSourceArn: new(queueARN.String())}
+		if c.source != nil {
+			c.source(x)
+		}
+		c.change(x)
+		_, err := b.r.createMapping(b.ctx, x)
+		wantError(t, err, c.code, c.want)
+	}
+	if got := b.all(); got != "" {
+		t.Fatal("refused, and there:", got)
+	}
+}
+
+// all lists the mappings.
+func (b *bench) all() string {
+	b.t.Helper()
+	out, err := b.r.listMappings(b.ctx, &api.ListEventSourceMappingsInput{})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	var all []string
+	for _, m := range out.EventSourceMappings {
+		all = append(all, fmt.Sprint(*m.FunctionArn, " ", *m.EventSourceArn))
+	}
+	return strings.Join(all, "\n")
+}
+
+func TestFailures(t *testing.T) {
+	for _, c := range []struct {
+		payload, want string
+	}{
+		{``, "[] true"}, {`null`, "[] true"}, {`""`, "[] true"}, {`[]`, "[] true"}, {`{}`, "[] true"}, {` {} `, "[] true"}, {`{"batchItemFailures":null}`, "[] true"},
+		{`{"batchItemFailures":[]}`, "[] true"}, {`{"BatchItemFailures":[{"itemIdentifier":"a"}]}`, "[] true"},
+		{`{"batchItemFailures":[{"itemIdentifier":"a"},{"itemIdentifier":"b","more":1}]}`, "[a b] true"},
+		{`"text"`, "[] false"}, {`12`, "[] false"}, {`{"batchItemFailures":"a"}`, "[] false"}, {`{"batchItemFailures":["a"]}`, "[] false"},
+		{`{"batchItemFailures":[{"itemIdentifier":""}]}`, "[] false"}, {`{"batchItemFailures":[{"itemIdentifier":null}]}`, "[] false"},
+		{`{"batchItemFailures":[{"itemIdentifier":1}]}`, "[] false"}, {`{"batchItemFailures":[{"foo":"a"}]}`, "[] false"}, {`{"batchItemFailures":[{"ItemIdentifier":"a"}]}`, "[] false"},
+		{`{"batchItemFailures":[{}]}`, "[] false"}, {`{"batchItemFailures":[null]}`, "[] false"},
+	} {
+		ids, ok := failures([]byte(c.payload))
+		if !ok {
+			ids = nil
+		}
+		if got := fmt.Sprint(ids, ok); got != c.want {
+			t.Errorf("%s: %s, want %s", c.payload, got, c.want)
+		}
+	}
+}
+
+func TestBatchGate(t *testing.T) {
+	g := newBatchGate(0, false)
+	if g.limit != 5 || g.most != 1250 || moreBatches != 200*time.Millisecond {
+		t.Fatal(g.limit, g.most)
+	}
+	enter := func(n int) {
+		t.Helper()
+		for i := range n {
+			if !g.try() {
+				t.Fatal("no place for", i)
+			}
+		}
+		if g.try() {
+			t.Fatal("a place too many after", n)
+		}
+	}
+	enter(5)
+	if !g.enter(t.Context()) || g.limit != 6 { // waits, and is let in as there is more to do
+		t.Fatal(g.limit)
+	}
+	for range 6 {
+		g.done(true)
+	}
+	if g.limit != 1 { // 6, 5, 4, 3, 2, 1
+		t.Fatal(g.limit)
+	}
+	enter(1)
+	g.done(false)
+	enter(2)
+	g.done(false)
+	g.done(false)
+	g.limit = 100
+	enter(100)
+	g.idle()
+	if g.limit != 99 {
+		t.Fatal(g.limit)
+	}
+	for range 99 {
+		g.idle()
+	}
+	if g.limit != 5 {
+		t.Fatal(g.limit)
+	}
+	if g := newBatchGate(2, false); g.limit != 2 || g.most != 2 {
+		t.Fatal(g.limit, g.most)
+	}
+	if g := newBatchGate(40, true); g.limit != 40 {
+		t.Fatal(g.limit)
+	}
+}

@@ -1,0 +1,235 @@
+package lambda
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"strings"
+
+	api "sundog/api/lambda"
+	"sundog/cloud"
+)
+
+// sourceARN reads what a new mapping reads from, and refuses by name what cannot be read here.
+func sourceARN(in *api.CreateEventSourceMappingInput) (cloud.ARN, error) {
+	switch {
+	case in.SelfManagedEventSource != nil && len(in.SourceAccessConfigurations) == 0:
+		return cloud.ARN{}, errParameter("Required 'sourceAccessConfigurations' parameter is missing.")
+	case in.SelfManagedEventSource == nil && str(in.EventSourceArn) == "":
+		return cloud.ARN{}, errParameter("Unrecognized event source.")
+	}
+	for name, given := range map[string]bool{
+		"SelfManagedEventSource": in.SelfManagedEventSource != nil, "Topics": len(in.Topics) > 0, "Queues": len(in.Queues) > 0,
+		"SourceAccessConfigurations": len(in.SourceAccessConfigurations) > 0, "AmazonManagedKafkaEventSourceConfig": in.AmazonManagedKafkaEventSourceConfig != nil,
+		"SelfManagedKafkaEventSourceConfig": in.SelfManagedKafkaEventSourceConfig != nil, "DocumentDBEventSourceConfig": in.DocumentDBEventSourceConfig != nil,
+		"ProvisionedPollerConfig": in.ProvisionedPollerConfig != nil, "LoggingConfig": in.LoggingConfig != nil,
+	} {
+		if given {
+			return cloud.ARN{}, cloud.NotImplementedf("CreateEventSourceMapping: %s is not implemented on this platform.", name)
+		}
+	}
+	src, err := cloud.ParseARN(str(in.EventSourceArn))
+	switch {
+	case err != nil:
+		return src, errParameter("Unrecognized event source, must be kinesis, dynamodb stream or sqs. Unsupported source arn %s", str(in.EventSourceArn))
+	case slices.Contains([]string{"kafka", "mq", "rds", "docdb"}, src.Service):
+		return src, cloud.NotImplementedf("Event source mappings from %s are not implemented on this platform.", src.Service)
+	case src.Service == "kinesis" && strings.Contains(src.Resource, "/consumer/"):
+		return src, cloud.NotImplementedf("Event source mappings from Kinesis consumers (enhanced fan-out) are not implemented on this platform.")
+	case !slices.Contains([]string{"sqs", "dynamodb", "kinesis"}, src.Service):
+		return src, errParameter("Unrecognized event source, must be kinesis, dynamodb stream or sqs. Unsupported source arn %s", src)
+	}
+	return src, nil
+}
+
+func refuseUpdate(in *api.UpdateEventSourceMappingInput) error {
+	for name, given := range map[string]bool{
+		"SourceAccessConfigurations": len(in.SourceAccessConfigurations) > 0, "AmazonManagedKafkaEventSourceConfig": in.AmazonManagedKafkaEventSourceConfig != nil,
+		"SelfManagedKafkaEventSourceConfig": in.SelfManagedKafkaEventSourceConfig != nil, "DocumentDBEventSourceConfig": in.DocumentDBEventSourceConfig != nil,
+		"ProvisionedPollerConfig": in.ProvisionedPollerConfig != nil, "LoggingConfig": in.LoggingConfig != nil,
+	} {
+		if given {
+			return cloud.NotImplementedf("UpdateEventSourceMapping: %s is not implemented on this platform.", name)
+		}
+	}
+	return nil
+}
+
+// checkQueue checks that a queue exists and hides its messages for as long as the function may run.
+func (r *lambdaRoom) checkQueue(ctx context.Context, src cloud.ARN, pl *plan) error {
+	d, err := r.d.Directory.Describe(ctx, src)
+	if err != nil && cloud.AsError(err).Kind == cloud.NotFound {
+		return errParameter("Error occurred while ReceiveMessage. SQS Error Code: AWS.SimpleQueueService.NonExistentQueue. SQS Error Message: The specified queue does not exist.")
+	}
+	if err != nil || pl.main == nil {
+		return err
+	}
+	hidden, err := strconv.Atoi(d.Attributes["VisibilityTimeout"])
+	if timeout := int(val(pl.main.Config.Timeout, 3)); err == nil && hidden < timeout {
+		return errParameter("Queue visibility timeout: %d seconds is less than Function timeout: %d seconds", hidden, timeout)
+	}
+	return nil
+}
+
+// check checks a mapping's settings: the API's own limits first, then what the kind of source allows.
+func (m *mapping) check() error {
+	for _, check := range []func() error{m.checkRanges, m.checkTypes, m.checkFilters} {
+		if err := check(); err != nil {
+			return err
+		}
+	}
+	if m.queue() {
+		return m.checkForQueue()
+	}
+	return m.checkForStream()
+}
+
+func (m *mapping) checkRanges() error {
+	c := &m.Config
+	var concurrency *int32
+	if c.ScalingConfig != nil {
+		concurrency = c.ScalingConfig.MaximumConcurrency
+	}
+	for _, x := range []struct {
+		name        string
+		value       *int32
+		least, most int32
+	}{
+		{"batchSize", c.BatchSize, 1, 10000}, {"maximumBatchingWindowInSeconds", c.MaximumBatchingWindowInSeconds, 0, 300},
+		{"parallelizationFactor", c.ParallelizationFactor, 1, 10}, {"maximumRecordAgeInSeconds", c.MaximumRecordAgeInSeconds, -1, 604800},
+		{"maximumRetryAttempts", c.MaximumRetryAttempts, -1, 10000}, {"tumblingWindowInSeconds", c.TumblingWindowInSeconds, 0, 900},
+		{"scalingConfig.maximumConcurrency", concurrency, 2, 1000},
+	} {
+		switch {
+		case x.value == nil:
+		case *x.value < x.least:
+			return errValidation("Value '%d' at '%s' failed to satisfy constraint: Member must have value greater than or equal to %d", *x.value, x.name, x.least)
+		case *x.value > x.most:
+			return errValidation("Value '%d' at '%s' failed to satisfy constraint: Member must have value less than or equal to %d", *x.value, x.name, x.most)
+		}
+	}
+	return nil
+}
+
+func (m *mapping) checkTypes() error {
+	c := &m.Config
+	for _, t := range c.FunctionResponseTypes {
+		if t != "ReportBatchItemFailures" {
+			return errValidation("Value '[%s]' at 'functionResponseTypes' failed to satisfy constraint: Member must satisfy constraint: [Member must satisfy enum value set: [ReportBatchItemFailures]]", t)
+		}
+	}
+	if c.MetricsConfig != nil {
+		for _, t := range c.MetricsConfig.Metrics {
+			if !slices.Contains([]string{eventCount, errorCount, "KafkaMetrics"}, t) {
+				return errValidation("Value '[%s]' at 'metricsConfig.metrics' failed to satisfy constraint: Member must satisfy constraint: [Member must satisfy enum value set: [ErrorCount, KafkaMetrics, EventCount]]", t)
+			}
+			if t == "KafkaMetrics" {
+				return errParameter("Unsupported MetricsConfig parameter for given event source mapping type.")
+			}
+		}
+	}
+	if p := c.StartingPosition; p != nil && !slices.Contains([]string{"LATEST", "AT_TIMESTAMP", "TRIM_HORIZON"}, *p) {
+		return errValidation("Value '%s' at 'startingPosition' failed to satisfy constraint: Member must satisfy enum value set: [LATEST, AT_TIMESTAMP, TRIM_HORIZON]", *p)
+	}
+	return nil
+}
+
+const (
+	maxFilters = 10
+	maxPattern = 4096
+)
+
+func (m *mapping) checkFilters() error {
+	if c := m.Config.FilterCriteria; c != nil {
+		if len(c.Filters) > maxFilters {
+			return errParameter("Number of filters exceeds the limit of %d.", maxFilters)
+		}
+		for i, f := range c.Filters {
+			if len(str(f.Pattern)) > maxPattern {
+				return errValidation("Value '%s' at 'filterCriteria.filters.%d.member.pattern' failed to satisfy constraint: Member must have length less than or equal to %d", *f.Pattern, i+1, maxPattern)
+			}
+		}
+	}
+	_, err := m.filters()
+	return err
+}
+
+// unsupported words what the kind of source does not have.
+func unsupported(given map[string]bool) error {
+	for _, name := range []string{
+		"ParallelizationFactor", "BisectBatchOnFunctionError", "MaximumRetryAttempts", "MaximumRecordAgeInSeconds", "TumblingWindowInSeconds", "DestinationConfig", "ScalingConfig",
+	} {
+		if given[name] {
+			return errParameter("Unsupported %s parameter for given event source mapping type.", name)
+		}
+	}
+	return nil
+}
+
+func (m *mapping) checkForQueue() error {
+	c := &m.Config
+	if c.StartingPosition != nil || c.StartingPositionTimestamp != nil {
+		return errParameter("StartingPosition is not valid for SQS event sources.")
+	}
+	if err := unsupported(map[string]bool{
+		"ParallelizationFactor": c.ParallelizationFactor != nil, "BisectBatchOnFunctionError": c.BisectBatchOnFunctionError != nil,
+		"MaximumRetryAttempts": c.MaximumRetryAttempts != nil, "MaximumRecordAgeInSeconds": c.MaximumRecordAgeInSeconds != nil,
+		"TumblingWindowInSeconds": c.TumblingWindowInSeconds != nil, "DestinationConfig": c.DestinationConfig != nil,
+	}); err != nil {
+		return err
+	}
+	size, window := val(c.BatchSize, 1), val(c.MaximumBatchingWindowInSeconds, 0)
+	if m.fifo() {
+		switch {
+		case window > 0:
+			return errParameter("Batching window is not supported for FIFO queues")
+		case size > 10:
+			return errParameter("Maximum batch size for this event source is 10. Batch size must be between 1 and 10.")
+		}
+	}
+	if size > 10 && window < 1 {
+		return errParameter("Maximum batch window in seconds must be greater than 0 if maximum batch size is greater than 10")
+	}
+	return nil
+}
+
+func (m *mapping) fifo() bool { return m.queue() && strings.HasSuffix(m.source().Resource, ".fifo") }
+
+func (m *mapping) checkForStream() error {
+	c := &m.Config
+	if c.StartingPosition == nil {
+		return errParameter("1 validation error detected: Value null at 'startingPosition' failed to satisfy constraint: Member must not be null.")
+	}
+	if d := c.DestinationConfig; d != nil && d.OnSuccess != nil {
+		return unsupported(map[string]bool{"DestinationConfig": true})
+	}
+	age := val(c.MaximumRecordAgeInSeconds, -1)
+	switch {
+	case c.ScalingConfig != nil && c.ScalingConfig.MaximumConcurrency != nil:
+		return unsupported(map[string]bool{"ScalingConfig": true})
+	case *c.StartingPosition == "AT_TIMESTAMP" && m.source().Service == "dynamodb":
+		return errParameter("Unsupported starting position for arn type: %s", m.source())
+	case *c.StartingPosition == "AT_TIMESTAMP" && c.StartingPositionTimestamp == nil:
+		return errParameter("Need to specify a timestamp")
+	case *c.StartingPosition != "AT_TIMESTAMP" && c.StartingPositionTimestamp != nil:
+		return errParameter("StartingPositionTimestamp is only valid with the starting position AT_TIMESTAMP.")
+	case age >= 0 && age < 60:
+		return errParameter("MaximumRecordAgeInSeconds must be -1, or at least 60.")
+	case val(c.TumblingWindowInSeconds, 0) > 0 && val(c.ParallelizationFactor, 1) > 1:
+		return errParameter("A tumbling window needs a ParallelizationFactor of 1.")
+	}
+	if d := str(onFailure(c)); d != "" {
+		if a, err := cloud.ParseARN(d); err != nil || !slices.Contains([]string{"sqs", "sns", "s3"}, a.Service) {
+			return cloud.NotImplementedf("Event source mappings: %s as an on-failure destination is not implemented on this platform.", d)
+		}
+	}
+	return nil
+}
+
+// onFailure gives the destination of what a stream's mapping gives up; nil when there is none.
+func onFailure(c *api.EventSourceMappingConfiguration) *string {
+	if c.DestinationConfig == nil || c.DestinationConfig.OnFailure == nil {
+		return nil
+	}
+	return c.DestinationConfig.OnFailure.Destination
+}
