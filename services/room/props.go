@@ -3,6 +3,7 @@ package room
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"strings"
 
 	"sundog/cloud"
@@ -54,6 +55,41 @@ func (r Request) MergedTags(p Props) (map[string]string, error) {
 		out[t.Key] = t.Value
 	}
 	return out, nil
+}
+
+// TagChanges gives the tags to set, and the keys of those that were there before and are not any more.
+func (r Request) TagChanges() (set map[string]string, gone []string, err error) {
+	if set, err = r.MergedTags(r.New); err != nil {
+		return nil, nil, err
+	}
+	old, err := r.MergedTags(r.Old)
+	if err != nil {
+		return nil, nil, err
+	}
+	for k := range old {
+		if _, ok := set[k]; !ok {
+			gone = append(gone, k)
+		}
+	}
+	slices.Sort(gone)
+	return set, gone, nil
+}
+
+// ListChanges gives what a list of texts has, and what it had before and has not any more.
+func (r Request) ListChanges(name string) (now, gone []string, err error) {
+	if _, err := r.New.Get(name, &now); err != nil {
+		return nil, nil, err
+	}
+	var before []string
+	if _, err := r.Old.Get(name, &before); err != nil {
+		return nil, nil, err
+	}
+	for _, v := range before {
+		if !slices.Contains(now, v) {
+			gone = append(gone, v)
+		}
+	}
+	return now, gone, nil
 }
 
 // Name makes a physical name as CloudFormation does: stack, logical id, and a part that is unique, at most limit characters.

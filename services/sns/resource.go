@@ -1,8 +1,11 @@
 package sns
 
 import (
+	"cmp"
 	"context"
-	"encoding/json"
+	"maps"
+	"slices"
+	"strings"
 
 	"sundog/cloud"
 	"sundog/services/room"
@@ -28,6 +31,10 @@ func (r *snsRoom) resources() []room.ResourceType {
 			Type: "AWS::SNS::TopicPolicy", Properties: []string{"PolicyDocument", "Topics"}, Attributes: []string{"Id"},
 			Create: r.putPolicy, Update: r.putPolicy, Delete: r.deletePolicy,
 		},
+		{
+			Type: "AWS::SNS::TopicInlinePolicy", Properties: []string{"PolicyDocument", "TopicArn"},
+			Create: r.putInlinePolicy, Update: r.putInlinePolicy, Delete: r.deletePolicy,
+		},
 	}
 }
 
@@ -50,58 +57,125 @@ func (r *snsRoom) createTopicResource(ctx context.Context, req room.Request) (ro
 	if err != nil {
 		return room.Result{}, err
 	}
-	list := []map[string]string{}
-	for k, v := range tags {
-		list = append(list, map[string]string{"Key": k, "Value": v})
-	}
 	var out struct{ TopicArn string }
-	if err := r.d.Do(ctx, service, "CreateTopic", map[string]any{"Name": topic, "Attributes": attrs, "Tags": list}, &out); err != nil {
+	if err := r.d.Do(ctx, service, "CreateTopic", map[string]any{"Name": topic, "Attributes": attrs, "Tags": tagList(tags)}, &out); err != nil {
 		return room.Result{}, err
 	}
-	if err := r.inline(ctx, out.TopicArn, req.New); err != nil {
-		return room.Result{}, err
+	req.Old = nil // also when it replaces another
+	return topicResult(out.TopicArn, topic), r.inline(ctx, out.TopicArn, req)
+}
+
+func tagList(tags map[string]string) []map[string]string {
+	list := []map[string]string{}
+	for _, k := range slices.Sorted(maps.Keys(tags)) {
+		list = append(list, map[string]string{"Key": k, "Value": tags[k]})
 	}
-	return topicResult(out.TopicArn, topic), nil
+	return list
 }
 
 func topicResult(arn, topic string) room.Result {
 	return room.Result{Physical: arn, Attributes: map[string]any{"TopicArn": arn, "TopicName": topic}}
 }
 
-// inline makes the subscriptions that a topic lists itself.
-func (r *snsRoom) inline(ctx context.Context, arn string, p room.Props) error {
-	var subs []struct{ Endpoint, Protocol string }
-	if _, err := p.Get("Subscription", &subs); err != nil {
+// listed is a subscription that a topic lists itself.
+type listed struct{ Endpoint, Protocol string }
+
+// inline makes the subscriptions that a topic lists itself, and ends those that it lists no more.
+func (r *snsRoom) inline(ctx context.Context, arn string, req room.Request) error {
+	var now, before []listed
+	if _, err := req.New.Get("Subscription", &now); err != nil {
 		return err
 	}
-	for _, s := range subs {
+	if _, err := req.Old.Get("Subscription", &before); err != nil {
+		return err
+	}
+	for _, s := range now {
 		if err := r.d.Do(ctx, service, "Subscribe", map[string]any{"TopicArn": arn, "Protocol": s.Protocol, "Endpoint": s.Endpoint}, nil); err != nil {
 			return err
 		}
 	}
+	before = slices.DeleteFunc(before, func(s listed) bool { return slices.Contains(now, s) })
+	if len(before) == 0 {
+		return nil
+	}
+	return r.unlist(ctx, arn, before)
+}
+
+// unlist ends the subscriptions of a topic with these endpoints.
+func (r *snsRoom) unlist(ctx context.Context, arn string, gone []listed) error {
+	in := map[string]any{"TopicArn": arn}
+	for more := true; more; {
+		var page struct {
+			Subscriptions []struct{ SubscriptionArn, Endpoint, Protocol string }
+			NextToken     string
+		}
+		if err := r.d.Do(ctx, service, "ListSubscriptionsByTopic", in, &page); err != nil {
+			return err
+		}
+		for _, s := range page.Subscriptions {
+			if !slices.Contains(gone, listed{s.Endpoint, s.Protocol}) || !strings.HasPrefix(s.SubscriptionArn, "arn:") { // one that waits for its confirmation ends by itself
+				continue
+			}
+			if err := r.d.Do(ctx, service, "Unsubscribe", map[string]any{"SubscriptionArn": s.SubscriptionArn}, nil); err != nil {
+				return err
+			}
+		}
+		in["NextToken"], more = page.NextToken, page.NextToken != ""
+	}
 	return nil
+}
+
+// defaults are what a property that is taken away goes back to.
+var defaults = map[string]string{
+	"ContentBasedDeduplication": "false", "FifoThroughputScope": "Topic", "SignatureVersion": "1", "TracingConfig": "PassThrough", "ArchivePolicy": "{}",
+	"RawMessageDelivery": "false", "FilterPolicyScope": "MessageAttributes",
 }
 
 func (r *snsRoom) updateTopicResource(ctx context.Context, req room.Request) (room.Result, error) {
 	if req.Changed("TopicName", "FifoTopic") {
 		return r.createTopicResource(ctx, req)
 	}
-	for _, p := range topicProperties {
+	if err := r.setChanged(ctx, req, topicProperties, "SetTopicAttributes", "TopicArn"); err != nil {
+		return room.Result{}, err
+	}
+	if err := r.inline(ctx, req.Physical, req); err != nil {
+		return room.Result{}, err
+	}
+	a, err := cloud.ParseARN(req.Physical)
+	if err != nil {
+		return room.Result{}, err
+	}
+	return topicResult(req.Physical, a.Resource), r.retag(ctx, req)
+}
+
+// setChanged sets the attributes whose properties differ, one by one.
+func (r *snsRoom) setChanged(ctx context.Context, req room.Request, properties []string, operation, resource string) error {
+	for _, p := range properties {
 		if !req.Changed(p) {
 			continue
 		}
-		in := map[string]any{"TopicArn": req.Physical, "AttributeName": p, "AttributeValue": req.New.Text(p)}
-		if err := r.d.Do(ctx, service, "SetTopicAttributes", in, nil); err != nil {
-			return room.Result{}, err
+		in := map[string]any{resource: req.Physical, "AttributeName": p, "AttributeValue": cmp.Or(req.New.Text(p), defaults[p])}
+		if err := r.d.Do(ctx, service, operation, in, nil); err != nil {
+			return err
 		}
 	}
-	if req.Changed("Subscription") {
-		if err := r.inline(ctx, req.Physical, req.New); err != nil {
-			return room.Result{}, err
+	return nil
+}
+
+func (r *snsRoom) retag(ctx context.Context, req room.Request) error {
+	tags, gone, err := req.TagChanges()
+	if err != nil {
+		return err
+	}
+	if len(gone) > 0 {
+		if err := r.d.Do(ctx, service, "UntagResource", map[string]any{"ResourceArn": req.Physical, "TagKeys": gone}, nil); err != nil {
+			return err
 		}
 	}
-	a, err := cloud.ParseARN(req.Physical)
-	return topicResult(req.Physical, a.Resource), err
+	if len(tags) == 0 {
+		return nil
+	}
+	return r.d.Do(ctx, service, "TagResource", map[string]any{"ResourceArn": req.Physical, "Tags": tagList(tags)}, nil)
 }
 
 func (r *snsRoom) deleteTopicResource(ctx context.Context, req room.Request) error {
@@ -143,21 +217,12 @@ func (r *snsRoom) updateSubscription(ctx context.Context, req room.Request) (roo
 	if req.Changed("TopicArn", "Protocol", "Endpoint") {
 		return r.createSubscription(ctx, req)
 	}
-	for _, p := range subscriptionProperties {
-		if !req.Changed(p) {
-			continue
-		}
-		v := req.New.Text(p)
-		if p == "RawMessageDelivery" && v == "" {
-			v = "false"
-		}
-		if p == "FilterPolicyScope" && v == "" {
-			v = "MessageAttributes"
-		}
-		in := map[string]any{"SubscriptionArn": req.Physical, "AttributeName": p, "AttributeValue": v}
-		if err := r.d.Do(ctx, service, "SetSubscriptionAttributes", in, nil); err != nil {
-			return room.Result{}, err
-		}
+	properties := subscriptionProperties
+	if req.New.Text("FilterPolicyScope") != "MessageBody" { // the policy of old may suit the body only
+		properties = slices.Concat([]string{"FilterPolicy"}, properties)
+	}
+	if err := r.setChanged(ctx, req, properties, "SetSubscriptionAttributes", "SubscriptionArn"); err != nil {
+		return room.Result{}, err
 	}
 	return room.Result{Physical: req.Physical, Attributes: map[string]any{"Arn": req.Physical}}, nil
 }
@@ -167,32 +232,44 @@ func (r *snsRoom) deleteSubscription(ctx context.Context, req room.Request) erro
 }
 
 func (r *snsRoom) putPolicy(ctx context.Context, req room.Request) (room.Result, error) {
-	if err := r.eachTopic(ctx, req.New, string(req.New["PolicyDocument"])); err != nil {
+	if err := r.setPolicies(ctx, req); err != nil {
 		return room.Result{}, err
 	}
-	id := req.Physical
-	if id == "" {
-		id = req.Name(128)
-	}
+	id := cmp.Or(req.Physical, req.Name(128))
 	return room.Result{Physical: id, Attributes: map[string]any{"Id": id}}, nil
 }
 
-func (r *snsRoom) deletePolicy(ctx context.Context, req room.Request) error {
-	return r.eachTopic(ctx, req.Old, "")
+func (r *snsRoom) putInlinePolicy(ctx context.Context, req room.Request) (room.Result, error) {
+	topic := req.New.Text("TopicArn")
+	return room.Result{Physical: topic}, r.setPolicy(ctx, topic, string(req.New["PolicyDocument"]))
 }
 
-func (r *snsRoom) eachTopic(ctx context.Context, p room.Props, policy string) error {
-	var arns []string
-	if raw, ok := p["Topics"]; ok {
-		if err := json.Unmarshal(raw, &arns); err != nil {
+func (r *snsRoom) deletePolicy(ctx context.Context, req room.Request) error {
+	if topic := req.Old.Text("TopicArn"); topic != "" {
+		return ignoreAbsent(r.setPolicy(ctx, topic, ""))
+	}
+	return r.setPolicies(ctx, room.Request{Old: req.Old})
+}
+
+// setPolicies gives the topics of New its policy, and takes that of topics which only Old has.
+func (r *snsRoom) setPolicies(ctx context.Context, req room.Request) error {
+	now, gone, err := req.ListChanges("Topics")
+	if err != nil {
+		return err
+	}
+	for _, t := range now {
+		if err := r.setPolicy(ctx, t, string(req.New["PolicyDocument"])); err != nil {
 			return err
 		}
 	}
-	for _, a := range arns {
-		in := map[string]any{"TopicArn": a, "AttributeName": "Policy", "AttributeValue": policy}
-		if err := r.d.Do(ctx, service, "SetTopicAttributes", in, nil); err != nil && (policy != "" || ignoreAbsent(err) != nil) {
+	for _, t := range gone {
+		if err := ignoreAbsent(r.setPolicy(ctx, t, "")); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (r *snsRoom) setPolicy(ctx context.Context, topic, policy string) error {
+	return r.d.Do(ctx, service, "SetTopicAttributes", map[string]any{"TopicArn": topic, "AttributeName": "Policy", "AttributeValue": policy}, nil)
 }

@@ -156,19 +156,9 @@ func (r *sqsRoom) updateResource(ctx context.Context, req room.Request) (room.Re
 }
 
 func (r *sqsRoom) retag(ctx context.Context, req room.Request) error {
-	tags, err := req.MergedTags(req.New)
+	tags, gone, err := req.TagChanges()
 	if err != nil {
 		return err
-	}
-	old, err := req.MergedTags(req.Old)
-	if err != nil {
-		return err
-	}
-	var gone []string
-	for k := range old {
-		if _, ok := tags[k]; !ok {
-			gone = append(gone, k)
-		}
 	}
 	if len(gone) > 0 {
 		if err := r.d.Do(ctx, service, "UntagQueue", map[string]any{"QueueUrl": req.Physical, "TagKeys": gone}, nil); err != nil {
