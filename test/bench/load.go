@@ -19,8 +19,8 @@ import (
 
 // outcome is what a load gave.
 type outcome struct {
-	rate     float64 // good answers a second
 	count    int
+	rate     float64 // good answers a second
 	p50, p99 time.Duration
 	failed   int
 	first    string // the first failure
@@ -39,16 +39,30 @@ func (o outcome) String() string {
 
 // load sends requests to an address over some connections for a time. Each connection begins elsewhere in the list.
 func load(address string, requests [][]byte, connections int, d time.Duration) outcome {
+	var next atomic.Int64
+	return drive(address, connections, d, func(c *conn) error {
+		_, err := c.ask(requests[int(next.Add(1)-1)%len(requests)], false)
+		return err
+	})
+}
+
+// errEnough ends a connection's work: all is done.
+var errEnough = errors.New("enough")
+
+// drive does a thing again and again on some connections at once, for a time, and times it.
+func drive(address string, connections int, d time.Duration, thing func(*conn) error) outcome {
 	stop := time.Now().Add(d)
 	lines := make([]line, connections)
-	var next atomic.Int64
 	var work sync.WaitGroup
 	start := time.Now()
 	for i := range lines {
-		work.Go(func() { lines[i].run(address, requests, &next, stop) })
+		work.Go(func() { lines[i].run(address, thing, stop) })
 	}
 	work.Wait()
-	spent := time.Since(start)
+	return sum(lines, time.Since(start))
+}
+
+func sum(lines []line, spent time.Duration) outcome {
 	var o outcome
 	var all []time.Duration
 	for _, l := range lines {
@@ -75,15 +89,19 @@ type line struct {
 
 const maxFailures = 100 // of one connection, then it gives up
 
-func (l *line) run(address string, requests [][]byte, next *atomic.Int64, stop time.Time) {
+func (l *line) run(address string, thing func(*conn) error, stop time.Time) {
 	for time.Now().Before(stop) && l.failed < maxFailures {
-		c, err := net.Dial("tcp", address)
+		c, err := dial(address)
 		if err != nil {
 			l.fail(err)
 			continue
 		}
-		l.fail(l.talk(c, requests, next, stop))
+		err = l.repeat(c, thing, stop)
 		_ = c.Close()
+		if errors.Is(err, errEnough) {
+			return
+		}
+		l.fail(err)
 	}
 }
 
@@ -97,37 +115,65 @@ func (l *line) fail(err error) {
 	}
 }
 
-// talk uses a connection until the time is over, or it breaks.
-func (l *line) talk(c net.Conn, requests [][]byte, next *atomic.Int64, stop time.Time) error {
-	r := bufio.NewReaderSize(c, 16<<10)
-	for {
+// repeat does the thing on a connection until the time is over, or the connection breaks.
+func (l *line) repeat(c *conn, thing func(*conn) error, stop time.Time) error {
+	for l.failed < maxFailures {
 		start := time.Now()
 		if start.After(stop) {
 			return nil
 		}
-		_ = c.SetDeadline(start.Add(30 * time.Second))
-		if _, err := c.Write(requests[int(next.Add(1)-1)%len(requests)]); err != nil {
-			return err
+		err := thing(c)
+		if r := (refusal{}); errors.As(err, &r) {
+			l.fail(err)
+			continue
 		}
-		status, body, err := answer(r)
 		if err != nil {
 			return err
 		}
-		if status/100 != 2 {
-			l.fail(fmt.Errorf("%d %.100q", status, body))
-			if l.failed >= maxFailures {
-				return nil
-			}
-			continue
-		}
 		l.took = append(l.took, time.Since(start))
 	}
+	return nil
+}
+
+// conn is a connection on which one request after another is answered.
+type conn struct {
+	net.Conn
+	r *bufio.Reader
+}
+
+func dial(address string) (*conn, error) {
+	c, err := net.Dial("tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	return &conn{c, bufio.NewReaderSize(c, 16<<10)}, nil
+}
+
+// refusal is an answer that is an error; the connection goes on.
+type refusal struct {
+	status int
+	body   []byte
+}
+
+func (r refusal) Error() string { return fmt.Sprintf("%d %.100q", r.status, r.body) }
+
+// ask sends a request and reads its answer; the body only if it is wanted.
+func (c *conn) ask(request []byte, want bool) (body []byte, err error) {
+	_ = c.SetDeadline(time.Now().Add(60 * time.Second))
+	if _, err := c.Write(request); err != nil {
+		return nil, err
+	}
+	status, body, err := answer(c.r, want)
+	if err == nil && status/100 != 2 {
+		err = refusal{status, body}
+	}
+	return body, err
 }
 
 var errAnswer = errors.New("not an HTTP answer")
 
-// answer reads one HTTP answer; body is nil unless the status is an error's.
-func answer(r *bufio.Reader) (status int, body []byte, err error) {
+// answer reads one HTTP answer; body is nil unless it is wanted, or the status is an error's.
+func answer(r *bufio.Reader, want bool) (status int, body []byte, err error) {
 	first, err := r.ReadSlice('\n')
 	if err != nil {
 		return 0, nil, err
@@ -158,9 +204,10 @@ func answer(r *bufio.Reader) (status int, body []byte, err error) {
 		}
 	}
 	if chunked {
-		return status, nil, skipChunks(r)
+		body, err = chunks(r)
+		return status, body, err
 	}
-	if status/100 == 2 || length > 64<<10 {
+	if status/100 == 2 && !want || length > 4<<20 {
 		_, err = r.Discard(length)
 		return status, nil, err
 	}
@@ -169,20 +216,23 @@ func answer(r *bufio.Reader) (status int, body []byte, err error) {
 	return status, body, err
 }
 
-func skipChunks(r *bufio.Reader) error {
+func chunks(r *bufio.Reader) (body []byte, err error) {
 	for {
 		size, err := r.ReadSlice('\n')
 		if err != nil {
-			return err
+			return nil, err
 		}
 		text, _, _ := bytes.Cut(bytes.TrimSpace(size), []byte(";"))
 		n, err := strconv.ParseInt(string(text), 16, 32)
 		if err != nil {
-			return errAnswer
+			return nil, errAnswer
 		}
-		if _, err := r.Discard(int(n) + 2); err != nil || n == 0 {
-			return err
+		at := len(body)
+		body = append(body, make([]byte, n+2)...)
+		if _, err := io.ReadFull(r, body[at:]); err != nil || n == 0 {
+			return body[:at], err
 		}
+		body = body[:at+int(n)]
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 
 	"sundog/api/dynamodb"
 	"sundog/api/s3"
-	"sundog/api/sqs"
 	"sundog/cloud/schema"
 )
 
@@ -14,7 +13,6 @@ const (
 	connections = 64
 	distinct    = 2048 // requests that are signed beforehand, for as many keys
 	tableName   = "bench"
-	queueName   = "bench"
 	bucketName  = "bench-objects"
 )
 
@@ -32,9 +30,6 @@ var object = strings.Repeat("0123456789abcdef", 64)
 var singles = []operation{
 	{"PutItem", dynamodb.PutItemOp, putItem, nil, 0},
 	{"GetItem", dynamodb.GetItemOp, getItem, nil, 0},
-	{"SendMessage", sqs.SendMessageOp, func(p *platform, k string) any {
-		return &sqs.SendMessageInput{QueueUrl: new(p.queue()), MessageBody: new(k + strings.Repeat(" message", 12))}
-	}, nil, 0},
 	{"PutObject 1 KiB", s3.PutObjectOp, func(_ *platform, k string) any {
 		return &s3.PutObjectInput{Bucket: new(bucketName), Key: &k, Body: strings.NewReader(object), ContentLength: new(int64(len(object)))}
 	}, []byte(object), 0},
@@ -42,7 +37,7 @@ var singles = []operation{
 	{"GetObject 1 KiB", s3.GetObjectOp, func(_ *platform, k string) any { return &s3.GetObjectInput{Bucket: new(bucketName), Key: &k} }, nil, 128},
 }
 
-// operations measures single operations.
+// operations measures single operations on items and objects.
 func (b *bench) operations(all []*platform) error {
 	for _, p := range all {
 		if err := createTable(p); err != nil {
@@ -51,11 +46,11 @@ func (b *bench) operations(all []*platform) error {
 		if _, err := call[s3.CreateBucketOutput](p, s3.CreateBucketOp, &s3.CreateBucketInput{Bucket: new(bucketName)}); err != nil {
 			return err
 		}
-		if _, err := call[sqs.CreateQueueOutput](p, sqs.CreateQueueOp, &sqs.CreateQueueInput{QueueName: new(queueName)}); err != nil {
-			return err
-		}
 	}
 	for _, o := range singles {
+		if !b.wants(o.op.Service.SigningName) {
+			continue
+		}
 		for _, p := range all {
 			requests, err := p.requests(o)
 			if err != nil {
@@ -66,8 +61,6 @@ func (b *bench) operations(all []*platform) error {
 	}
 	return nil
 }
-
-func (p *platform) queue() string { return "http://" + p.address + "/000000000000/" + queueName }
 
 // requests signs one request for each of the distinct keys.
 func (p *platform) requests(o operation) ([][]byte, error) {

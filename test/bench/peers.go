@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,10 +14,6 @@ import (
 	"context"
 
 	"sundog/api/dynamodb"
-	"sundog/cloud/sigv4"
-	"sundog/edge/wire/client"
-	"sundog/internal/clock"
-	"sundog/internal/ids"
 )
 
 // The other tools, at pinned versions. They keep their data in memory and verify no signatures.
@@ -29,6 +24,19 @@ const (
 	framework = "serverless@3.40.0"
 )
 
+// peers measures the other tools.
+func (b *bench) peers() {
+	if b.wants("process", "dynamodb") {
+		b.dynalite()
+	}
+	if b.wants("process", "functions") {
+		b.offline()
+	}
+	if b.wants("process", "sqs", "sns") {
+		b.brokers()
+	}
+}
+
 // peer is a running other tool.
 type peer struct {
 	process *exec.Cmd
@@ -38,7 +46,14 @@ type peer struct {
 
 // install has npm packages in a folder of the cache.
 func (b *bench) install(name string, packages ...string) (string, error) {
-	dir := filepath.Join(b.cache, strings.ReplaceAll(name, "@", "-"))
+	return b.cached(name, func(ctx context.Context, dir string) *exec.Cmd {
+		return exec.CommandContext(ctx, "npm", append([]string{"install", "--no-audit", "--no-fund", "--prefix", dir}, packages...)...)
+	})
+}
+
+// cached gives a folder of the cache after commands have filled it once.
+func (b *bench) cached(name string, commands ...func(ctx context.Context, dir string) *exec.Cmd) (string, error) {
+	dir := filepath.Join(b.cache, strings.NewReplacer("@", "-", "=", "-", ":", "-").Replace(name))
 	done := filepath.Join(dir, ".complete")
 	if _, err := os.Stat(done); err == nil {
 		return dir, nil
@@ -46,12 +61,14 @@ func (b *bench) install(name string, packages ...string) (string, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", err
 	}
-	progress("installing %v into %s", packages, dir)
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+	progress("installing %s into %s", name, dir)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer cancel()
-	npm := exec.CommandContext(ctx, "npm", append([]string{"install", "--no-audit", "--no-fund", "--prefix", dir}, packages...)...)
-	if out, err := npm.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("npm install: %w: %.300s", err, out)
+	for _, command := range commands {
+		c := command(ctx, dir)
+		if out, err := c.CombinedOutput(); err != nil {
+			return "", fmt.Errorf("%s: %w: %.300s", c.Path, err, out)
+		}
 	}
 	return dir, os.WriteFile(done, nil, 0o644)
 }
@@ -117,12 +134,8 @@ func (b *bench) measureDynalite() error {
 	if err != nil {
 		return err
 	}
-	p := &platform{address: address, key: rootKey, signer: sigv4.NewSigner(sigv4.NewKeys(16))}
-	if p.client, err = client.New(client.Options{
-		Endpoint: "http://" + address, Region: region, Clock: clock.New(time.Now, 0), IDs: ids.New(),
-		Credentials: func(context.Context) (sigv4.Credentials, error) { return p.key, nil },
-		HTTP:        &http.Client{Timeout: time.Minute},
-	}); err != nil {
+	p, err := connect(address, "dynalite")
+	if err != nil {
 		return err
 	}
 	list, err := p.request(dynamodb.ListTablesOp, &dynamodb.ListTablesInput{}, nil)

@@ -26,10 +26,11 @@ import (
 
 const region = "us-east-1"
 
-// platform is a running `sundog serve`.
+// platform is a running `sundog serve`, or another tool that speaks the same API.
 type platform struct {
 	address string
-	mode    string
+	mode    string // durability, or the other tool's name
+	other   bool   // another tool
 	process *exec.Cmd
 	key     sigv4.Credentials
 	client  *client.Client
@@ -38,6 +39,18 @@ type platform struct {
 
 // rootKey is given to every platform.
 var rootKey = sigv4.Credentials{AccessKey: "AKIABENCHBENCHBENCH0", Secret: "benchbenchbenchbenchbenchbenchbenchbench"}
+
+// connect makes what requests to an address are signed and sent with.
+func connect(address, mode string) (*platform, error) {
+	p := &platform{address: address, mode: mode, key: rootKey, signer: sigv4.NewSigner(sigv4.NewKeys(16))}
+	var err error
+	p.client, err = client.New(client.Options{
+		Endpoint: "http://" + address, Region: region, Clock: clock.New(time.Now, 0), IDs: ids.New(),
+		Credentials: func(context.Context) (sigv4.Credentials, error) { return p.key, nil },
+		HTTP:        &http.Client{Timeout: time.Minute},
+	})
+	return p, err
+}
 
 // serve starts a platform on an empty folder and waits for its first answer.
 func (b *bench) serve(mode string) (*platform, error) {
@@ -55,13 +68,7 @@ func (b *bench) serveIn(dir, mode string) (p *platform, took time.Duration, err 
 	if err != nil {
 		return nil, 0, err
 	}
-	p = &platform{address: address, mode: mode, key: rootKey, signer: sigv4.NewSigner(sigv4.NewKeys(16))}
-	p.client, err = client.New(client.Options{
-		Endpoint: "http://" + address, Region: region, Clock: clock.New(time.Now, 0), IDs: ids.New(),
-		Credentials: func(context.Context) (sigv4.Credentials, error) { return p.key, nil },
-		HTTP:        &http.Client{Timeout: time.Minute},
-	})
-	if err != nil {
+	if p, err = connect(address, mode); err != nil {
 		return nil, 0, err
 	}
 	log, err := os.Create(filepath.Join(b.scratch, filepath.Base(dir)+".log"))
@@ -102,7 +109,7 @@ func firstAnswer(address string, request []byte) error {
 		var status int
 		var body []byte
 		if _, err = c.Write(request); err == nil {
-			status, body, err = answer(bufio.NewReader(c))
+			status, body, err = answer(bufio.NewReader(c), false)
 		}
 		_ = c.Close()
 		if err == nil && status/100 == 2 {
