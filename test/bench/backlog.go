@@ -116,7 +116,7 @@ func (b *bench) restarted(name, dir, full string) (*platform, error) {
 	if err != nil {
 		return p, err
 	}
-	defer c.Close()
+	defer func() { _ = c.Close() }()
 	start := time.Now()
 	if _, err := c.ask(request, false); err != nil {
 		return p, err

@@ -15,15 +15,29 @@ const (
 )
 
 func TestNothingAcknowledgedIsLost(t *testing.T) {
+	eachMode(t, rounds, func(p *platform) []load {
+		return []load{newItems(p), newMessages(p, 3, 1), newGroups(p, 3, 1), newObjects(p), newExecutions(p)}
+	})
+}
+
+// Sixteen send and sixteen receive, from a standard queue and a FIFO queue, and a topic fans out, while the platform is killed three times.
+func TestMessagesHold(t *testing.T) {
+	eachMode(t, 3, func(p *platform) []load {
+		return []load{newMessages(p, 16, 16), newGroups(p, 16, 16), newFanOut(p, 3)}
+	})
+}
+
+func eachMode(t *testing.T, kills int, loads func(*platform) []load) {
 	for _, mode := range []string{"sync", "relaxed"} {
-		t.Run(mode, func(t *testing.T) { crashes(t, mode) })
+		t.Run(mode, func(t *testing.T) {
+			p := newPlatform(t, mode)
+			crashes(t, p, kills, loads(p))
+		})
 	}
 }
 
-func crashes(t *testing.T, mode string) {
-	p := newPlatform(t, mode)
-	loads := []load{newItems(p), newMessages(p), newGroups(p), newObjects(p), newExecutions(p)}
-	for range rounds {
+func crashes(t *testing.T, p *platform, kills int, loads []load) {
+	for range kills {
 		ctx, stop := context.WithCancel(context.Background())
 		var work sync.WaitGroup
 		for _, l := range loads {

@@ -3,6 +3,7 @@ package crash
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -17,8 +18,9 @@ const visibility = "3"
 
 // messages are sent to a standard queue by some, received and deleted by others.
 type messages struct {
-	p     *platform
-	queue string
+	p                  *platform
+	queue              string
+	senders, receivers int
 	record
 	next atomic.Int64
 
@@ -27,9 +29,9 @@ type messages struct {
 	deleted map[string]time.Time // when the deletion was acknowledged
 }
 
-func newMessages(p *platform) *messages {
+func newMessages(p *platform, senders, receivers int) *messages {
 	out := must[sqs.CreateQueueOutput](p, sqs.CreateQueueOp, &sqs.CreateQueueInput{QueueName: new("crash"), Attributes: map[string]string{"VisibilityTimeout": visibility}})
-	return &messages{p: p, queue: *out.QueueUrl, seen: map[string]bool{}, deleted: map[string]time.Time{}}
+	return &messages{p: p, queue: *out.QueueUrl, senders: senders, receivers: receivers, seen: map[string]bool{}, deleted: map[string]time.Time{}}
 }
 
 func (w *messages) String() string {
@@ -37,7 +39,7 @@ func (w *messages) String() string {
 }
 
 func (w *messages) workers() []func(context.Context) {
-	return []func(context.Context){w.send, w.send, w.send, w.receive}
+	return append(slices.Repeat([]func(context.Context){w.send}, w.senders), slices.Repeat([]func(context.Context){w.receive}, w.receivers)...)
 }
 
 func (w *messages) send(ctx context.Context) {
@@ -100,20 +102,7 @@ func (w *messages) see(body string, asked time.Time) {
 
 // check receives what is left. Messages that were in flight at the last crash come back within their visibility timeout.
 func (w *messages) check() {
-	var work sync.WaitGroup
-	for range 4 {
-		work.Go(func() {
-			for {
-				if n, err := w.take(context.Background(), 5); err != nil || n == 0 {
-					if err != nil {
-						w.p.t.Errorf("draining: %v", err)
-					}
-					return
-				}
-			}
-		})
-	}
-	work.Wait()
+	w.p.drain(w.queue, max(w.receivers, 4), w.take)
 	for _, body := range w.acked {
 		if !w.seen[body] {
 			w.p.t.Errorf("the message %s was acknowledged and never delivered", body)
@@ -121,19 +110,49 @@ func (w *messages) check() {
 	}
 }
 
-// groups are FIFO message groups, one for each sender, which sends the next message only when the last one is acknowledged.
-type groups struct {
-	p      *platform
-	queue  string
-	sent   [3]atomic.Int64 // acknowledged, by group
-	mu     sync.Mutex
-	last   map[string]int64 // the newest received, by group
-	repeat int
+// drain takes until nothing comes any more, then looks whether the queue says so too.
+func (p *platform) drain(queue string, several int, take func(ctx context.Context, wait int32) (int, error)) {
+	var work sync.WaitGroup
+	for range several {
+		work.Go(func() {
+			for {
+				if n, err := take(context.Background(), 5); err != nil || n == 0 {
+					if err != nil {
+						p.t.Errorf("draining: %v", err)
+					}
+					return
+				}
+			}
+		})
+	}
+	work.Wait()
+	left, err := call[sqs.GetQueueAttributesOutput](context.Background(), p, sqs.GetQueueAttributesOp, &sqs.GetQueueAttributesInput{QueueUrl: &queue, AttributeNames: []string{"All"}})
+	if err != nil {
+		p.t.Errorf("after draining: %v", err)
+		return
+	}
+	for _, a := range []string{"ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible", "ApproximateNumberOfMessagesDelayed"} {
+		if left.Attributes[a] != "0" {
+			p.t.Errorf("%s is %q at the end", a, left.Attributes[a])
+		}
+	}
 }
 
-func newGroups(p *platform) *groups {
+// groups are FIFO message groups, one for each sender, which sends the next message only when the last one is acknowledged.
+type groups struct {
+	p         *platform
+	queue     string
+	receivers int
+	sent      []atomic.Int64 // acknowledged, by group
+	mu        sync.Mutex
+	last      map[string]int64  // the newest received, by group
+	ids       map[string]string // the message id of each body
+	repeat    int
+}
+
+func newGroups(p *platform, senders, receivers int) *groups {
 	out := must[sqs.CreateQueueOutput](p, sqs.CreateQueueOp, &sqs.CreateQueueInput{QueueName: new("crash.fifo"), Attributes: map[string]string{"FifoQueue": "true", "VisibilityTimeout": visibility}})
-	return &groups{p: p, queue: *out.QueueUrl, last: map[string]int64{}}
+	return &groups{p: p, queue: *out.QueueUrl, receivers: receivers, sent: make([]atomic.Int64, senders), last: map[string]int64{}, ids: map[string]string{}}
 }
 
 func (w *groups) String() string {
@@ -149,7 +168,7 @@ func (w *groups) workers() []func(context.Context) {
 	for g := range w.sent {
 		out = append(out, func(ctx context.Context) { w.send(ctx, g) })
 	}
-	return append(out, w.receive)
+	return append(out, slices.Repeat([]func(context.Context){w.receive}, w.receivers)...)
 }
 
 // send sends messages in order. One whose fate is unknown is sent again after the crash, under the same deduplication id.
@@ -182,7 +201,7 @@ func (w *groups) take(ctx context.Context, wait int32) (int, error) {
 	}
 	batch := &sqs.DeleteMessageBatchInput{QueueUrl: &w.queue}
 	for i, m := range out.Messages {
-		w.see(*m.Body)
+		w.see(*m.Body, *m.MessageId)
 		batch.Entries = append(batch.Entries, sqs.DeleteMessageBatchRequestEntry{Id: new(strconv.Itoa(i)), ReceiptHandle: m.ReceiptHandle})
 	}
 	if len(batch.Entries) == 0 {
@@ -192,12 +211,17 @@ func (w *groups) take(ctx context.Context, wait int32) (int, error) {
 	return len(out.Messages), err
 }
 
-// see notes a message: it is the next one of its group, or one that came before and whose deletion got lost with a crash.
-func (w *groups) see(body string) {
+// see notes a message: it is the next one of its group, or one that came before and whose deletion got lost with a crash. The same text as another
+// message was sent twice, and is a duplicate.
+func (w *groups) see(body, id string) {
 	group, text, _ := strings.Cut(body, "/")
 	n, _ := strconv.ParseInt(text, 10, 64)
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if other := w.ids[body]; other != "" && other != id {
+		w.p.t.Errorf("the message %s came as %s and as %s", body, other, id)
+	}
+	w.ids[body] = id
 	switch last := w.last[group]; {
 	case n == last+1:
 		w.last[group] = n
@@ -210,13 +234,7 @@ func (w *groups) see(body string) {
 }
 
 func (w *groups) check() {
-	for n := 1; n > 0; {
-		var err error
-		if n, err = w.take(context.Background(), 5); err != nil {
-			w.p.t.Errorf("draining: %v", err)
-			return
-		}
-	}
+	w.p.drain(w.queue, w.receivers, w.take)
 	for g := range w.sent {
 		if last, sent := w.last[strconv.Itoa(g)], w.sent[g].Load(); last < sent {
 			w.p.t.Errorf("group %d: %d messages were acknowledged, the last one received is %d", g, sent, last)
