@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/netip"
 	"os"
@@ -21,6 +22,7 @@ import (
 	"sundog/engine/blob"
 	"sundog/engine/bus"
 	"sundog/engine/compute/process"
+	"sundog/engine/compute/process/outside"
 	"sundog/engine/egress"
 	"sundog/engine/lane"
 	"sundog/engine/policy"
@@ -62,7 +64,20 @@ type Options struct {
 	// AllowPrivate lets the platform's own requests (subscriptions by HTTP) out to loopback and private addresses, EgressAllow to these ranges.
 	AllowPrivate bool
 	EgressAllow  []netip.Prefix
+	// Sandbox says whether functions run in sandboxes: SandboxPossible, SandboxRequired or SandboxNone.
+	Sandbox string
+	// AllowEgress are destinations that functions in sandboxes may reach, AllowPublic lets them reach every public address.
+	AllowEgress []EgressRule
+	AllowPublic bool
+	Blocked     func(Blocked) // told once of every destination that a function was kept from; nil: the log only
 }
+
+// Whether functions run in sandboxes.
+const (
+	SandboxPossible = ""         // where the machine can
+	SandboxRequired = "required" // Open fails where it cannot
+	SandboxNone     = "none"     // as plain processes
+)
 
 func (o Options) withDefaults() Options {
 	set := func(p *string, v string) {
@@ -105,6 +120,7 @@ type Platform struct {
 	compute   *process.Driver
 	egress    *egress.HTTP
 	inward    *inward
+	outside   *outside.Server
 	daemon    *xray.Daemon
 	servers   []*http.Server
 	stopped   sync.Once
@@ -139,24 +155,34 @@ func (p *Platform) open(ctx context.Context) error {
 		return err
 	}
 	p.Endpoint = "http://" + listener.Addr().String()
-	if err := p.build(); err != nil {
-		_ = listener.Close()
-		return err
+	var own net.Listener
+	if p.o.HTTP != "" {
+		if own, err = listen(p.o.HTTP); err != nil {
+			return errors.Join(err, listener.Close())
+		}
+		p.HTTP = "http://" + own.Addr().String()
 	}
-	if err := p.start(ctx); err != nil {
+	err = p.build()
+	if err == nil {
+		err = p.start(ctx)
+	}
+	if err != nil {
 		_ = listener.Close()
+		if own != nil {
+			_ = own.Close()
+		}
 		return err
 	}
 	p.serve(listener, p.Gateway)
-	if p.o.HTTP != "" {
-		own, err := listen(p.o.HTTP)
-		if err != nil {
-			return err
-		}
-		p.HTTP = "http://" + own.Addr().String()
-		p.serve(own, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { p.Gateway.ServeFront(w, r, p.House.OwnAPI) }))
+	if own != nil {
+		p.serve(own, http.HandlerFunc(p.serveOwn))
 	}
 	return nil
+}
+
+// serveOwn serves the application's own API.
+func (p *Platform) serveOwn(w http.ResponseWriter, r *http.Request) {
+	p.Gateway.ServeFront(w, r, p.House.OwnAPI)
 }
 
 // build makes engines, rooms and gateway, and binds them.
@@ -173,8 +199,11 @@ func (p *Platform) build() error {
 	if p.daemon, err = xray.Listen(xray.Options{Addr: "127.0.0.1:0", Caller: bound, Scope: scope, Log: p.o.Log}); err != nil {
 		return err
 	}
+	if err := p.openOutside(); err != nil {
+		return err
+	}
 	p.compute, err = process.New(process.Options{
-		Dir: p.scratch(), SDKDir: p.o.Cache, Clock: p.Clock, IDs: id, Log: p.o.Log, Reexec: true, Unsandboxed: true, Spares: p.o.Spares,
+		Dir: p.scratch(), SDKDir: p.o.Cache, Clock: p.Clock, IDs: id, Log: p.o.Log, Reexec: true, Unsandboxed: p.o.Sandbox == SandboxNone, Network: p.outside, Spares: p.o.Spares,
 		Credentials: bound.Issue, Running: bound.Running, XRayDaemon: p.daemon.Addr(), Progress: p.o.Progress,
 	})
 	if err != nil {
@@ -226,6 +255,9 @@ func binding(rooms []room.Room) bus.Binding {
 
 // start begins background work: rooms first, for they register timers and pollers, then timers and deliveries.
 func (p *Platform) start(ctx context.Context) error {
+	if err := p.requireSandbox(); err != nil {
+		return err
+	}
 	for _, r := range p.House.Rooms {
 		p.openRooms++
 		if r.Start == nil {
@@ -283,6 +315,9 @@ func (p *Platform) close() error {
 	}
 	if p.compute != nil {
 		errs = append(errs, p.compute.Close(ctx))
+	}
+	if p.outside != nil {
+		errs = append(errs, p.outside.Close())
 	}
 	if p.egress != nil {
 		errs = append(errs, p.egress.Close())

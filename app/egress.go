@@ -2,14 +2,13 @@ package app
 
 import (
 	"net/netip"
-	"strings"
 
 	"sundog/engine/egress"
 )
 
 // openEgress makes the way to the outside, which never dials the platform's own endpoint. inward gets the gateway once there is one.
 func (p *Platform) openEgress() error {
-	own, err := netip.ParseAddrPort(strings.TrimPrefix(p.Endpoint, "http://"))
+	own, err := addressOf(p.Endpoint)
 	if err != nil {
 		return err
 	}

@@ -30,3 +30,22 @@ func CallFrom(ctx context.Context) Call {
 	c, _ := ctx.Value(callKey{}).(Call)
 	return c
 }
+
+// Sandbox is the sandbox that a connection comes from.
+type Sandbox struct {
+	Function    string // ARN; "" when it has none yet
+	Environment string
+}
+
+type sandboxKey struct{}
+
+// WithSandbox gives a context of a connection from a sandbox.
+func WithSandbox(ctx context.Context, s *Sandbox) context.Context {
+	return context.WithValue(ctx, sandboxKey{}, s)
+}
+
+// SandboxFrom gives the sandbox that a request's connection comes from; nil when it comes from elsewhere.
+func SandboxFrom(ctx context.Context) *Sandbox {
+	s, _ := ctx.Value(sandboxKey{}).(*Sandbox)
+	return s
+}

@@ -18,17 +18,19 @@ import (
 )
 
 type devCommand struct {
-	Dir        string `arg:"" optional:"" default:"." type:"existingdir" help:"The application's folder."`
-	Stage      string `help:"The stage; default: the file's, or dev."`
-	Listen     string `default:"127.0.0.1:4566" help:"Address of the AWS endpoint."`
-	HTTP       string `name:"http" default:"127.0.0.1:3000" help:"Address of the application's own HTTP API, without a prefix."`
-	Data       string `help:"Folder of the data; default: DIR/.sundog."`
-	Ephemeral  bool   `help:"Keep nothing."`
-	Durability string `enum:"sync,relaxed" default:"relaxed" help:"sync: every answer waits for the disk; relaxed: a power cut may lose 100 ms."`
-	NoWatch    bool   `help:"Do not reload on save."`
-	Enforce    bool   `help:"Deny what no policy allows, instead of warning."`
-	ReadyFile  string `type:"path" help:"Write all URLs and ARNs here, as JSON, when the application is live."`
-	Verbose    bool   `short:"v" help:"Show the platform's own log."`
+	Dir         string   `arg:"" optional:"" default:"." type:"existingdir" help:"The application's folder."`
+	Stage       string   `help:"The stage; default: the file's, or dev."`
+	Listen      string   `default:"127.0.0.1:4566" help:"Address of the AWS endpoint."`
+	HTTP        string   `name:"http" default:"127.0.0.1:3000" help:"Address of the application's own HTTP API, without a prefix."`
+	Data        string   `help:"Folder of the data; default: DIR/.sundog."`
+	Ephemeral   bool     `help:"Keep nothing."`
+	Durability  string   `enum:"sync,relaxed" default:"relaxed" help:"sync: every answer waits for the disk; relaxed: a power cut may lose 100 ms."`
+	NoWatch     bool     `help:"Do not reload on save."`
+	Enforce     bool     `help:"Deny what no policy allows, instead of warning."`
+	NoSandbox   bool     `help:"Run functions as plain processes of this user."`
+	AllowEgress []string `placeholder:"HOST|CIDR[:PORT]" sep:"none" help:"Destinations besides public addresses that functions may connect to."`
+	ReadyFile   string   `type:"path" help:"Write all URLs and ARNs here, as JSON, when the application is live."`
+	Verbose     bool     `short:"v" help:"Show the platform's own log."`
 }
 
 // devAccount is the account of dev; test/test are its root keys.
@@ -121,17 +123,28 @@ func (l *live) openPlatform(ctx context.Context) (err error) {
 	} else {
 		data = filepath.Join(data, "data")
 	}
+	rules, err := egressRules(l.cmd.AllowEgress)
+	if err != nil {
+		return err
+	}
+	sandbox := app.SandboxPossible
+	if l.cmd.NoSandbox {
+		sandbox = app.SandboxNone
+	}
 	level := slog.LevelError
 	if l.cmd.Verbose {
 		level = slog.LevelDebug
 	}
 	l.platform, err = app.Open(ctx, app.Options{
-		Data: data, Durability: durability, Listen: l.cmd.Listen, HTTP: l.cmd.HTTP, Dev: true, AllowPrivate: true, Enforce: l.cmd.Enforce, Region: l.app.Region, Account: devAccount,
+		Data: data, Durability: durability, Listen: l.cmd.Listen, HTTP: l.cmd.HTTP, Dev: true, AllowPrivate: true, Sandbox: sandbox, AllowEgress: rules, AllowPublic: true, Blocked: l.blocked, Enforce: l.cmd.Enforce, Region: l.app.Region, Account: devAccount,
 		Roots: map[string]string{"test": "test"}, Warn: l.warn, Progress: func(s string) { l.out.line("%s", l.out.paint(dim, s)) },
 		Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level})),
 	})
 	if err != nil {
 		return err
+	}
+	if ok, lack := l.platform.Sandboxed(); !ok && lack != nil {
+		l.out.line("%s", l.out.paint(dim, "functions run as plain processes, for this machine has no sandbox: "+lack.Error()))
 	}
 	l.conn = &connection{ready: ready{Endpoint: l.platform.Endpoint, Region: l.app.Region, Account: devAccount, Credentials: credentials{"test", "test"}}}
 	if err := l.conn.open(ownAgent); err != nil {
@@ -148,6 +161,15 @@ func (l *live) warn(m app.Missing) {
 		who = m.Principal.Service
 	}
 	l.out.line("%s", l.out.paint(yellow, fmt.Sprintf("permission: %s may not %s on %s; a cloud would deny it. To grant it:\n  %s", who, m.Action, m.Resource, m.Suggestion)))
+}
+
+// blocked reports a destination that a function was kept from, with how to allow it.
+func (l *live) blocked(b app.Blocked) {
+	text := fmt.Sprintf("blocked: %s may not connect to %s: %s", b.Function, b.Destination, b.Reason)
+	if b.Allow != "" {
+		text += "; to allow it, start with --allow-egress " + b.Allow
+	}
+	l.out.line("%s", l.out.paint(yellow, text))
 }
 
 // bring installs what the code needs, mounts it, makes the stand-ins, and deploys the stack.

@@ -18,7 +18,8 @@ type serveCommand struct {
 	Listen           string         `default:"127.0.0.1:4566" help:"Address of the AWS endpoint."`
 	Data             string         `default:"sundog-data" type:"path" help:"Folder of the data."`
 	Durability       string         `enum:"sync,relaxed" default:"sync" help:"sync: every answer waits for the disk; relaxed: a power cut may lose 100 ms."`
-	AllowUnsandboxed bool           `help:"Run functions as plain processes."`
+	AllowUnsandboxed bool           `help:"Run functions as plain processes of this user where the machine has no sandbox for them; without it, the platform does not start there."`
+	AllowEgress      []string       `placeholder:"HOST|CIDR[:PORT]" sep:"none" help:"Destinations that functions may connect to; none otherwise. Repeatable; *.HOST stands for every name below."`
 	Region           string         `default:"us-east-1" help:"The region of unsigned requests."`
 	EgressAllow      []netip.Prefix `placeholder:"CIDR" help:"Private ranges that the platform's own requests (subscriptions by HTTP) may reach; public addresses may always be reached, link-local ones never."`
 	Verbose          bool           `short:"v" help:"Show the platform's own log in detail."`
@@ -29,9 +30,6 @@ const serveAccount = "000000000000"
 
 // Run serves until it is interrupted.
 func (c *serveCommand) Run(ctx context.Context) error {
-	if !c.AllowUnsandboxed {
-		return errors.New("functions cannot be sandboxed by this version: start with --allow-unsandboxed to run them as plain processes of this user")
-	}
 	if err := os.MkdirAll(c.Data, 0o700); err != nil {
 		return err
 	}
@@ -39,20 +37,48 @@ func (c *serveCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	rules, err := egressRules(c.AllowEgress)
+	if err != nil {
+		return err
+	}
+	sandbox := app.SandboxRequired
+	if c.AllowUnsandboxed {
+		sandbox = app.SandboxPossible
+	}
 	level := slog.LevelInfo
 	if c.Verbose {
 		level = slog.LevelDebug
 	}
 	p, err := app.Open(ctx, app.Options{
 		Data: c.Data, Durability: c.Durability, Listen: c.Listen, Enforce: true, Region: c.Region, Account: serveAccount, EgressAllow: c.EgressAllow,
+		Sandbox: sandbox, AllowEgress: rules,
 		Roots: map[string]string{root.AccessKeyID: root.SecretAccessKey}, Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level})),
 	})
+	var none *app.NoSandbox
+	if errors.As(err, &none) {
+		return fmt.Errorf("%w; `sundog doctor` tells more; --allow-unsandboxed runs functions as plain processes of this user", err)
+	}
 	if err != nil {
 		return err
+	}
+	if ok, lack := p.Sandboxed(); !ok {
+		fmt.Fprintf(os.Stderr, "functions run as plain processes of this user, with all that it may do: %v\n", lack)
 	}
 	fmt.Printf("ready endpoint=%s data=%s durability=%s account=%s credentials=%s\n", p.Endpoint, c.Data, c.Durability, serveAccount, keyPlace(c.Data))
 	<-ctx.Done()
 	return p.Close()
+}
+
+// egressRules reads the destinations of --allow-egress.
+func egressRules(list []string) (rules []app.EgressRule, err error) {
+	for _, s := range list {
+		r, err := app.ParseEgressRule(s)
+		if err != nil {
+			return nil, fmt.Errorf("--allow-egress: %w", err)
+		}
+		rules = append(rules, r)
+	}
+	return rules, nil
 }
 
 const rootVariable = "SUNDOG_ROOT_ACCESS_KEY_ID"

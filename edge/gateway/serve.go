@@ -231,6 +231,9 @@ func (g *Gateway) call(r *http.Request, p cloud.Principal, c *sigv4.Credential, 
 		ip := net.ParseIP(host)
 		call.Secure = r.TLS != nil || ip != nil && ip.IsLoopback()
 	}
+	if cloud.SandboxFrom(r.Context()) != nil {
+		call.Secure, call.FromSandbox = true, true
+	}
 	return call
 }
 
@@ -307,6 +310,10 @@ func (g *Gateway) permitFront(r *http.Request, f any, call cloud.Call) error {
 func (g *Gateway) serveAdmin(w http.ResponseWriter, r *http.Request) {
 	if g.o.Admin == nil {
 		http.NotFound(w, r)
+		return
+	}
+	if cloud.SandboxFrom(r.Context()) != nil {
+		http.Error(w, "AccessDenied: Admin calls are not served to functions.", http.StatusForbidden)
 		return
 	}
 	if err := g.permitAdmin(r); err != nil {

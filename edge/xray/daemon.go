@@ -55,6 +55,8 @@ type Daemon struct {
 	cancel context.CancelFunc
 	work   sync.WaitGroup
 	once   sync.Once
+	gate   sync.RWMutex // of Take against Close
+	closed bool
 
 	received, malformed, dropped, rejected atomic.Int64
 }
@@ -110,6 +112,9 @@ func (d *Daemon) Stats() Stats {
 func (d *Daemon) Close() error {
 	var err error
 	d.once.Do(func() {
+		d.gate.Lock()
+		d.closed = true
+		d.gate.Unlock()
 		err = errors.Join(d.udp.Close(), d.web.Close())
 		d.work.Wait()
 		d.cancel()
@@ -138,19 +143,35 @@ func (d *Daemon) read() {
 			d.o.Log.Warn("the X-Ray daemon could not read a datagram", "error", err)
 			continue
 		}
-		d.received.Add(1)
-		doc, err := document(buf[:n])
-		if err != nil {
-			d.note(d.malformed.Add(1), "the X-Ray daemon got a malformed datagram", "error", err)
-			continue
-		}
-		select {
-		case d.queue <- doc:
-		default:
-			d.note(d.dropped.Add(1), "the X-Ray daemon drops segments: they come too fast")
-		}
+		d.take(buf[:n])
 	}
 }
+
+// Take takes a datagram that came in elsewhere: by the socket of a function's sandbox. After Close it does nothing. It keeps nothing of b.
+func (d *Daemon) Take(b []byte) {
+	d.gate.RLock()
+	defer d.gate.RUnlock()
+	if !d.closed {
+		d.take(b)
+	}
+}
+
+func (d *Daemon) take(b []byte) {
+	d.received.Add(1)
+	doc, err := document(b)
+	if err != nil {
+		d.note(d.malformed.Add(1), "the X-Ray daemon got a malformed datagram", "error", err)
+		return
+	}
+	select {
+	case d.queue <- doc:
+	default:
+		d.note(d.dropped.Add(1), "the X-Ray daemon drops segments: they come too fast")
+	}
+}
+
+// ServeHTTP answers what SDKs ask the daemon for, on a connection that came in elsewhere.
+func (d *Daemon) ServeHTTP(w http.ResponseWriter, r *http.Request) { proxy{d}.ServeHTTP(w, r) }
 
 // note logs the first, second, fourth, eighth ... of what may come often.
 func (d *Daemon) note(n int64, message string, args ...any) {

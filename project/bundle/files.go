@@ -73,14 +73,18 @@ func sources(dir string, f *filter) (map[string]source, error) {
 	return out, err
 }
 
-// copyFile copies content and permissions.
+// copyFile copies content, and whether it can be executed. Functions may be another user: all may read it.
 func copyFile(from, to string, mode fs.FileMode) error {
 	in, err := os.Open(from)
 	if err != nil {
 		return err
 	}
 	defer in.Close()
-	out, err := os.OpenFile(to, os.O_CREATE|os.O_WRONLY|os.O_EXCL, mode|0o400)
+	perm := fs.FileMode(0o644)
+	if mode&0o111 != 0 {
+		perm = 0o755
+	}
+	out, err := os.OpenFile(to, os.O_CREATE|os.O_WRONLY|os.O_EXCL, perm)
 	if err != nil {
 		return err
 	}

@@ -51,7 +51,7 @@ func (b *Builder) nextGeneration() (string, error) {
 		}
 	}
 	path := filepath.Join(b.out(), strconv.Itoa(next))
-	return path, os.Mkdir(path, 0o700)
+	return path, os.Mkdir(path, 0o755) // the build folder above keeps others out; functions may be another user
 }
 
 func (b *Builder) fill(ctx context.Context, path string, files map[string]source) error {
@@ -63,7 +63,7 @@ func (b *Builder) fill(ctx context.Context, path string, files map[string]source
 		src := files[rel]
 		to := filepath.Join(path, filepath.FromSlash(rel))
 		if dir := filepath.Dir(to); !made[dir] {
-			if err := os.MkdirAll(dir, 0o700); err != nil {
+			if err := os.MkdirAll(dir, 0o755); err != nil {
 				return err
 			}
 			made[dir] = true
@@ -88,7 +88,7 @@ func (b *Builder) addBootstraps(path string) error {
 	}
 	for _, p := range built {
 		dir := filepath.Join(path, ".functions", filepath.Base(filepath.Dir(p)))
-		if err := os.MkdirAll(dir, 0o700); err != nil {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return err
 		}
 		if err := copyFile(p, filepath.Join(dir, "bootstrap"), 0o755); err != nil {

@@ -37,6 +37,7 @@ type inside struct {
 // world is where a function's process finds what is its own.
 type world struct {
 	boxed   bool
+	network bool   // a sandbox with what is outside of it
 	task    string // the code
 	runtime string // the embedded runtimes
 	home    string
@@ -48,6 +49,7 @@ type world struct {
 func (d *Driver) world(h *host, v *compute.Version) world {
 	w := world{boxed: d.sandboxed(), xray: d.o.XRayDaemon}
 	if w.boxed {
+		w.network = d.o.Network != nil
 		w.task, w.runtime, w.home, w.temp = sandbox.TaskRoot, sandbox.RuntimeDir, sandbox.TempDir, sandbox.TempDir
 		if w.xray != "" {
 			w.xray = fmt.Sprintf("127.0.0.1:%d", xrayPort)
@@ -149,7 +151,11 @@ func (d *Driver) plan(h *host, p sandbox.Program, in inside) (*sandbox.Plan, err
 
 // ports are the sockets of every sandbox.
 func (d *Driver) ports() []sandbox.Port {
-	return []sandbox.Port{{Network: "tcp", Number: apiPort}}
+	all := []sandbox.Port{{Network: "tcp", Number: apiPort}}
+	if d.o.Network != nil {
+		all = append(all, slices.DeleteFunc(d.o.Network.Ports(), func(p sandbox.Port) bool { return p.Network == "tcp" && p.Number == apiPort })...)
+	}
+	return all
 }
 
 // system lists what of the host's programs and libraries is shown.
@@ -192,6 +198,31 @@ func (d *Driver) assign(h *host, in inside) error {
 		return fmt.Errorf("process: %w", err)
 	}
 	return nil
+}
+
+// attach has the network serve a sandbox's sockets, but that of the Runtime API.
+func (d *Driver) attach(h *host) (err error) {
+	if d.o.Network == nil || h.proc.box == nil {
+		return nil
+	}
+	var own, others []sandbox.Socket
+	for _, s := range h.proc.ports {
+		if s.Network == "tcp" && s.Number == apiPort {
+			own = append(own, s)
+		} else {
+			others = append(others, s)
+		}
+	}
+	h.proc.ports = own
+	h.name, h.detach, err = d.o.Network.Attach(others)
+	return err
+}
+
+// named tells the network whose the sandbox is.
+func (e *environment) named() {
+	if e.name != nil {
+		e.name(e.pool.v.ARN.String(), e.id)
+	}
 }
 
 // listener takes the socket that the sandbox's init opened on a TCP port.

@@ -74,7 +74,7 @@ func New(o Options) (*Driver, error) {
 	d.ctx, d.cancel = context.WithCancel(context.Background())
 	d.spawner = newSpawner(o.Reexec)
 	if d.etc = filepath.Join(dir, "etc"); o.Reexec && !o.Unsandboxed {
-		if err := makeEtc(d.etc); err != nil {
+		if err := d.makeEtc(); err != nil {
 			return nil, err
 		}
 		d.spawner.sandbox = d.trySandbox
@@ -211,6 +211,12 @@ func (d *Driver) Stats() compute.Stats {
 // Isolation tells how environments are held together: "sandbox", "pid", "userns", "reaper" or "plain"; and whether the kernel bounds their memory.
 func (d *Driver) Isolation() (processes string, memory bool) {
 	return string(d.spawner.modeHere()), d.groups.base != ""
+}
+
+// Sandboxed tells whether environments are sandboxes; if not, lack says why, nil when none was wanted.
+func (d *Driver) Sandboxed() (ok bool, lack error) {
+	ok = d.sandboxed()
+	return ok, d.spawner.lack
 }
 
 func (d *Driver) allPools() []*pool {

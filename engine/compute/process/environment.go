@@ -157,6 +157,7 @@ func (e *environment) bootManaged(ctx context.Context, n runtimes.Name) (answer,
 		err = d.assign(e.host, inside{it: it, v: v})
 	}
 	if err == nil {
+		e.named()
 		err = e.openAPI(true)
 	}
 	if err == nil {
@@ -255,6 +256,7 @@ func (e *environment) bootProgram(ctx context.Context, it *interpreter, argv fun
 	}
 	vars["AWS_LAMBDA_RUNTIME_API"] = e.addr()
 	if several {
+		e.named()
 		if err := e.bound(); err != nil {
 			return answer{}, err
 		}
@@ -265,6 +267,7 @@ func (e *environment) bootProgram(ctx context.Context, it *interpreter, argv fun
 	} else {
 		err = d.start(e.host, argv(vars), flat(vars), d.world(e.host, v).task, false, in)
 	}
+	e.named()
 	if err != nil {
 		return entrypoint(fmt.Sprintf("RequestId: %s Error: %v", d.o.IDs.UUID(), err)), nil
 	}

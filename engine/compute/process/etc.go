@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"sundog/engine/compute/process/sandbox"
 )
@@ -20,8 +21,18 @@ var fromHost = []string{
 // maxEtc bounds a copied file.
 const maxEtc = 4 << 20
 
-// makeEtc writes the /etc of all sandboxes anew into a folder.
-func makeEtc(dir string) error {
+// The certificates that functions trust: the host's with the platform's own authority, and that alone.
+const (
+	certificates = "/etc/ssl/certs/ca-certificates.crt"
+	ownAuthority = "/etc/ssl/certs/sundog.pem"
+)
+
+// hostCertificates are where systems keep the certificates that they trust.
+var hostCertificates = []string{"/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem"}
+
+// makeEtc writes the /etc of all sandboxes anew.
+func (d *Driver) makeEtc() error {
+	dir := d.etc
 	if err := os.RemoveAll(dir); err != nil {
 		return fmt.Errorf("process: %w", err)
 	}
@@ -53,7 +64,46 @@ func makeEtc(dir string) error {
 			return fmt.Errorf("process: %w", err)
 		}
 	}
+	return d.trust()
+}
+
+// trust writes the certificates that functions trust.
+func (d *Driver) trust() error {
+	var bundle, own []byte
+	for _, f := range hostCertificates {
+		if b, err := os.ReadFile(f); err == nil {
+			bundle = append(b, '\n')
+			break
+		}
+	}
+	if d.o.Network != nil {
+		own = d.o.Network.Authority()
+	}
+	bundle = append(bundle, own...)
+	if err := os.MkdirAll(filepath.Join(d.etc, "ssl/certs"), 0o755); err != nil {
+		return fmt.Errorf("process: %w", err)
+	}
+	for _, f := range append([]string{certificates}, hostCertificates[1:]...) {
+		to := filepath.Join(d.etc, strings.TrimPrefix(f, "/etc/"))
+		if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+			return fmt.Errorf("process: %w", err)
+		}
+		if err := os.WriteFile(to, bundle, 0o644); err != nil {
+			return fmt.Errorf("process: %w", err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(d.etc, strings.TrimPrefix(ownAuthority, "/etc/")), own, 0o644); err != nil {
+		return fmt.Errorf("process: %w", err)
+	}
 	return nil
+}
+
+// trusting gives the variables by which programs find those certificates.
+func (w world) trusting() map[string]string {
+	if !w.network {
+		return nil
+	}
+	return map[string]string{"SSL_CERT_FILE": certificates, "AWS_CA_BUNDLE": certificates, "REQUESTS_CA_BUNDLE": certificates, "NODE_EXTRA_CA_CERTS": ownAuthority}
 }
 
 // copyEtc copies a file, a link as it is, or a folder. What is too large or no file is left out.

@@ -25,6 +25,8 @@ type host struct {
 	coded  bool  // it has a function's code: nothing is to be mounted any more
 	shell  *proc // the sandbox of an environment of several programs, which are started inside; nil: proc is all there is
 	more   []*companion
+	name   func(function, environment string) // tells the network what the sandbox has become; nil: there is no sandbox
+	detach func()
 	gone   sync.Once
 }
 
@@ -58,6 +60,10 @@ func (d *Driver) start(h *host, argv, env []string, dir string, socket bool, in 
 	}
 	h.join(p)
 	h.proc = p
+	if err := d.attach(h); err != nil {
+		d.end(h)
+		return err
+	}
 	go h.out.follow(p.output)
 	return nil
 }
@@ -105,6 +111,9 @@ func (d *Driver) end(h *host) {
 		}
 		if h.shell != nil {
 			h.closeInner()
+		}
+		if h.detach != nil {
+			h.detach()
 		}
 		d.remove(h)
 	})

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"sundog/cloud"
+	"sundog/engine/compute/process/sandbox"
 )
 
 // Options configure a Driver. Dir, Clock and IDs are required.
@@ -28,11 +29,24 @@ type Options struct {
 	// Progress is told in short lines about slow work, such as installing an SDK; nil: nobody.
 	Progress func(string)
 
+	// Network serves what functions in sandboxes connect to; nil: they connect to nothing.
+	Network Network
+
 	IdleTimeout     time.Duration // 0: 5 minutes
 	MaxAge          time.Duration // an environment is not used again after it; 0: 6 hours
 	Patience        time.Duration // how long an invocation waits for a busy environment before it starts another; 0: 20 ms
 	MaxEnvironments int           // of all versions; 0: by the machine's memory
 	Spares          int           // pre-started processes of each interpreter in use; 0: 1, negative: none
+}
+
+// Network serves the sockets of sandboxes, and by them everything that functions connect to.
+type Network interface {
+	// Ports lists the sockets that every sandbox is to open, the Runtime API's aside.
+	Ports() []sandbox.Port
+	// Attach serves the sockets of a sandbox, which it closes. name says which function (its ARN) and environment the sandbox has become; detach ends it.
+	Attach(sockets []sandbox.Socket) (name func(function, environment string), detach func(), err error)
+	// Authority gives the certificate, in PEM, that functions are to trust.
+	Authority() []byte
 }
 
 func (o Options) withDefaults() Options {

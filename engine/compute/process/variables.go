@@ -49,6 +49,7 @@ func (d *Driver) variables(ctx context.Context, v *compute.Version, e *environme
 	if strings.HasPrefix(v.Runtime, "nodejs") {
 		vars["NODE_PATH"] = w.nodePath(v)
 	}
+	maps.Copy(vars, w.trusting())
 	maps.Copy(vars, v.Env)
 	maps.Copy(vars, d.reserved(v, e, w))
 	if d.o.Credentials == nil || v.Role.IsZero() {
@@ -86,6 +87,9 @@ func (d *Driver) reserved(v *compute.Version, e *environment, w world) map[strin
 // generic is the environment in which a pre-started process waits.
 func (d *Driver) generic(w world, it *interpreter) []string {
 	env := []string{"LANG=C.UTF-8", "TZ=:UTC", "HOME=" + w.home, "TMPDIR=" + w.temp, "PATH=" + w.searchPath(&compute.Version{}, it), "PYTHONUNBUFFERED=1"}
+	for k, v := range w.trusting() {
+		env = append(env, k+"="+v)
+	}
 	if w.boxed {
 		return append(env, "PYTHONDONTWRITEBYTECODE=1") // there is nowhere to write it that other functions do not share
 	}

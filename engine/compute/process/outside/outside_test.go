@@ -1,0 +1,197 @@
+package outside
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+	"sync"
+	"testing"
+
+	"golang.org/x/net/dns/dnsmessage"
+
+	"sundog/cloud"
+	"sundog/engine/compute/computetest"
+	"sundog/engine/egress"
+	"sundog/internal/clock"
+)
+
+// world is a server with a guest, and what was blocked.
+type world struct {
+	s  *Server
+	g  *guest
+	mu sync.Mutex
+
+	blocked []Blocked
+}
+
+func open(t *testing.T, f egress.Functions, names map[string]string) *world {
+	t.Helper()
+	w := &world{}
+	s, err := New(Options{
+		Gateway: http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			from := cloud.SandboxFrom(r.Context())
+			_, _ = io.WriteString(rw, r.Proto+" "+r.Host+" from "+from.Function)
+		}),
+		Rules: f, Clock: clock.New(computetest.Wall, 0), Log: slog.New(slog.DiscardHandler),
+		Blocked: func(b Blocked) {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			w.blocked = append(w.blocked, b)
+		},
+		Resolve: func(_ context.Context, network, name string) ([]netip.Addr, error) {
+			a, ok := names[name]
+			if !ok || network == "ip6" {
+				return nil, &net.DNSError{Name: name, IsNotFound: true}
+			}
+			return []netip.Addr{netip.MustParseAddr(a)}, nil
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	w.s = s
+	if w.g, err = s.attach(nil); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(w.g.close)
+	w.g.name("fn", "env")
+	return w
+}
+
+// ask gives "" for a name that does not exist, else its addresses.
+func (w *world) ask(t *testing.T, name string, kind dnsmessage.Type) string {
+	t.Helper()
+	q := dnsmessage.Message{Header: dnsmessage.Header{ID: 7, RecursionDesired: true},
+		Questions: []dnsmessage.Question{{Name: dnsmessage.MustNewName(name + "."), Type: kind, Class: dnsmessage.ClassINET}}}
+	b, err := q.Pack()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var m dnsmessage.Message
+	if err := m.Unpack(w.g.resolve(b, 1232)); err != nil || m.ID != 7 {
+		t.Fatal(err)
+	}
+	if m.RCode != dnsmessage.RCodeSuccess {
+		return m.RCode.String()
+	}
+	var all []string
+	for _, a := range m.Answers {
+		switch x := a.Body.(type) {
+		case *dnsmessage.AResource:
+			all = append(all, netip.AddrFrom4(x.A).String())
+		case *dnsmessage.AAAAResource:
+			all = append(all, netip.AddrFrom16(x.AAAA).String())
+		}
+	}
+	return strings.Join(all, " ")
+}
+
+func TestNames(t *testing.T) {
+	r, err := egress.ParseRule("api.example.com:443")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := open(t, egress.Functions{Rules: []egress.Rule{r}}, map[string]string{"api.example.com": "93.184.216.34", "other.example.com": "93.184.216.35"})
+	for name, want := range map[string]string{
+		"sqs.us-east-1.amazonaws.com": "198.18.0.1", "SNS.us-east-1.AmazonAWS.com": "198.18.0.1", "x.lambda-url.eu-west-1.on.aws": "198.18.0.1", "storage.googleapis.com": "198.18.0.1",
+		"localhost": "127.0.0.1", "api.example.com": "93.184.216.34", "other.example.com": "RCodeNameError", "notamazonaws.com": "RCodeNameError",
+	} {
+		if got := w.ask(t, name, dnsmessage.TypeA); got != want {
+			t.Errorf("%s is %q, want %q", name, got, want)
+		}
+	}
+	if got := w.ask(t, "sqs.us-east-1.amazonaws.com", dnsmessage.TypeAAAA); got != "" {
+		t.Errorf("a cloud's name has the IPv6 address %q", got)
+	}
+	for range 3 {
+		w.ask(t, "other.example.com", dnsmessage.TypeA)
+	}
+	if len(w.blocked) != 2 || w.blocked[0].Function != "fn" {
+		t.Errorf("blocked: %+v", w.blocked)
+	}
+	if got := w.g.names.of(netip.MustParseAddr("93.184.216.34")); len(got) != 1 || got[0] != "api.example.com" {
+		t.Errorf("names of the address: %v", got)
+	}
+	if w.g.resolve([]byte("nonsense"), 512) != nil {
+		t.Error("nonsense was answered")
+	}
+}
+
+// An allowed name that leads to an address of this network does not make that reachable.
+func TestNamesThatLeadInside(t *testing.T) {
+	w := open(t, egress.Functions{Public: true}, map[string]string{"evil.example.com": "169.254.169.254", "inner.example.com": "127.0.0.1"})
+	for _, name := range []string{"evil.example.com", "inner.example.com"} {
+		if got := w.ask(t, name, dnsmessage.TypeA); got != "RCodeNameError" {
+			t.Errorf("%s is %q", name, got)
+		}
+	}
+	if len(w.blocked) != 2 {
+		t.Errorf("blocked: %+v", w.blocked)
+	}
+}
+
+func TestCloudsAreThePlatform(t *testing.T) {
+	w := open(t, egress.Functions{}, nil)
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(w.s.Authority()) {
+		t.Fatal("no authority")
+	}
+	for _, h2 := range []bool{false, true} {
+		tr := &http.Transport{
+			TLSClientConfig: &tls.Config{RootCAs: roots}, ForceAttemptHTTP2: h2,
+			DialContext: func(context.Context, string, string) (net.Conn, error) {
+				ours, theirs := net.Pipe()
+				go w.s.gateway.give(tls.Server(&guestConn{theirs, w.g}, w.s.tls))
+				return ours, nil
+			},
+		}
+		c := http.Client{Transport: tr}
+		for host, want := range map[string]string{"sqs.us-east-1.amazonaws.com": "sqs.us-east-1.amazonaws.com from fn", "storage.googleapis.com": "does not serve storage.googleapis.com"} {
+			r, err := c.Get("https://" + host + "/")
+			if err != nil {
+				t.Fatal(err)
+			}
+			body, err := io.ReadAll(r.Body)
+			r.Body.Close()
+			if err != nil || !strings.Contains(string(body), want) || h2 != (r.ProtoMajor == 2) {
+				t.Errorf("%s: %s %q %v", host, r.Proto, body, err)
+			}
+		}
+		if r, err := c.Get("https://example.com/"); err == nil {
+			r.Body.Close()
+			t.Error("the platform shows a certificate for example.com")
+		}
+		tr.CloseIdleConnections()
+	}
+}
+
+// The authority cannot be used for names that are no cloud's.
+func TestAuthorityIsConstrained(t *testing.T) {
+	a, err := newAuthority(computetest.Wall())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := a.certificate(&tls.ClientHelloInfo{ServerName: "s3.amazonaws.com"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	leaf, err := x509.ParseCertificate(c.Certificate[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	roots := x509.NewCertPool()
+	roots.AddCert(a.cert)
+	if _, err := leaf.Verify(x509.VerifyOptions{Roots: roots, DNSName: "s3.amazonaws.com", CurrentTime: a.now}); err != nil {
+		t.Error(err)
+	}
+	if !a.cert.PermittedDNSDomainsCritical || len(a.cert.PermittedDNSDomains) == 0 {
+		t.Error("the authority is not constrained")
+	}
+}
