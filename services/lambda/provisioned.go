@@ -128,7 +128,7 @@ func (r *lambdaRoom) moved(ctx context.Context, f ref, before *plan) {
 func (r *lambdaRoom) provisionRef(ctx context.Context, name, qualifier *string) (ref, error) {
 	f, err := parseRef(ctx, name, qualifier)
 	if err == nil && (f.qualifier == "" || f.qualifier == latest) {
-		err = errParameter("Provisioned Concurrency Configs cannot be applied to unpublished function versions.")
+		err = errUnpublished()
 	}
 	return f, err
 }
@@ -141,7 +141,11 @@ func (r *lambdaRoom) putProvisioned(ctx context.Context, in *api.PutProvisionedC
 	n := val(in.ProvisionedConcurrentExecutions, 0)
 	c := provisioned{Count: n, Modified: r.stamp()}
 	err = r.change(ctx, f, func(tx store.Tx, fn *function) error {
-		if _, _, _, err := find(tx, f); err != nil {
+		_, _, alias, err := find(tx, f)
+		if err != nil {
+			return err
+		}
+		if err := provisionable(tx, f, fn, alias); err != nil {
 			return err
 		}
 		if err := r.checkProvisioned(tx, f, fn, n); err != nil {
@@ -161,6 +165,38 @@ func (r *lambdaRoom) putProvisioned(ctx context.Context, in *api.PutProvisionedC
 		RequestedProvisionedConcurrentExecutions: &n, AllocatedProvisionedConcurrentExecutions: new(int32(0)), AvailableProvisionedConcurrentExecutions: new(int32(0)),
 		Status: new(inProgress), LastModified: &c.Modified,
 	}, nil
+}
+
+// provisionable checks that a version or alias can have environments of its own: a version has them by its number or by one alias, not both, and an
+// alias means one published version.
+func provisionable(rd store.Reader, f ref, fn *function, al *alias) error {
+	if al == nil {
+		for q := range fn.Ready {
+			var a alias
+			if digits.MatchString(q) {
+				continue
+			}
+			if ok, err := load(rd, aliasKey(f, q), &a); err != nil || ok && str(a.Config.FunctionVersion) == f.qualifier {
+				return orElse(err, errConflict("Version is pointed by a Provisioned Concurrency alias"))
+			}
+		}
+		return nil
+	}
+	version := str(al.Config.FunctionVersion)
+	if al.Config.RoutingConfig != nil {
+		return errParameter("Alias with weights can not be used with Provisioned Concurrency")
+	}
+	if version == latest {
+		return errUnpublished()
+	}
+	if _, ok := fn.Ready[version]; ok {
+		return errConflict("Alias can't be used for Provisioned Concurrency configuration on an already Provisioned version")
+	}
+	return nil
+}
+
+func errUnpublished() error {
+	return errParameter("Provisioned Concurrency Configs cannot be applied to unpublished function versions.")
 }
 
 // checkProvisioned checks a number against the function's reservation, or against what the account has left.

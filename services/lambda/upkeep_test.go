@@ -206,7 +206,7 @@ func TestProvisionedConcurrency(t *testing.T) {
 		return err
 	}
 	wantError(t, put(latest, 1), "InvalidParameterValueException", "unpublished")
-	wantError(t, put("2", 1), "ResourceNotFoundException", "Function not found")
+	wantError(t, put("9", 1), "ResourceNotFoundException", "Function not found")
 	wantError(t, put("1", 950), "InvalidParameterValueException", "below its minimum value of [100]")
 	if err := put("1", 2); err != nil {
 		t.Fatal(err)
@@ -228,22 +228,32 @@ func TestProvisionedConcurrency(t *testing.T) {
 	if n, _ := m.count(id("1")); n != 2 {
 		t.Fatalf("%v", m.ensured)
 	}
-	b.replace("f", "2")
-	if _, err := b.r.publishVersion(b.ctx, &api.PublishVersionInput{FunctionName: new("f")}); err != nil {
-		t.Fatal(err)
+	for _, code := range []string{"2", "3"} {
+		b.replace("f", code)
+		if _, err := b.r.publishVersion(b.ctx, &api.PublishVersionInput{FunctionName: new("f")}); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if _, err := b.r.createAlias(b.ctx, &api.CreateAliasInput{FunctionName: new("f"), Name: new("live"), FunctionVersion: new("1")}); err != nil {
 		t.Fatal(err)
 	}
+	move := func(version string, weights map[string]float64) {
+		in := &api.UpdateAliasInput{FunctionName: new("f"), Name: new("live"), FunctionVersion: &version, RoutingConfig: &api.AliasRoutingConfiguration{AdditionalVersionWeights: weights}}
+		if _, err := b.r.updateAlias(b.ctx, in); err != nil {
+			t.Fatal(err)
+		}
+	}
+	wantError(t, put("live", 3), "ResourceConflictException", "Alias can't be used for Provisioned Concurrency configuration on an already Provisioned version")
+	move("2", map[string]float64{"3": 0.5})
+	wantError(t, put("live", 3), "InvalidParameterValueException", "Alias with weights can not be used with Provisioned Concurrency")
+	move("2", nil)
 	if err := put("live", 3); err != nil {
 		t.Fatal(err)
 	}
 	computetest.Eventually(t, "ready", status("live", isReady))
-	// An alias takes its environments along.
-	if _, err := b.r.updateAlias(b.ctx, &api.UpdateAliasInput{FunctionName: new("f"), Name: new("live"), FunctionVersion: new("2")}); err != nil {
-		t.Fatal(err)
-	}
-	computetest.Eventually(t, "the other version", func() bool { n, _ := m.count(id("2") + "/live"); return n == 3 })
+	wantError(t, put("2", 1), "ResourceConflictException", "Version is pointed by a Provisioned Concurrency alias")
+	move("3", nil) // an alias takes its environments along
+	computetest.Eventually(t, "the other version", func() bool { n, _ := m.count(id("3") + "/live"); return n == 3 })
 	if l, err := b.r.listProvisioned(b.ctx, &api.ListProvisionedConcurrencyConfigsInput{FunctionName: new("f")}); err != nil || len(l.ProvisionedConcurrencyConfigs) != 2 {
 		t.Fatal(l, err)
 	}
@@ -254,7 +264,7 @@ func TestProvisionedConcurrency(t *testing.T) {
 	if err := b.r.provisionAll(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	computetest.Eventually(t, "all again", func() bool { n, _ := m.count(id("1")); k, _ := m.count(id("2") + "/live"); return n == 2 && k == 3 })
+	computetest.Eventually(t, "all again", func() bool { n, _ := m.count(id("1")); k, _ := m.count(id("3") + "/live"); return n == 2 && k == 3 })
 	if _, err := b.r.deleteProvisioned(b.ctx, &api.DeleteProvisionedConcurrencyConfigInput{FunctionName: new("f"), Qualifier: new("1")}); err != nil {
 		t.Fatal(err)
 	}
