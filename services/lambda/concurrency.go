@@ -28,6 +28,13 @@ func (r *lambdaRoom) putConcurrency(ctx context.Context, in *api.PutFunctionConc
 		if reserved+n > accounts-minUnreserved {
 			return errParameter("Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution below its minimum value of [%d].", minUnreserved)
 		}
+		var started int32
+		for _, c := range fn.Ready {
+			started += c.Count
+		}
+		if started > n {
+			return errParameter(" ReservedConcurrentExecutions  %d should not be lower than function's total provisioned concurrency [%d].", n, started)
+		}
 		fn.Reserved = &n
 		return nil
 	})

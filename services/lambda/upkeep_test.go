@@ -264,12 +264,14 @@ func TestProvisionedConcurrency(t *testing.T) {
 	if err := b.r.provisionAll(context.Background()); err != nil {
 		t.Fatal(err)
 	}
+	_, err := b.r.putConcurrency(b.ctx, &api.PutFunctionConcurrencyInput{FunctionName: new("f"), ReservedConcurrentExecutions: new(int32(4))})
+	wantError(t, err, "InvalidParameterValueException", "4 should not be lower than function's total provisioned concurrency [5].")
 	computetest.Eventually(t, "all again", func() bool { n, _ := m.count(id("1")); k, _ := m.count(id("3") + "/live"); return n == 2 && k == 3 })
 	if _, err := b.r.deleteProvisioned(b.ctx, &api.DeleteProvisionedConcurrencyConfigInput{FunctionName: new("f"), Qualifier: new("1")}); err != nil {
 		t.Fatal(err)
 	}
 	computetest.Eventually(t, "none kept", func() bool { n, ok := m.count(id("1")); return ok && n == 0 })
-	_, err := b.r.getProvisioned(b.ctx, &api.GetProvisionedConcurrencyConfigInput{FunctionName: new("f"), Qualifier: new("1")})
+	_, err = b.r.getProvisioned(b.ctx, &api.GetProvisionedConcurrencyConfigInput{FunctionName: new("f"), Qualifier: new("1")})
 	wantError(t, err, "ProvisionedConcurrencyConfigNotFoundException", "No Provisioned Concurrency Config found")
 	b.create("g", "1", func(in *api.CreateFunctionInput) { in.Publish, in.Handler = new(true), new("broken") })
 	if _, err := b.r.putProvisioned(b.ctx, &api.PutProvisionedConcurrencyConfigInput{FunctionName: new("g"), Qualifier: new("1"), ProvisionedConcurrentExecutions: new(int32(1))}); err != nil {
