@@ -71,12 +71,13 @@ func (r *lambdaRoom) checkQueue(ctx context.Context, src cloud.ARN, pl *plan) er
 	return nil
 }
 
-// check checks a mapping's settings: the API's own limits first, then what the kind of source allows.
+// check checks what the kind of source allows; the API's own limits have been checked before.
 func (m *mapping) check() error {
-	for _, check := range []func() error{m.checkRanges, m.checkTypes, m.checkFilters} {
-		if err := check(); err != nil {
-			return err
-		}
+	if err := m.checkFilters(); err != nil {
+		return err
+	}
+	if c := m.Config.MetricsConfig; c != nil && slices.Contains(c.Metrics, "KafkaMetrics") {
+		return errUnsupported("MetricsConfig")
 	}
 	if m.queue() {
 		return m.checkForQueue()
@@ -84,86 +85,19 @@ func (m *mapping) check() error {
 	return m.checkForStream()
 }
 
-func (m *mapping) checkRanges() error {
-	c := &m.Config
-	var concurrency *int32
-	if c.ScalingConfig != nil {
-		concurrency = c.ScalingConfig.MaximumConcurrency
-	}
-	for _, x := range []struct {
-		name        string
-		value       *int32
-		least, most int32
-	}{
-		{"batchSize", c.BatchSize, 1, 10000}, {"maximumBatchingWindowInSeconds", c.MaximumBatchingWindowInSeconds, 0, 300},
-		{"parallelizationFactor", c.ParallelizationFactor, 1, 10}, {"maximumRecordAgeInSeconds", c.MaximumRecordAgeInSeconds, -1, 604800},
-		{"maximumRetryAttempts", c.MaximumRetryAttempts, -1, 10000}, {"tumblingWindowInSeconds", c.TumblingWindowInSeconds, 0, 900},
-		{"scalingConfig.maximumConcurrency", concurrency, 2, 1000},
-	} {
-		switch {
-		case x.value == nil:
-		case *x.value < x.least:
-			return errValidation("Value '%d' at '%s' failed to satisfy constraint: Member must have value greater than or equal to %d", *x.value, x.name, x.least)
-		case *x.value > x.most:
-			return errValidation("Value '%d' at '%s' failed to satisfy constraint: Member must have value less than or equal to %d", *x.value, x.name, x.most)
-		}
-	}
-	return nil
-}
-
-func (m *mapping) checkTypes() error {
-	c := &m.Config
-	for _, t := range c.FunctionResponseTypes {
-		if t != "ReportBatchItemFailures" {
-			return errValidation("Value '[%s]' at 'functionResponseTypes' failed to satisfy constraint: Member must satisfy constraint: [Member must satisfy enum value set: [ReportBatchItemFailures]]", t)
-		}
-	}
-	if c.MetricsConfig != nil {
-		for _, t := range c.MetricsConfig.Metrics {
-			if !slices.Contains([]string{eventCount, errorCount, "KafkaMetrics"}, t) {
-				return errValidation("Value '[%s]' at 'metricsConfig.metrics' failed to satisfy constraint: Member must satisfy constraint: [Member must satisfy enum value set: [ErrorCount, KafkaMetrics, EventCount]]", t)
-			}
-			if t == "KafkaMetrics" {
-				return errParameter("Unsupported MetricsConfig parameter for given event source mapping type.")
-			}
-		}
-	}
-	if p := c.StartingPosition; p != nil && !slices.Contains([]string{"LATEST", "AT_TIMESTAMP", "TRIM_HORIZON"}, *p) {
-		return errValidation("Value '%s' at 'startingPosition' failed to satisfy constraint: Member must satisfy enum value set: [LATEST, AT_TIMESTAMP, TRIM_HORIZON]", *p)
-	}
-	return nil
-}
-
-const (
-	maxFilters = 10
-	maxPattern = 4096
-)
+const maxFilters = 10
 
 func (m *mapping) checkFilters() error {
-	if c := m.Config.FilterCriteria; c != nil {
-		if len(c.Filters) > maxFilters {
-			return errParameter("Number of filters exceeds the limit of %d.", maxFilters)
-		}
-		for i, f := range c.Filters {
-			if len(str(f.Pattern)) > maxPattern {
-				return errValidation("Value '%s' at 'filterCriteria.filters.%d.member.pattern' failed to satisfy constraint: Member must have length less than or equal to %d", *f.Pattern, i+1, maxPattern)
-			}
-		}
+	if c := m.Config.FilterCriteria; c != nil && len(c.Filters) > maxFilters {
+		return errParameter("Number of filters exceeds the limit of %d.", maxFilters)
 	}
 	_, err := m.filters()
 	return err
 }
 
-// unsupported words what the kind of source does not have.
-func unsupported(given map[string]bool) error {
-	for _, name := range []string{
-		"ParallelizationFactor", "BisectBatchOnFunctionError", "MaximumRetryAttempts", "MaximumRecordAgeInSeconds", "TumblingWindowInSeconds", "DestinationConfig", "ScalingConfig",
-	} {
-		if given[name] {
-			return errParameter("Unsupported %s parameter for given event source mapping type.", name)
-		}
-	}
-	return nil
+// errUnsupported words what the kind of source does not have.
+func errUnsupported(name string) error {
+	return errParameter("Unsupported %s parameter for given event source mapping type.", name)
 }
 
 func (m *mapping) checkForQueue() error {
@@ -171,12 +105,14 @@ func (m *mapping) checkForQueue() error {
 	if c.StartingPosition != nil || c.StartingPositionTimestamp != nil {
 		return errParameter("StartingPosition is not valid for SQS event sources.")
 	}
-	if err := unsupported(map[string]bool{
+	for name, given := range map[string]bool{
 		"ParallelizationFactor": c.ParallelizationFactor != nil, "BisectBatchOnFunctionError": c.BisectBatchOnFunctionError != nil,
 		"MaximumRetryAttempts": c.MaximumRetryAttempts != nil, "MaximumRecordAgeInSeconds": c.MaximumRecordAgeInSeconds != nil,
 		"TumblingWindowInSeconds": c.TumblingWindowInSeconds != nil, "DestinationConfig": c.DestinationConfig != nil,
-	}); err != nil {
-		return err
+	} {
+		if given {
+			return errUnsupported(name)
+		}
 	}
 	size, window := val(c.BatchSize, 1), val(c.MaximumBatchingWindowInSeconds, 0)
 	if m.fifo() {
@@ -201,12 +137,12 @@ func (m *mapping) checkForStream() error {
 		return errParameter("1 validation error detected: Value null at 'startingPosition' failed to satisfy constraint: Member must not be null.")
 	}
 	if d := c.DestinationConfig; d != nil && d.OnSuccess != nil {
-		return unsupported(map[string]bool{"DestinationConfig": true})
+		return errUnsupported("DestinationConfig")
 	}
 	age := val(c.MaximumRecordAgeInSeconds, -1)
 	switch {
 	case c.ScalingConfig != nil && c.ScalingConfig.MaximumConcurrency != nil:
-		return unsupported(map[string]bool{"ScalingConfig": true})
+		return errUnsupported("ScalingConfig")
 	case *c.StartingPosition == "AT_TIMESTAMP" && m.source().Service == "dynamodb":
 		return errParameter("Unsupported starting position for arn type: %s", m.source())
 	case *c.StartingPosition == "AT_TIMESTAMP" && c.StartingPositionTimestamp == nil:
