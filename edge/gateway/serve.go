@@ -61,14 +61,14 @@ func (g *Gateway) fail(w http.ResponseWriter, q question, err error, id string) 
 		q.service, q.protocol = &schema.Service{ID: "s3", Protocols: []string{wire.RestXML}}, wire.RestXML
 	}
 	if e.Code == "AccessDenied" && (q.protocol == wire.JSON || q.protocol == wire.RestJSON || q.protocol == wire.CBOR) {
-		copied := *e
-		copied.Code = "AccessDeniedException"
-		e = &copied
+		e = e.InQuery(e.Code, "") // the older code, which services that once spoke query tell as well
+		e.Code = "AccessDeniedException"
 	}
-	if q.protocol == wire.JSON && !q.service.QueryCode && e.Kind == cloud.Denied && e.Status == http.StatusForbidden {
-		copied := *e
-		copied.Status = 0 // the JSON protocols answer 400 where the others, and services that once spoke query, answer 403
-		e = &copied
+	if q.protocol == wire.JSON && e.Kind == cloud.Denied && (e.Status == 0 || e.Status == http.StatusForbidden) {
+		e = e.WithStatus(0) // the JSON protocols answer 400 where the others, and services that once spoke query, answer 403
+		if q.service.QueryCode {
+			e.Status = http.StatusForbidden
+		}
 	}
 	protocols.Protocol(q.protocol).EncodeError(w, q.service, q.schema, e, id)
 }

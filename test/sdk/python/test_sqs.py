@@ -1,9 +1,15 @@
 import hashlib
 import json
+import os
 import time
+import urllib.parse
 
 import pytest
-from conftest import client, refused, until
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+from botocore.httpsession import URLLib3Session
+from conftest import ENDPOINT, REGION, client, refused, until
 
 sqs = client("sqs")
 
@@ -172,3 +178,207 @@ def test_tags_and_purge(queue):
         sqs.send_message(QueueUrl=queue, MessageBody=str(i))
     sqs.purge_queue(QueueUrl=queue)
     assert until(lambda: "Messages" not in sqs.receive_message(QueueUrl=queue))
+
+
+def bodies(answer):
+    return [m["Body"] for m in answer.get("Messages", [])]
+
+
+def test_timers_and_delay_queues(queue):
+    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"DelaySeconds": "1"})
+    sqs.send_message(QueueUrl=queue, MessageBody="by the queue")
+    sqs.send_message(QueueUrl=queue, MessageBody="at once", DelaySeconds=0)
+    counts = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["ApproximateNumberOfMessagesDelayed"])
+    assert counts["Attributes"] == {"ApproximateNumberOfMessagesDelayed": "1"}
+    assert bodies(sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10)) == ["at once"]
+    assert bodies(sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=10)) == ["by the queue"]
+
+
+def test_system_attributes_and_their_digests(queue):
+    trace = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1"
+    sent = sqs.send_message(
+        QueueUrl=queue,
+        MessageBody="x",
+        MessageSystemAttributes={"AWSTraceHeader": {"DataType": "String", "StringValue": trace}},
+    )
+    parts = b"".join(len(p).to_bytes(4, "big") + p for p in (b"AWSTraceHeader", b"String"))
+    parts += b"\x01" + len(trace).to_bytes(4, "big") + trace.encode()
+    assert sent["MD5OfMessageSystemAttributes"] == hashlib.md5(parts).hexdigest()
+    got = sqs.receive_message(QueueUrl=queue, MessageSystemAttributeNames=["AWSTraceHeader", "SenderId"])["Messages"][0]
+    assert got["Attributes"]["AWSTraceHeader"] == trace and set(got["Attributes"]) == {"AWSTraceHeader", "SenderId"}
+    with refused("InvalidAttributeName", 400, says="Unknown Attribute Foo."):
+        sqs.receive_message(QueueUrl=queue, AttributeNames=["Foo"])
+
+
+def test_receipts_that_are_over(queue, fifo):
+    sqs.send_message(QueueUrl=queue, MessageBody="x")
+    got = sqs.receive_message(QueueUrl=queue, VisibilityTimeout=0)["Messages"][0]
+    sqs.delete_message(QueueUrl=queue, ReceiptHandle=got["ReceiptHandle"])
+    sqs.delete_message(QueueUrl=queue, ReceiptHandle=got["ReceiptHandle"])
+    with refused("InvalidParameterValue", 400, says="Message does not exist or is not available for visibility"):
+        sqs.change_message_visibility(QueueUrl=queue, ReceiptHandle=got["ReceiptHandle"], VisibilityTimeout=5)
+    sqs.send_message(QueueUrl=fifo, MessageBody="x", MessageGroupId="g", MessageDeduplicationId="d")
+    got = sqs.receive_message(QueueUrl=fifo, VisibilityTimeout=0)["Messages"][0]
+    with refused("InvalidParameterValue", 400, says="The receipt handle has expired."):
+        sqs.delete_message(QueueUrl=fifo, ReceiptHandle=got["ReceiptHandle"])
+
+
+def test_receive_attempts(fifo):
+    for i in range(3):
+        sqs.send_message(QueueUrl=fifo, MessageBody=str(i), MessageGroupId="g", MessageDeduplicationId=str(i))
+    ask = {"QueueUrl": fifo, "MaxNumberOfMessages": 2, "ReceiveRequestAttemptId": "attempt-1"}
+    first, again = sqs.receive_message(**ask)["Messages"], sqs.receive_message(**ask)["Messages"]
+    assert [m["Body"] for m in first] == ["0", "1"]
+    assert [m["ReceiptHandle"] for m in again] == [m["ReceiptHandle"] for m in first]
+    sqs.delete_message(QueueUrl=fifo, ReceiptHandle=first[0]["ReceiptHandle"])
+    assert "Messages" not in sqs.receive_message(**ask), "a receive cannot be repeated after a delete"
+
+
+def test_deduplication_scope(name):
+    high = {"DeduplicationScope": "messageGroup", "FifoThroughputLimit": "perMessageGroupId"}
+    url = sqs.create_queue(QueueName=f"{name}.fifo", Attributes={"FifoQueue": "true", **high})["QueueUrl"]
+    for group in "aba":
+        sqs.send_message(QueueUrl=url, MessageBody=group, MessageGroupId=group, MessageDeduplicationId="same")
+    assert bodies(sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)) == ["a", "b"]
+    with refused("InvalidAttributeValue", 400, says="FifoThroughputLimit"):
+        sqs.set_queue_attributes(QueueUrl=url, Attributes={"DeduplicationScope": "queue"})
+    sqs.delete_queue(QueueUrl=url)
+
+
+def test_fair_queue(queue):
+    def send(group, count):
+        for at in range(0, count, 10):
+            entries = [{"Id": str(i), "MessageBody": group, "MessageGroupId": group} for i in range(min(10, count - at))]
+            assert "Failed" not in sqs.send_message_batch(QueueUrl=queue, Entries=entries)
+
+    send("noisy", 100)
+    for _ in range(3):
+        sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10)
+    send("quiet", 3)
+    got = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10, AttributeNames=["MessageGroupId"])["Messages"]
+    groups = [m["Attributes"]["MessageGroupId"] for m in got]
+    assert groups[:3] == ["quiet"] * 3 and set(groups[3:]) == {"noisy"}
+
+
+def test_move_tasks(queue, name):
+    dead = sqs.create_queue(QueueName=name + "-dead")["QueueUrl"]
+    with refused("InvalidParameterValue", 400, says="Source queue must be configured as a Dead Letter Queue."):
+        sqs.start_message_move_task(SourceArn=arn(dead))
+    policy = json.dumps({"deadLetterTargetArn": arn(dead), "maxReceiveCount": 1})
+    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"RedrivePolicy": policy})
+    for i in range(5):
+        sqs.send_message(QueueUrl=dead, MessageBody=str(i))
+    task = sqs.start_message_move_task(
+        SourceArn=arn(dead), DestinationArn=arn(queue), MaxNumberOfMessagesPerSecond=1
+    )["TaskHandle"]
+    with refused("InvalidParameterValue", 400, says="There is already a task running."):
+        sqs.start_message_move_task(SourceArn=arn(dead))
+    shown = sqs.list_message_move_tasks(SourceArn=arn(dead))["Results"][0]
+    assert shown["Status"] == "RUNNING" and shown["TaskHandle"] == task and shown["MaxNumberOfMessagesPerSecond"] == 1
+    assert sqs.cancel_message_move_task(TaskHandle=task)["ApproximateNumberOfMessagesMoved"] < 5
+    until(lambda: sqs.list_message_move_tasks(SourceArn=arn(dead))["Results"][0]["Status"] == "CANCELLED")
+    sqs.start_message_move_task(SourceArn=arn(dead))  # back to where they came from, which nobody knows
+    failed = until(lambda: [t for t in sqs.list_message_move_tasks(SourceArn=arn(dead))["Results"] if t["Status"] == "FAILED"])
+    assert failed[0]["FailureReason"] == "CouldNotDetermineMessageSource"
+    sqs.start_message_move_task(SourceArn=arn(dead), DestinationArn=arn(queue))
+    until(lambda: sqs.list_message_move_tasks(SourceArn=arn(dead))["Results"][0]["Status"] == "COMPLETED")
+    assert len(sqs.list_message_move_tasks(SourceArn=arn(dead), MaxResults=10)["Results"]) == 3
+    got = []
+    until(lambda: got.extend(bodies(sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=1))) or len(got) == 5)
+    assert sorted(got) == list("01234")
+    sqs.delete_queue(QueueUrl=dead)
+
+
+def test_redrive_is_allowed_by_the_dead_letter_queue(queue, name):
+    dead = sqs.create_queue(
+        QueueName=name + "-dead", Attributes={"RedriveAllowPolicy": json.dumps({"redrivePermission": "denyAll"})}
+    )["QueueUrl"]
+    redrive = {"RedrivePolicy": json.dumps({"deadLetterTargetArn": arn(dead), "maxReceiveCount": 1})}
+    with refused("InvalidParameterValue", 400):
+        sqs.set_queue_attributes(QueueUrl=queue, Attributes=redrive)
+    allow = {"redrivePermission": "byQueue", "sourceQueueArns": [arn(queue)]}
+    sqs.set_queue_attributes(QueueUrl=dead, Attributes={"RedriveAllowPolicy": json.dumps(allow)})
+    sqs.set_queue_attributes(QueueUrl=queue, Attributes=redrive)
+    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"RedrivePolicy": ""})
+    assert "RedrivePolicy" not in sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["All"])["Attributes"]
+    sqs.delete_queue(QueueUrl=dead)
+
+
+def test_names_and_purges_rest_a_minute(name):
+    url = sqs.create_queue(QueueName=name)["QueueUrl"]
+    sqs.purge_queue(QueueUrl=url)
+    with refused("AWS.SimpleQueueService.PurgeQueueInProgress", 403, says=f"on {name} is allowed every 60 seconds."):
+        sqs.purge_queue(QueueUrl=url)
+    sqs.delete_queue(QueueUrl=url)
+    with refused("AWS.SimpleQueueService.QueueDeletedRecently", 400, says="You must wait 60 seconds"):
+        sqs.create_queue(QueueName=name)
+    with refused("AWS.SimpleQueueService.NonExistentQueue", 400):
+        sqs.delete_queue(QueueUrl=url)
+
+
+def test_policies_are_applied(queue, name):
+    iam = client("iam")
+    iam.create_user(UserName=name)
+    key = iam.create_access_key(UserName=name)["AccessKey"]
+    other = client("sqs", secret=key["SecretAccessKey"], access_key=key["AccessKeyId"])
+    try:
+        with refused("AccessDenied", 403):
+            other.send_message(QueueUrl=queue, MessageBody="x")
+        user = iam.get_user(UserName=name)["User"]["Arn"]
+        statement = {"Effect": "Allow", "Principal": {"AWS": user}, "Action": "sqs:SendMessage", "Resource": arn(queue)}
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": policy})
+        other.send_message(QueueUrl=queue, MessageBody="x")
+        with refused("AccessDenied", 403):
+            other.receive_message(QueueUrl=queue)
+    finally:
+        iam.delete_access_key(UserName=name, AccessKeyId=key["AccessKeyId"])
+        iam.delete_user(UserName=name)
+
+
+def test_permissions_are_statements(queue):
+    sqs.add_permission(QueueUrl=queue, Label="one", AWSAccountIds=["111111111111"], Actions=["SendMessage", "ReceiveMessage"])
+    policy = json.loads(sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["Policy"])["Attributes"]["Policy"])
+    assert policy["Statement"] == [
+        {
+            "Sid": "one",
+            "Effect": "Allow",
+            "Principal": {"AWS": "arn:aws:iam::111111111111:root"},
+            "Action": ["SQS:SendMessage", "SQS:ReceiveMessage"],
+            "Resource": arn(queue),
+        }
+    ]
+    with refused("InvalidParameterValue", 400, says="Already exists."):
+        sqs.add_permission(QueueUrl=queue, Label="one", AWSAccountIds=["111111111111"], Actions=["*"])
+    sqs.remove_permission(QueueUrl=queue, Label="one")
+    assert "Attributes" not in sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["Policy"])
+
+
+def query(path, **parameters):
+    """A request of the older protocol, as clients without an SDK make it; gives status and text."""
+    request = AWSRequest("POST", ENDPOINT + path, data=urllib.parse.urlencode({"Version": "2012-11-05", **parameters}))
+    request.headers["Content-Type"] = "application/x-www-form-urlencoded"
+    secret = Credentials(os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"])
+    SigV4Auth(secret, "sqs", REGION).add_auth(request)
+    answer = URLLib3Session().send(request.prepare())
+    return answer.status_code, answer.text
+
+
+def test_query_protocol(queue):
+    path = urllib.parse.urlparse(queue).path
+    status, text = query(path, Action="SendMessage", MessageBody="by form", **{
+        "MessageAttribute.1.Name": "n", "MessageAttribute.1.Value.DataType": "Number", "MessageAttribute.1.Value.StringValue": "1",
+    })
+    assert status == 200 and f"<MD5OfMessageBody>{hashlib.md5(b'by form').hexdigest()}</MD5OfMessageBody>" in text
+    status, text = query("/", Action="ReceiveMessage", QueueUrl=queue, **{"AttributeName.1": "All", "MessageAttributeName.1": "n"})
+    assert status == 200 and "<Body>by form</Body>" in text and "<Name>ApproximateReceiveCount</Name><Value>1</Value>" in text
+    for parameters, code in (
+        ({"Action": "SendMessage"}, "MissingParameter"),
+        ({"Action": "GetQueueAttributes", "AttributeName.1": "Foo"}, "InvalidAttributeName"),
+        ({"Action": "ReceiveMessage", "MaxNumberOfMessages": "11"}, "InvalidParameterValue"),
+        ({"Action": "Sing"}, "InvalidAction"),
+    ):
+        status, text = query(path, **parameters)
+        assert status == 400 and f"<Code>{code}</Code>" in text and "<Type>Sender</Type>" in text
+    status, text = query(path + "-none", Action="ReceiveMessage")
+    assert status == 400 and "The specified queue does not exist for this wsdl version." in text
