@@ -47,6 +47,26 @@ test('sqs and sns', async () => {
   await refused(sns.publish({ TopicArn, Message: 'x' }), 'NotFound', 404);
 });
 
+test('sqs, with attributes, batches and a message group', async () => {
+  const sqs = new AWS.SQS();
+  const { QueueUrl } = await sqs.createQueue({ QueueName: `${name()}.fifo`, Attributes: { FifoQueue: 'true', ContentBasedDeduplication: 'true' } }).promise();
+  const Entries = ['a', 'b', 'a'].map((MessageBody, i) => ({
+    Id: `${i}`, MessageBody, MessageGroupId: 'g', MessageAttributes: { n: { DataType: 'Number', StringValue: `${i}` }, b: { DataType: 'Binary', BinaryValue: Buffer.from([0, 255]) } },
+  }));
+  const { Successful } = await sqs.sendMessageBatch({ QueueUrl, Entries }).promise();
+  assert.deepEqual([Successful.length, Successful[2].MessageId], [3, Successful[0].MessageId]);
+  const { Messages } = await sqs.receiveMessage({ QueueUrl, MaxNumberOfMessages: 10, AttributeNames: ['All'], MessageAttributeNames: ['All'] }).promise();
+  assert.deepEqual(Messages.map((m) => [m.Body, m.Attributes.MessageGroupId, m.MessageAttributes.n.StringValue]), [['a', 'g', '0'], ['b', 'g', '1']]);
+  assert.deepEqual([...Messages[0].MessageAttributes.b.BinaryValue], [0, 255]);
+  const gone = await sqs.deleteMessageBatch({ QueueUrl, Entries: Messages.map((m, i) => ({ Id: `${i}`, ReceiptHandle: m.ReceiptHandle })) }).promise();
+  assert.deepEqual(gone.Successful.map((e) => e.Id), ['0', '1']);
+  await sqs.tagQueue({ QueueUrl, Tags: { k: 'v' } }).promise();
+  assert.deepEqual((await sqs.listQueueTags({ QueueUrl }).promise()).Tags, { k: 'v' });
+  await refused(sqs.sendMessage({ QueueUrl, MessageBody: 'x' }), 'MissingParameter', 400);
+  await refused(sqs.sendMessageBatch({ QueueUrl, Entries: [] }), 'AWS.SimpleQueueService.EmptyBatchRequest', 400);
+  await sqs.deleteQueue({ QueueUrl }).promise();
+});
+
 test('s3', async () => {
   const s3 = new AWS.S3({ s3ForcePathStyle: true, signatureVersion: 'v4' });
   const Bucket = name();
