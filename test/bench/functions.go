@@ -174,12 +174,12 @@ func bareStart(argv []string) (time.Duration, error) {
 	return median(all), nil
 }
 
-// code gives a function's archive. The Go function is built from the folder function/.
+// code gives a function's archive. The Go function is built from testdata/function, which has a module of its own.
 func (b *bench) code(l language) ([]byte, error) {
 	content := []byte(l.text)
 	if l.text == "" {
 		path := filepath.Join(b.scratch, l.file)
-		build := exec.CommandContext(context.Background(), "go", "build", "-ldflags", "-s -w", "-o", path, "sundog/test/bench/function")
+		build := exec.CommandContext(context.Background(), "go", "build", "-C", "test/bench/testdata/function", "-ldflags", "-s -w", "-o", path, ".")
 		build.Env = append(os.Environ(), "CGO_ENABLED=0")
 		if out, err := build.CombinedOutput(); err != nil {
 			return nil, fmt.Errorf("building the function: %w\n%s", err, out)

@@ -12,6 +12,16 @@ type errorShape struct {
 	Type    string `json:"errorType"`
 }
 
+// refusal is why a request is not served.
+type refusal struct {
+	status        int
+	kind, message string
+}
+
+func (no *refusal) write(w http.ResponseWriter) { refuse(w, no.status, no.kind, no.message) }
+
+func (no *refusal) json() []byte { return failure(no.kind, no.message).Body }
+
 func refuse(w http.ResponseWriter, status int, kind, message string) {
 	reply(w, status, errorShape{message, kind})
 }
@@ -36,8 +46,12 @@ func failure(kind, message string) Response {
 	return Response{Body: b, Failed: true}
 }
 
-// trailerError reads the error that a runtime put behind a streamed response: its body is base64 of JSON.
-func trailerError(kind, body string) []byte {
+// trailerError reads the error that a runtime put behind a response that it had begun: its body is base64 of JSON. nil when there is none.
+func trailerError(h http.Header) []byte {
+	kind, body := h.Get("Lambda-Runtime-Function-Error-Type"), h.Get("Lambda-Runtime-Function-Error-Body")
+	if kind == "" {
+		return nil
+	}
 	b, err := base64.StdEncoding.DecodeString(body)
 	if err == nil && json.Valid(b) && len(b) > 0 {
 		return b

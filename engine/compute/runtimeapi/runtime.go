@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -45,17 +46,64 @@ func (s *Server) seal() {
 // Invoke hands an invocation to the runtime and waits for its response: ErrDeadline after the deadline, ErrExited when exited is closed first.
 func (s *Server) Invoke(i compute.Invocation, arn, trace string, deadline time.Time, wait time.Duration, exited <-chan struct{}) (Response, error) {
 	c := &call{inv: i, arn: arn, trace: trace, deadline: deadline, answer: make(chan Response, 1)}
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	s.mu.Lock()
-	s.current = c
-	s.mu.Unlock()
+	until := s.o.Clock.Wall().Add(wait)
+	s.begin(c, exited)
 	defer s.forget(c)
-	next := s.next
+	select {
+	case k := <-s.idle:
+		if s.take(k, c, until) {
+			return s.wait(c, nil, until, exited)
+		}
+	default:
+	}
+	return s.wait(c, s.next, until, exited)
+}
+
+// begin makes an invocation the current one, and has its end noticed if the program's comes first.
+func (s *Server) begin(c *call, exited <-chan struct{}) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.current = c
+	if !s.watched {
+		s.watched = true
+		go s.watch(exited)
+	}
+}
+
+// watch wakes the invocation that reads a connection when the program has ended: what it left behind may keep the connection open.
+func (s *Server) watch(exited <-chan struct{}) {
+	select {
+	case <-exited:
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.current != nil && s.current.via != nil {
+			s.current.via.interrupt()
+		}
+	case <-s.done:
+	}
+}
+
+// wait hands an invocation to whoever asks for one, if next is not nil, and waits for its response.
+func (s *Server) wait(c *call, next chan<- *call, until time.Time, exited <-chan struct{}) (Response, error) {
+	select {
+	case r := <-c.answer: // as a rule
+		return r, nil
+	default:
+	}
+	timer := time.NewTimer(until.Sub(s.o.Clock.Wall()))
+	defer timer.Stop()
+	idle := s.idle
+	if next == nil {
+		idle = nil
+	}
 	for {
 		select {
+		case k := <-idle:
+			if s.take(k, c, until) {
+				return s.wait(c, nil, until, exited)
+			}
 		case next <- c:
-			next = nil
+			next, idle = nil, nil
 		case r := <-c.answer:
 			return r, nil
 		case <-timer.C:
@@ -63,6 +111,16 @@ func (s *Server) Invoke(i compute.Invocation, arn, trace string, deadline time.T
 		case <-exited:
 			return lastAnswer(c)
 		}
+	}
+}
+
+// give hands the response to the invocation, whose goroutine may be reading another connection.
+func (s *Server) give(c *call, r Response) {
+	c.answer <- r
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c.via != nil {
+		c.via.interrupt()
 	}
 }
 
@@ -84,26 +142,31 @@ func (s *Server) forget(c *call) {
 	}
 }
 
-// moves takes the runtime into another state; false, with the refusal written, when Lambda does not allow it from where it is.
-func (s *Server) moves(w http.ResponseWriter, to runtimeState, from ...runtimeState) bool {
-	for _, f := range from {
-		if s.state == f && !s.o.Embedded {
-			s.state = to
-			return true
-		}
+// moves takes the runtime into another state, or says that Lambda does not allow it from where it is. The lock is held.
+func (s *Server) moves(to runtimeState, from ...runtimeState) *refusal {
+	if slices.Contains(from, s.state) && !s.o.Embedded {
+		s.state = to
+		return nil
 	}
-	refuse(w, http.StatusForbidden, "InvalidStateTransition", fmt.Sprintf("State transition from %v to %v failed for runtime. Error: State transition is not allowed", s.state, to))
-	return false
+	text := fmt.Sprintf("State transition from %v to %v failed for runtime. Error: State transition is not allowed", s.state, to)
+	return &refusal{http.StatusForbidden, "InvalidStateTransition", text}
+}
+
+// asks notes that the runtime asks for an invocation; the lock is held.
+func (s *Server) asks() *refusal {
+	no := s.moves(runtimeReady, runtimeStarted, runtimeReady, runtimeAnswered)
+	if no == nil {
+		s.seal()
+	}
+	return no
 }
 
 func (s *Server) serveNext(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
-	ok := s.moves(w, runtimeReady, runtimeStarted, runtimeReady, runtimeAnswered)
-	if ok {
-		s.seal()
-	}
+	no := s.asks()
 	s.mu.Unlock()
-	if !ok {
+	if no != nil {
+		no.write(w)
 		return
 	}
 	select {
@@ -111,53 +174,45 @@ func (s *Server) serveNext(w http.ResponseWriter, r *http.Request) {
 		s.mu.Lock()
 		s.state = runtimeRunning
 		s.mu.Unlock()
-		writeNext(w, c)
+		c.header(w.Header().Set)
+		_, _ = w.Write(c.inv.Payload) // a runtime that does not read it answers nothing, and the deadline ends it
 	case <-s.done:
 		refuse(w, http.StatusInternalServerError, "Runtime.ExitError", "The environment is shutting down")
 	case <-r.Context().Done():
 	}
 }
 
-func writeNext(w http.ResponseWriter, c *call) {
-	h := w.Header()
-	h.Set("Content-Type", "application/json")
-	h.Set("Lambda-Runtime-Aws-Request-Id", c.inv.RequestID)
-	h.Set("Lambda-Runtime-Deadline-Ms", strconv.FormatInt(c.deadline.UnixMilli(), 10))
-	h.Set("Lambda-Runtime-Invoked-Function-Arn", c.arn)
-	if c.trace != "" {
-		h.Set("Lambda-Runtime-Trace-Id", c.trace)
+// header gives set the headers of an invocation.
+func (c *call) header(set func(name, value string)) {
+	set("Content-Type", "application/json")
+	set("Lambda-Runtime-Aws-Request-Id", c.inv.RequestID)
+	set("Lambda-Runtime-Deadline-Ms", strconv.FormatInt(c.deadline.UnixMilli(), 10))
+	set("Lambda-Runtime-Invoked-Function-Arn", c.arn)
+	for _, h := range [...]struct{ name, value string }{
+		{"Lambda-Runtime-Trace-Id", c.trace}, {"Lambda-Runtime-Client-Context", string(c.inv.ClientContext)},
+		{"Lambda-Runtime-Cognito-Identity", string(c.inv.Identity)}, {"Lambda-Runtime-Aws-Tenant-Id", c.inv.Tenant},
+	} {
+		if h.value != "" {
+			set(h.name, h.value)
+		}
 	}
-	if len(c.inv.ClientContext) > 0 {
-		h.Set("Lambda-Runtime-Client-Context", string(c.inv.ClientContext))
-	}
-	if len(c.inv.Identity) > 0 {
-		h.Set("Lambda-Runtime-Cognito-Identity", string(c.inv.Identity))
-	}
-	if c.inv.Tenant != "" {
-		h.Set("Lambda-Runtime-Aws-Tenant-Id", c.inv.Tenant)
-	}
-	_, _ = w.Write(c.inv.Payload) // a runtime that does not read it answers nothing, and the deadline ends it
 }
 
-// claim finds the invocation of a posted response; false, with the refusal written, when it is another or has been answered.
-func (s *Server) claim(w http.ResponseWriter, r *http.Request) (*call, bool) {
+// claim finds the invocation of a posted response, or says that it is another or has been answered.
+func (s *Server) claim(id string) (*call, *refusal) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c := s.current
-	if s.state == runtimeRunning && (c == nil || c.inv.RequestID != r.PathValue("id")) {
-		refuse(w, http.StatusBadRequest, "InvalidRequestID", "Invalid request ID")
-		return nil, false
+	if s.state == runtimeRunning && (c == nil || c.inv.RequestID != id) {
+		return nil, &refusal{http.StatusBadRequest, "InvalidRequestID", "Invalid request ID"}
 	}
-	if !s.moves(w, runtimeAnswered, runtimeRunning) {
-		return nil, false
-	}
-	c.taken = true
-	return c, true
+	return c, s.moves(runtimeAnswered, runtimeRunning)
 }
 
 func (s *Server) serveResponse(w http.ResponseWriter, r *http.Request) {
-	c, ok := s.claim(w, r)
-	if !ok {
+	c, no := s.claim(r.PathValue("id"))
+	if no != nil {
+		no.write(w)
 		return
 	}
 	if strings.EqualFold(r.Header.Get("Lambda-Runtime-Function-Response-Mode"), "streaming") {
@@ -165,18 +220,38 @@ func (s *Server) serveResponse(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	body, err := io.ReadAll(io.LimitReader(r.Body, MaxResponse+1))
+	p := posted{body: body, tooLong: len(body) > MaxResponse, contentType: r.Header.Get("Content-Type"), trailer: r.Trailer}
+	res, no := p.response(err)
+	if no != nil {
+		no.write(w)
+	} else {
+		accept(w)
+	}
+	s.give(c, res)
+}
+
+// posted is what was posted as a response.
+type posted struct {
+	body        []byte
+	tooLong     bool // body is not all of it
+	contentType string
+	trailer     http.Header
+}
+
+// response judges it. The error says that it did not come whole.
+func (p *posted) response(err error) (Response, *refusal) {
 	switch {
 	case err != nil:
-		refuse(w, http.StatusBadRequest, "Runtime.TruncatedResponse", "The response did not come whole")
-		c.answer <- failure("Runtime.TruncatedResponse", "The response did not come whole")
-	case len(body) > MaxResponse:
+		const text = "The response did not come whole"
+		return failure("Runtime.TruncatedResponse", text), &refusal{http.StatusBadRequest, "Runtime.TruncatedResponse", text}
+	case p.tooLong:
 		const text = "Response payload size exceeded maximum allowed payload size (6291556 bytes)."
-		refuse(w, http.StatusRequestEntityTooLarge, "RequestEntityTooLarge", text)
-		c.answer <- failure("Function.ResponseSizeTooLarge", text)
-	default:
-		accept(w)
-		c.answer <- Response{Body: body, ContentType: r.Header.Get("Content-Type")}
+		return failure("Function.ResponseSizeTooLarge", text), &refusal{http.StatusRequestEntityTooLarge, "RequestEntityTooLarge", text}
 	}
+	if failed := trailerError(p.trailer); failed != nil {
+		return Response{Body: failed, Failed: true}, nil
+	}
+	return Response{Body: p.body, ContentType: p.contentType}, nil
 }
 
 // serveStream passes a streamed response on as it comes. An error in its trailers ends it.
@@ -190,44 +265,52 @@ func (s *Server) serveStream(w http.ResponseWriter, r *http.Request, c *call) {
 	c.inv.Begin(r.Header.Get("Content-Type"))
 	_, err := io.Copy(out, r.Body)
 	res := Response{Body: kept.b, Streamed: streamed, ContentType: r.Header.Get("Content-Type")}
-	if kind := r.Trailer.Get("Lambda-Runtime-Function-Error-Type"); kind != "" {
-		res.Failed, res.Body = true, trailerError(kind, r.Trailer.Get("Lambda-Runtime-Function-Error-Body"))
+	if failed := trailerError(r.Trailer); failed != nil {
+		res.Failed, res.Body = true, failed
 	} else if err != nil {
 		res.Failed, res.Body = true, failure("Runtime.TruncatedResponse", err.Error()).Body
 	}
 	accept(w)
-	c.answer <- res
+	s.give(c, res)
 }
 
 func (s *Server) serveError(w http.ResponseWriter, r *http.Request) {
-	c, ok := s.claim(w, r)
-	if !ok {
+	c, no := s.claim(r.PathValue("id"))
+	if no != nil {
+		no.write(w)
 		return
 	}
-	body := errorBody(r)
+	body := postedError(r)
 	accept(w)
-	c.answer <- Response{Body: body, Failed: true}
+	s.give(c, Response{Body: body, Failed: true})
 }
 
 func (s *Server) serveInitError(w http.ResponseWriter, r *http.Request) {
-	body := errorBody(r)
+	body := postedError(r)
 	s.mu.Lock()
-	ok := s.moves(w, runtimeFailed, runtimeStarted)
+	no := s.moves(runtimeFailed, runtimeStarted)
 	s.mu.Unlock()
-	if !ok {
+	if no != nil {
+		no.write(w)
 		return
 	}
 	accept(w)
 	s.fail <- body
 }
 
-// errorBody gives a posted error's JSON; one is made of the header when the body is none.
-func errorBody(r *http.Request) []byte {
+func postedError(r *http.Request) []byte {
 	body, err := io.ReadAll(io.LimitReader(r.Body, MaxResponse))
-	if err == nil && json.Valid(body) {
+	if err != nil {
+		body = nil
+	}
+	return errorBody(body, r.Header.Get("Lambda-Runtime-Function-Error-Type"))
+}
+
+// errorBody gives a posted error's JSON; one is made of its kind when the body is none.
+func errorBody(body []byte, kind string) []byte {
+	if json.Valid(body) {
 		return body
 	}
-	kind := r.Header.Get("Lambda-Runtime-Function-Error-Type")
 	if kind == "" {
 		kind = "Runtime.Unknown"
 	}

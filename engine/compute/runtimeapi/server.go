@@ -43,17 +43,21 @@ type Options struct {
 
 // Server is the API of one environment. Invoke is for one call at a time; everything else is safe for concurrent use.
 type Server struct {
-	o     Options
-	ln    net.Listener
-	http  *http.Server
-	ready chan struct{} // closed when the runtime is ready for the first time
-	next  chan *call
-	fail  chan []byte
-	done  chan struct{}
-	hub   *hub
+	o      Options
+	ln     net.Listener
+	others *handed // connections that net/http serves
+	http   *http.Server
+	ready  chan struct{} // closed when the runtime is ready for the first time
+	idle   chan *conn    // a connection that waits for an invocation
+	next   chan *call    // the same for those of net/http
+	fail   chan []byte
+	done   chan struct{}
+	hub    *hub
 
 	mu      sync.Mutex
+	conns   map[*conn]struct{}
 	current *call
+	watched bool // somebody waits for the program's end
 	state   runtimeState
 	agents  []*agent
 	sealed  bool          // the init is over: nobody registers or subscribes any more
@@ -87,7 +91,7 @@ type call struct {
 	trace    string
 	deadline time.Time
 	answer   chan Response
-	taken    bool // a response has begun
+	via      *conn // where its goroutine reads; the Server's lock guards it
 }
 
 // Listen starts the API on a free loopback port. The caller closes it.
@@ -101,7 +105,10 @@ func Listen(o Options) (*Server, error) {
 
 // Serve starts the API on a listener, which the Server closes. The caller closes the Server.
 func Serve(ln net.Listener, o Options) *Server {
-	s := &Server{o: o, ln: ln, ready: make(chan struct{}), next: make(chan *call), fail: make(chan []byte, 1), done: make(chan struct{})}
+	s := &Server{
+		o: o, ln: ln, others: newHanded(ln.Addr()), conns: map[*conn]struct{}{}, ready: make(chan struct{}), idle: make(chan *conn, 1), next: make(chan *call),
+		fail: make(chan []byte, 1), done: make(chan struct{}),
+	}
 	if s.o.Dial == nil {
 		s.o.Dial = dialLoopback
 	}
@@ -110,7 +117,8 @@ func Serve(ln net.Listener, o Options) *Server {
 	}
 	s.hub = newHub(s)
 	s.http = &http.Server{Handler: s.routes(), ReadHeaderTimeout: 10 * time.Second}
-	go func() { _ = s.http.Serve(ln) }() // ends with ErrServerClosed at Close
+	go func() { _ = s.http.Serve(s.others) }() // ends with ErrServerClosed at Close
+	go s.listen()
 	return s
 }
 
@@ -132,8 +140,11 @@ func (s *Server) Close() error {
 	default:
 		close(s.done)
 	}
+	for k := range s.conns {
+		_ = k.c.Close()
+	}
 	s.mu.Unlock()
-	err := s.http.Close()
+	err := errors.Join(s.ln.Close(), s.http.Close())
 	s.hub.close()
 	return err
 }

@@ -1,0 +1,352 @@
+package runtimeapi
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"slices"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+// A custom runtime spends its life with two requests: it takes an invocation and posts its response. Those two, and a posted error, are served here
+// without net/http: the connection that asks for an invocation is parked, and the invocation's own goroutine writes and reads it. Anything else that
+// comes on a connection goes on with net/http, with all that was read of it.
+
+// maxHead bounds the head of a request that is served here.
+const maxHead = 8 << 10
+
+// conn is a connection to a runtime. One goroutine at a time has it; while it is parked, nobody.
+type conn struct {
+	s   *Server
+	c   net.Conn
+	r   *bufio.Reader
+	buf []byte
+}
+
+// listen takes connections until the listener is closed.
+func (s *Server) listen() {
+	for {
+		c, err := s.ln.Accept()
+		if err != nil {
+			_ = s.others.Close()
+			return
+		}
+		k := &conn{s: s, c: c, r: bufio.NewReaderSize(c, maxHead)}
+		if s.keep(k) {
+			go s.serve(k)
+		}
+	}
+}
+
+// keep notes a connection that Close has to close; false when it has been called.
+func (s *Server) keep(k *conn) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	select {
+	case <-s.done:
+		_ = k.c.Close()
+		return false
+	default:
+		s.conns[k] = struct{}{}
+		return true
+	}
+}
+
+// drop forgets a connection, which was closed or is served by net/http.
+func (s *Server) drop(k *conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.conns, k)
+}
+
+func (k *conn) close() {
+	_ = k.c.Close()
+	k.s.drop(k)
+}
+
+// serve answers what comes on a connection until it is parked, ends, or goes to net/http.
+func (s *Server) serve(k *conn) {
+	for {
+		then, err := s.step(k)
+		switch {
+		case err != nil: // somebody woke it for an invocation that it has answered meanwhile
+			_ = k.c.SetDeadline(time.Time{})
+		case then == nil:
+			return
+		default:
+			then()
+		}
+	}
+}
+
+// step reads one request and serves it. then is what is left to do before the next one; nil when there will be none here. The error is errInterrupted.
+func (s *Server) step(k *conn) (then func(), err error) {
+	h, err := k.head()
+	switch {
+	case errors.Is(err, errInterrupted):
+		return nil, err
+	case err != nil:
+		k.close()
+		return nil, nil
+	case h.kind == hotNext:
+		return s.parks(k, h), nil
+	case h.kind == hotResponse || h.kind == hotError:
+		return s.answers(k, h), nil
+	}
+	k.pass()
+	return nil, nil
+}
+
+// pass hands a connection to net/http.
+func (k *conn) pass() {
+	k.s.drop(k)
+	_ = k.c.SetDeadline(time.Time{})
+	k.s.others.give(&resumed{Conn: k.c, r: k.r})
+}
+
+// parks serves a request for an invocation: the connection waits for one from now on, if the runtime may ask.
+func (s *Server) parks(k *conn, h head) (then func()) {
+	s.mu.Lock()
+	no := s.asks()
+	s.mu.Unlock()
+	if no != nil {
+		k.skip(h.size)
+		return func() { k.refuse(no) }
+	}
+	if len(s.idle) == cap(s.idle) { // another connection waits already
+		k.pass()
+		return nil
+	}
+	k.skip(h.size)
+	select {
+	case s.idle <- k:
+	case <-s.done:
+		k.close()
+	}
+	return nil
+}
+
+// answers serves a posted response or error: the invocation has it before the runtime has its own answer.
+func (s *Server) answers(k *conn, h head) (then func()) {
+	c, no := s.claim(string(h.id))
+	p := posted{contentType: string(h.contentType)}
+	kind := string(h.errorType)
+	k.skip(h.size)
+	err := k.body(h, &p)
+	if no == nil {
+		var res Response
+		if h.kind == hotError {
+			res = Response{Body: errorBody(p.body, kind), Failed: true}
+		} else {
+			res, no = p.response(err)
+		}
+		s.release(c, k)
+		s.give(c, res)
+	}
+	if err != nil {
+		k.close()
+		return nil
+	}
+	return func() {
+		if no != nil {
+			k.refuse(no)
+		} else {
+			k.write([]byte(accepted))
+		}
+	}
+}
+
+// release says that an invocation does not wait on a connection any more.
+func (s *Server) release(c *call, k *conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c.via == k {
+		c.via = nil
+	}
+}
+
+const accepted = "HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\nContent-Length: 16\r\n\r\n{\"status\":\"OK\"}\n"
+
+// take hands an invocation to a parked connection and serves that until the invocation has its answer, which may come in another way, or the time is
+// over. It is false when the connection has gone, and the invocation is still to be handed over.
+func (s *Server) take(k *conn, c *call, until time.Time) bool {
+	if k.gone() {
+		k.close()
+		return false
+	}
+	s.mu.Lock()
+	s.state = runtimeRunning
+	c.via = k
+	s.mu.Unlock()
+	_ = k.c.SetDeadline(until)
+	k.hand(c)
+	defer s.release(c, k)
+	for {
+		then, err := s.step(k)
+		if err == nil && then == nil {
+			return true
+		}
+		if err != nil || len(c.answer) > 0 {
+			go k.goOn(then)
+			return true
+		}
+		then()
+	}
+}
+
+// goOn serves a connection further, after what is left to do of its last request.
+func (k *conn) goOn(then func()) {
+	_ = k.c.SetDeadline(time.Time{})
+	if then != nil {
+		then()
+	}
+	k.s.serve(k)
+}
+
+// hand writes an invocation as the answer to a request for one. A failure shows at the next read.
+func (k *conn) hand(c *call) {
+	b := append(k.buf[:0], "HTTP/1.1 200 OK\r\n"...)
+	c.header(func(name, value string) {
+		b = append(append(b, name...), ": "...)
+		for i := range len(value) {
+			if value[i] == '\r' || value[i] == '\n' {
+				b = append(b, ' ')
+			} else {
+				b = append(b, value[i])
+			}
+		}
+		b = append(b, "\r\n"...)
+	})
+	b = append(strconv.AppendInt(append(b, "Content-Length: "...), int64(len(c.inv.Payload)), 10), "\r\n\r\n"...)
+	k.buf = b
+	if len(c.inv.Payload) <= small {
+		k.buf = append(b, c.inv.Payload...)
+		k.write(k.buf)
+		return
+	}
+	_, _ = (&net.Buffers{b, c.inv.Payload}).WriteTo(k.c)
+}
+
+// small is the payload that is copied behind its head, so that both are one write.
+const small = 32 << 10
+
+func (k *conn) write(b []byte) { _, _ = k.c.Write(b) } // the next read shows what became of the connection
+
+func (k *conn) refuse(no *refusal) {
+	b := no.json()
+	head := "HTTP/1.1 " + strconv.Itoa(no.status) + " " + http.StatusText(no.status) + "\r\nContent-Type: application/json\r\nContent-Length: " + strconv.Itoa(len(b)) + "\r\n\r\n"
+	k.write(append([]byte(head), b...))
+}
+
+// gone tells whether the other end has closed the connection, without waiting.
+func (k *conn) gone() bool {
+	sc, ok := k.c.(syscall.Conn)
+	if !ok {
+		return false
+	}
+	raw, err := sc.SyscallConn()
+	if err != nil {
+		return true
+	}
+	closed := false
+	err = raw.Control(func(fd uintptr) {
+		var b [1]byte
+		n, _, err := syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
+		closed = n == 0 && err == nil || err != nil && err != syscall.EAGAIN && err != syscall.EINTR
+	})
+	return closed || err != nil
+}
+
+// interrupt wakes whoever reads the connection.
+func (k *conn) interrupt() { _ = k.c.SetReadDeadline(time.Unix(1, 0)) }
+
+var errInterrupted = errors.New("runtimeapi: interrupted")
+
+// head waits for the head of a request and reads it, but leaves it in the buffer: skip takes it.
+func (k *conn) head() (head, error) {
+	for want := 1; ; {
+		if _, err := k.r.Peek(want); err != nil {
+			if ne, ok := errors.AsType[net.Error](err); ok && ne.Timeout() {
+				err = errInterrupted
+			}
+			return head{}, err
+		}
+		b, _ := k.r.Peek(k.r.Buffered())
+		if i := bytes.Index(b, []byte("\r\n\r\n")); i >= 0 {
+			return readHead(b[:i+2], i+4), nil
+		}
+		if want = len(b) + 1; want > k.r.Size() {
+			return head{}, nil // too long for us
+		}
+	}
+}
+
+func (k *conn) skip(n int) { _, _ = k.r.Discard(n) } // it is in the buffer
+
+// body reads a posted body, all of it also when it is too long.
+func (k *conn) body(h head, p *posted) error {
+	if h.length >= 0 {
+		p.body = make([]byte, h.length)
+		_, err := io.ReadFull(k.r, p.body)
+		return err
+	}
+	for {
+		n, err := k.chunk()
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			p.trailer, err = k.trailers()
+			return err
+		}
+		if p.tooLong = p.tooLong || len(p.body)+n > MaxResponse; p.tooLong {
+			_, err = k.r.Discard(n)
+		} else {
+			at := len(p.body)
+			p.body = slices.Grow(p.body, n)[:at+n]
+			_, err = io.ReadFull(k.r, p.body[at:])
+		}
+		if err == nil {
+			_, err = k.r.Discard(2)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+var errChunk = errors.New("runtimeapi: malformed chunk")
+
+// chunk reads the line that gives the next chunk's size.
+func (k *conn) chunk() (int, error) {
+	line, err := k.r.ReadSlice('\n')
+	if err != nil {
+		return 0, err
+	}
+	text, _, _ := bytes.Cut(bytes.TrimSpace(line), []byte(";"))
+	n, err := strconv.ParseUint(string(text), 16, 31)
+	if err != nil {
+		return 0, errChunk
+	}
+	return int(n), nil
+}
+
+// trailers reads what follows the last chunk.
+func (k *conn) trailers() (all http.Header, err error) {
+	for {
+		line, err := k.r.ReadSlice('\n')
+		if err != nil || len(bytes.TrimSpace(line)) == 0 {
+			return all, err
+		}
+		if all == nil {
+			all = http.Header{}
+		}
+		name, value, _ := bytes.Cut(line, []byte(":"))
+		all.Set(string(name), string(bytes.TrimSpace(value)))
+	}
+}

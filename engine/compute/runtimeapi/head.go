@@ -1,0 +1,148 @@
+package runtimeapi
+
+import (
+	"bufio"
+	"bytes"
+	"net"
+	"strconv"
+	"sync"
+)
+
+// hot is which of the requests a head is that are served without net/http.
+type hot uint8
+
+const (
+	hotNone hot = iota // any other: net/http's
+	hotNext
+	hotResponse
+	hotError
+)
+
+// head is what is needed of a request's head. Its texts are the connection's buffer, valid until it is read further.
+type head struct {
+	kind        hot
+	size        int    // of the head itself
+	id          []byte // the invocation that is answered
+	length      int    // of the body; -1: chunked
+	contentType []byte
+	errorType   []byte
+}
+
+const invocationPath = "/2018-06-01/runtime/invocation/"
+
+var (
+	nextLine     = []byte("GET " + invocationPath + "next HTTP/1.1")
+	postPrefix   = []byte("POST " + invocationPath)
+	responseTail = []byte("/response HTTP/1.1")
+	errorTail    = []byte("/error HTTP/1.1")
+	crlf         = []byte("\r\n")
+)
+
+// readHead reads a head of size bytes, whose lines all end in CR LF. Whatever is unusual makes it hotNone.
+func readHead(b []byte, size int) head {
+	first, rest, _ := bytes.Cut(b, crlf)
+	h := head{size: size}
+	if bytes.Equal(first, nextLine) {
+		h.kind = hotNext
+	} else if id, ok := bytes.CutPrefix(first, postPrefix); ok {
+		if x, ok := bytes.CutSuffix(id, responseTail); ok {
+			h.kind, h.id = hotResponse, x
+		} else if x, ok := bytes.CutSuffix(id, errorTail); ok {
+			h.kind, h.id = hotError, x
+		}
+	}
+	sized := false
+	for len(rest) > 0 && h.kind != hotNone {
+		var line []byte
+		line, rest, _ = bytes.Cut(rest, crlf)
+		name, value, ok := bytes.Cut(line, []byte(":"))
+		if value = bytes.TrimSpace(value); !ok || !h.field(name, value, &sized) {
+			return head{}
+		}
+	}
+	if !sized && h.kind != hotNext || sized && h.kind == hotNext || bytes.ContainsAny(h.id, "/%?") {
+		return head{}
+	}
+	return h
+}
+
+// field takes one header; false when the request is not for us.
+func (h *head) field(name, value []byte, sized *bool) bool {
+	is := func(s string) bool { return len(name) == len(s) && bytes.EqualFold(name, []byte(s)) }
+	switch {
+	case is("Content-Length"):
+		n, err := strconv.Atoi(string(value))
+		if err != nil || n < 0 || n > MaxResponse || *sized {
+			return false
+		}
+		h.length = n
+		*sized = n > 0 || h.kind != hotNext
+	case is("Transfer-Encoding"):
+		if *sized || !bytes.EqualFold(value, []byte("chunked")) {
+			return false
+		}
+		h.length, *sized = -1, true
+	case is("Content-Type"):
+		h.contentType = value
+	case is("Lambda-Runtime-Function-Error-Type"):
+		h.errorType = value
+	case is("Lambda-Runtime-Function-Response-Mode"), is("Expect"), is("Upgrade"):
+		return false
+	case is("Connection"):
+		return bytes.EqualFold(value, []byte("keep-alive"))
+	}
+	return len(name) > 0 && name[0] != ' ' && name[0] != '\t'
+}
+
+// resumed is a connection with what was read of it already.
+type resumed struct {
+	net.Conn
+	r *bufio.Reader
+}
+
+// Read implements net.Conn.
+func (c *resumed) Read(p []byte) (int, error) {
+	if c.r.Buffered() > 0 {
+		return c.r.Read(p)
+	}
+	return c.Conn.Read(p)
+}
+
+// handed is the listener of net/http: it gets the connections that are not served here.
+type handed struct {
+	ch   chan net.Conn
+	done chan struct{}
+	once sync.Once
+	addr net.Addr
+}
+
+func newHanded(addr net.Addr) *handed {
+	return &handed{ch: make(chan net.Conn), done: make(chan struct{}), addr: addr}
+}
+
+func (l *handed) give(c net.Conn) {
+	select {
+	case l.ch <- c:
+	case <-l.done:
+		_ = c.Close()
+	}
+}
+
+// Accept implements net.Listener.
+func (l *handed) Accept() (net.Conn, error) {
+	select {
+	case c := <-l.ch:
+		return c, nil
+	case <-l.done:
+		return nil, net.ErrClosed
+	}
+}
+
+// Close implements net.Listener.
+func (l *handed) Close() error {
+	l.once.Do(func() { close(l.done) })
+	return nil
+}
+
+// Addr implements net.Listener.
+func (l *handed) Addr() net.Addr { return l.addr }
