@@ -17,6 +17,8 @@ type Operation struct {
 	Call    func(ctx context.Context, in any) (out any, err error)
 	// Access names the permissions that the call needs; nil: the operation needs none (as sts:GetCallerIdentity does). It may read state.
 	Access func(ctx context.Context, in any) ([]Access, error)
+	// Denied is the code with which the service refuses who has no permission; "": AccessDenied.
+	Denied string
 	// Checks tells that the room judges the input itself, in words of its own: it is not held against the model before.
 	Checks bool
 	// BodyLimit bounds the request's body in bytes; 0: the gateway's default of 10 MiB. Streaming bodies are not bounded by it.

@@ -18,10 +18,20 @@ func (g *Gateway) authorise(ctx context.Context, c cloud.Call, op *cloud.Operati
 	}
 	for _, a := range needs {
 		if err := g.Permit(ctx, c, a); err != nil {
-			return err
+			return denied(op, err)
 		}
 	}
 	return nil
+}
+
+// denied gives a refusal the service's own code.
+func denied(op *cloud.Operation, err error) error {
+	if op.Denied == "" || !cloud.IsCode(err, "AccessDenied") {
+		return err
+	}
+	e := *cloud.AsError(err)
+	e.Code = op.Denied
+	return &e
 }
 
 // Permit decides on one permission for the principal of c: nil when it is given, or when it is missing and only reported. Explicit denials and

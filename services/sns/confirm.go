@@ -259,7 +259,7 @@ func (r *snsRoom) accessConfirm(ctx context.Context, in *api.ConfirmSubscription
 			return err
 		})
 	}
-	return []cloud.Access{{Action: "sns:ConfirmSubscription", Resource: n.arn()}}, nil
+	return []cloud.Access{{Action: permission + "ConfirmSubscription", Resource: n.arn()}}, nil
 }
 
 func stamp(ms int64) string { return time.UnixMilli(ms).UTC().Format("2006-01-02T15:04:05.000Z") }

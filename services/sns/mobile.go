@@ -46,7 +46,7 @@ func errNoEndpoint() *cloud.Error {
 func onMobile[I any](action, parameter, kind string, arn func(*I) *string) func(context.Context, *I) ([]cloud.Access, error) {
 	return func(ctx context.Context, in *I) ([]cloud.Access, error) {
 		a, err := mobileARN(ctx, arn(in), parameter, kind)
-		return []cloud.Access{{Action: "sns:" + action, Resource: a}}, err
+		return []cloud.Access{{Action: permission + action, Resource: a}}, err
 	}
 }
 

@@ -12,6 +12,9 @@ import (
 
 const service = "sns"
 
+// permission begins the actions, in the case in which the service writes them.
+const permission = "SNS:"
+
 // snsRoom is the room.
 type snsRoom struct {
 	d        room.Deps
@@ -28,9 +31,13 @@ func New(d room.Deps) room.Room {
 	d.Timers.Handle(pendingKind, r.expireToken)
 	d.Timers.Handle(archiveKind, r.sweepArchive)
 	d.Timers.Handle(replayKind, r.runReplay)
+	operations := slices.Concat(r.operations(), r.mobileOperations(), r.smsOperations())
+	for i := range operations {
+		operations[i].Denied = "AuthorizationError"
+	}
 	return room.Room{
 		Service:        service,
-		Operations:     slices.Concat(r.operations(), r.mobileOperations(), r.smsOperations()),
+		Operations:     operations,
 		Refused:        refused,
 		Resources:      r.resources(),
 		Front:          front{&r.signer},
@@ -77,33 +84,33 @@ func (r *snsRoom) operations() []cloud.Operation {
 func onTopic[I any](action string, arn func(*I) *string) func(context.Context, *I) ([]cloud.Access, error) {
 	return func(ctx context.Context, in *I) ([]cloud.Access, error) {
 		n, err := topicOf(ctx, arn(in))
-		return []cloud.Access{{Action: "sns:" + action, Resource: n.arn()}}, err
+		return []cloud.Access{{Action: permission + action, Resource: n.arn()}}, err
 	}
 }
 
 func onSubscription[I any](action string, arn func(*I) *string) func(context.Context, *I) ([]cloud.Access, error) {
 	return func(ctx context.Context, in *I) ([]cloud.Access, error) {
 		n, _, err := subscriptionOf(ctx, arn(in))
-		return []cloud.Access{{Action: "sns:" + action, Resource: n.arn()}}, err
+		return []cloud.Access{{Action: permission + action, Resource: n.arn()}}, err
 	}
 }
 
 func onAll[I any](action string) func(context.Context, *I) ([]cloud.Access, error) {
 	return func(context.Context, *I) ([]cloud.Access, error) {
-		return []cloud.Access{{Action: "sns:" + action}}, nil
+		return []cloud.Access{{Action: permission + action}}, nil
 	}
 }
 
 func accessCreate(ctx context.Context, in *api.CreateTopicInput) ([]cloud.Access, error) {
-	return []cloud.Access{{Action: "sns:CreateTopic", Resource: name{cloud.CallFrom(ctx).Scope, text(in.Name)}.arn()}}, nil
+	return []cloud.Access{{Action: permission + "CreateTopic", Resource: name{cloud.CallFrom(ctx).Scope, text(in.Name)}.arn()}}, nil
 }
 
 func accessPublish(ctx context.Context, in *api.PublishInput) ([]cloud.Access, error) {
 	if in.PhoneNumber != nil {
-		return []cloud.Access{{Action: "sns:Publish"}}, nil
+		return []cloud.Access{{Action: permission + "Publish"}}, nil
 	}
 	n, err := publishTo(ctx, in)
-	return []cloud.Access{{Action: "sns:Publish", Resource: n.arn()}}, err
+	return []cloud.Access{{Action: permission + "Publish", Resource: n.arn()}}, err
 }
 
 // accessUnsubscribe lets anybody who has the link unsubscribe, unless the subscription asks for a signature (API reference, Unsubscribe).
@@ -118,7 +125,7 @@ func (r *snsRoom) accessUnsubscribe(ctx context.Context, in *api.UnsubscribeInpu
 			return nil, err
 		}
 	}
-	return []cloud.Access{{Action: "sns:Unsubscribe", Resource: n.arn()}}, nil
+	return []cloud.Access{{Action: permission + "Unsubscribe", Resource: n.arn()}}, nil
 }
 
 // Interface guards.

@@ -298,3 +298,25 @@ def test_fifo_to_a_standard_queue_and_replay(name):
         sns.delete_topic(TopicArn=topic)
     sns.set_topic_attributes(TopicArn=topic, AttributeName="ArchivePolicy", AttributeValue="{}")
     sns.delete_topic(TopicArn=topic)
+
+
+def test_permissions(topic, name, account):
+    iam = client("iam")
+    iam.create_user(UserName=name)
+    key = iam.create_access_key(UserName=name)["AccessKey"]
+    theirs = client("sns", access_key=key["AccessKeyId"], secret=key["SecretAccessKey"])
+    with refused("AuthorizationError", 403, "is not authorized to perform: SNS:Publish on resource: " + topic):
+        theirs.publish(TopicArn=topic, Message="x")
+    statement = {"Effect": "Allow", "Action": "sns:Publish", "Resource": topic}
+    iam.put_user_policy(
+        UserName=name, PolicyName="p", PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    )
+    theirs.publish(TopicArn=topic, Message="x")
+    denied = statement | {"Effect": "Deny", "Principal": {"AWS": f"arn:aws:iam::{account}:user/{name}"}}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [denied]})
+    sns.set_topic_attributes(TopicArn=topic, AttributeName="Policy", AttributeValue=policy)
+    with refused("AuthorizationError", 403, "explicit deny"):
+        theirs.publish(TopicArn=topic, Message="x")
+    iam.delete_user_policy(UserName=name, PolicyName="p")
+    iam.delete_access_key(UserName=name, AccessKeyId=key["AccessKeyId"])
+    iam.delete_user(UserName=name)
