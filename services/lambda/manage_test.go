@@ -2,11 +2,13 @@ package lambda
 
 import (
 	"bytes"
+	"strconv"
 	"strings"
 	"testing"
 
 	api "sundog/api/lambda"
 	"sundog/cloud"
+	"sundog/engine/bus"
 	"sundog/engine/compute"
 	"sundog/engine/compute/computetest"
 	"sundog/services/servicetest"
@@ -262,5 +264,25 @@ func TestWholeResourcePolicies(t *testing.T) {
 	wantError(t, err, "PolicyLengthExceededException", "is bigger than the limit (20480)")
 	if _, err := b.r.deleteResourcePolicy(b.ctx, &api.DeleteResourcePolicyInput{ResourceArn: arn, RevisionId: put.RevisionId}); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// A message that comes out of a loop is dropped when its queue hands nothing to a dead-letter queue: it would go round for ever.
+func TestLoopsThroughQueues(t *testing.T) {
+	q, m := newQueue(), &machine{}
+	b := open(t, m.on(nil), withQueue(q))
+	b.create("f", "1")
+	loop := func(visits int) cloud.Trace {
+		return cloud.Trace{Root: "1-00000000-000000000000000000000000", Lineage: lineageName(ref{Scope: servicetest.Scope, name: "f"}) + ":" + strconv.Itoa(visits)}
+	}
+	q.send("fresh", "old")
+	q.ready[0].Trace, q.ready[1].Trace = loop(maxVisits-1), loop(maxVisits)
+	if got := deepest(ref{Scope: servicetest.Scope, name: "f"}, []queued{{q.ready[0], nil}, {q.ready[1], nil}, {bus.Message{}, nil}}); got != loop(maxVisits) {
+		t.Fatal(got)
+	}
+	b.mapping(func(in *api.CreateEventSourceMappingInput) { in.BatchSize = new(int32(1)) })
+	computetest.Eventually(t, "both gone", func() bool { return q.state() == "r-fresh r-old | " })
+	if b.rec.sum("RecursiveInvocationsDropped") != 1 || b.rec.sum("Invocations") != 1 {
+		t.Fatal(b.rec.metrics)
 	}
 }

@@ -188,11 +188,14 @@ func (q *queuePoller) runBatch(ctx context.Context, b queueBatch) bool {
 	if err == nil {
 		q.count(invokedEvents, len(records))
 		var res cloud.Result
-		if res, err = q.call(ctx, payload, b.messages[0].Trace, q.patience(ctx, b)); err == nil {
+		if res, err = q.call(ctx, payload, deepest(q.m.function(), b.messages), q.patience(ctx, b)); err == nil {
 			done, ok := q.settled(res, b.messages)
 			q.count(failedEvents, len(b.messages)-len(done))
 			q.ack(ctx, done)
 			return ok
+		}
+		if cloud.IsCode(err, codeRecursive) && !q.redrives(ctx) {
+			q.ack(ctx, receipts(b.messages)) // it would go round for ever: AWS drops what no dead-letter queue takes
 		}
 	}
 	q.count(failedEvents, len(records))
@@ -210,6 +213,25 @@ func (q *queuePoller) patience(ctx context.Context, b queueBatch) time.Duration 
 		}
 	}
 	return time.Duration(seconds)*time.Second - q.r.d.Clock.Wall().Sub(b.since)
+}
+
+// redrives tells whether the queue hands messages to a dead-letter queue, or cannot be asked.
+func (q *queuePoller) redrives(ctx context.Context) bool {
+	d, err := q.r.d.Directory.Describe(ctx, q.queue())
+	return err != nil || d.Attributes["RedrivePolicy"] != ""
+}
+
+func receipts(messages []queued) (all []string) {
+	for _, m := range messages {
+		all = append(all, m.Receipt)
+	}
+	return all
+}
+
+// deepest is the trace of the message of a batch that comes from the longest loop through a function.
+func deepest(f ref, messages []queued) cloud.Trace {
+	name := lineageName(f)
+	return slices.MaxFunc(messages, func(a, b queued) int { return visits(a.Trace.Lineage, name) - visits(b.Trace.Lineage, name) }).Trace
 }
 
 // settled gives the receipts of the messages that the function has dealt with; false when it failed with all of them.

@@ -113,6 +113,33 @@ def handler(event, context):
     sqs.delete_queue(QueueUrl=done)
 
 
+def test_a_loop_through_a_queue_is_stopped(function, name):
+    lost = sqs.create_queue(QueueName=name + "-lost")["QueueUrl"]
+    lost_arn = sqs.get_queue_attributes(QueueUrl=lost, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    redrive = json.dumps({"deadLetterTargetArn": lost_arn, "maxReceiveCount": 1})
+    url = sqs.create_queue(QueueName=name, Attributes={"VisibilityTimeout": "6", "RedrivePolicy": redrive})["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    code = """
+import boto3, os
+sqs = boto3.client("sqs")
+def handler(event, context):
+    for r in event["Records"]:
+        sqs.send_message(QueueUrl=os.environ["QUEUE"], MessageBody=str(int(r["body"]) + 1))
+"""
+    fn.update_function_configuration(FunctionName=function, Timeout=5, Environment={"Variables": {"QUEUE": url}})
+    fn.update_function_code(FunctionName=function, ZipFile=archive(main__py=code))
+    fn.get_waiter("function_updated_v2").wait(FunctionName=function, WaiterConfig={"Delay": 1})
+    mapping = fn.create_event_source_mapping(EventSourceArn=arn, FunctionName=function, BatchSize=1)["UUID"]
+    until(lambda: fn.get_event_source_mapping(UUID=mapping)["State"] == "Enabled")
+    sqs.send_message(QueueUrl=url, MessageBody="0")
+    got = until(lambda: sqs.receive_message(QueueUrl=lost, WaitTimeSeconds=10).get("Messages"), seconds=60)
+    assert [m["Body"] for m in got] == ["16"]  # it ran with 0 to 15
+    assert fn.get_function_recursion_config(FunctionName=function)["RecursiveLoop"] == "Terminate"
+    fn.delete_event_source_mapping(UUID=mapping)
+    for u in (url, lost):
+        sqs.delete_queue(QueueUrl=u)
+
+
 def test_a_timeout_is_told(function):
     fn.update_function_configuration(FunctionName=function, Timeout=1)
     fn.get_waiter("function_updated_v2").wait(FunctionName=function, WaiterConfig={"Delay": 1})
