@@ -96,9 +96,9 @@ type Functions struct {
 	Own    func() []netip.AddrPort
 }
 
-// Resolves tells whether a name may be looked up for a function. With rules for addresses any name may be: only what they allow is told of it.
+// Resolves tells whether a name may be looked up for a function. With rules for ranges of addresses any name may be: only what they allow is told of it.
 func (f Functions) Resolves(name string) bool {
-	return f.Public || slices.ContainsFunc(f.Rules, func(r Rule) bool { ok, _ := r.names(name); return ok || r.Host == "" })
+	return f.Public || slices.ContainsFunc(f.Rules, func(r Rule) bool { ok, _ := r.names(name); return ok || r.Host == "" && !r.Prefix.IsSingleIP() })
 }
 
 // Check gives why a function may not connect to an address that it got for these names (none for one that it knew by itself); "" when it may. Port 0 asks

@@ -2,9 +2,11 @@ package process
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"sync"
 	"syscall"
+	"time"
 
 	"sundog/cloud"
 	"sundog/engine/compute"
@@ -14,6 +16,9 @@ import (
 const (
 	maxLine    = 256 << 10 // a longer line is cut in two, as CloudWatch would
 	maxPending = 2000      // lines kept between invocations
+	maxKept    = 4 << 20   // bytes of them
+	maxRate    = 10 << 20  // bytes a second, and at once, of one environment; more is dropped, counted and told
+	maxTurn    = 256 << 10 // bytes read from a pipe before others have their turn
 )
 
 // Whose a line is, as telemetry names it; "" is the platform's.
@@ -28,9 +33,12 @@ type output struct {
 	mu    sync.Mutex
 	log   func(compute.LogLine) // nil: no invocation runs
 	kept  []compute.LogLine
-	lost  int
-	frame []byte // an unfinished line from the runtime
-	pipe  []byte // an unfinished line from the pipe
+	size  int       // bytes of kept
+	lost  int       // lines that were dropped and are yet to be told of
+	left  int       // bytes that may come now
+	since time.Time // left was counted then
+	frame []byte    // an unfinished line from the runtime
+	pipe  []byte    // an unfinished line from the pipe
 
 	beside map[*os.File]*[]byte // unfinished lines from the pipes of extensions
 	last   bool                 // an invocation's log takes what comes after it, until the next one's
@@ -83,7 +91,7 @@ func (o *output) begin(log func(compute.LogLine)) {
 	for _, l := range o.kept {
 		log(l)
 	}
-	o.kept = nil
+	o.kept, o.size = nil, 0
 }
 
 // end flushes unfinished lines and keeps what comes from now on.
@@ -95,9 +103,29 @@ func (o *output) end() {
 	for _, rest := range o.beside {
 		o.flush(rest, ofExtension)
 	}
+	if o.lost > 0 && o.log != nil {
+		o.log(compute.LogLine{Time: o.clock.Now(), Text: fmt.Sprintf("%d lines were dropped here: a function may log %d MiB a second", o.lost, maxRate>>20), Level: "WARN"})
+		o.lost = 0
+	}
 	if !o.last {
 		o.log = nil
 	}
+}
+
+// afford takes n bytes from what may come now; false when that is too little.
+func (o *output) afford(n int) bool {
+	now := o.clock.Wall()
+	if o.since.IsZero() {
+		o.left = maxRate
+	} else if d := now.Sub(o.since); d > 0 {
+		o.left = int(min(int64(o.left)+int64(min(d.Seconds(), 1)*maxRate), maxRate))
+	}
+	o.since = now
+	if n > o.left {
+		return false
+	}
+	o.left -= n
+	return true
 }
 
 func (o *output) flush(rest *[]byte, whose string) {
@@ -109,6 +137,10 @@ func (o *output) flush(rest *[]byte, whose string) {
 
 // emit passes a line on; the lock is held.
 func (o *output) emit(l compute.LogLine, whose string) {
+	if whose != "" && !o.afford(len(l.Text)) {
+		o.lost++
+		return
+	}
 	l.Time = o.clock.Now()
 	if o.api != nil && whose != "" {
 		o.api.Line(whose, l.Time, l.Text)
@@ -116,8 +148,9 @@ func (o *output) emit(l compute.LogLine, whose string) {
 	switch {
 	case o.log != nil:
 		o.log(l)
-	case len(o.kept) < maxPending:
+	case len(o.kept) < maxPending && o.size+len(l.Text) <= maxKept:
 		o.kept = append(o.kept, l)
+		o.size += len(l.Text)
 	default:
 		o.lost++
 	}
@@ -190,7 +223,13 @@ func (o *output) read(pipe *os.File, rest *[]byte, whose string) {
 	if err != nil {
 		return
 	}
-	_ = raw.Read(func(fd uintptr) bool { return o.available(int(fd), rest, whose) }) // ends with the pipe
+	_ = raw.Read(func(fd uintptr) bool { // ends with the pipe
+		for {
+			if over, more := o.available(int(fd), rest, whose); over || !more {
+				return over
+			}
+		}
+	})
 }
 
 func (o *output) empty(pipe *os.File, rest *[]byte, whose string) {
@@ -201,22 +240,24 @@ func (o *output) empty(pipe *os.File, rest *[]byte, whose string) {
 	_ = raw.Control(func(fd uintptr) { o.available(int(fd), rest, whose) }) // the pipe is closed: nothing is left
 }
 
-// available reads until the pipe is empty; true at its end. Reading and passing on are one step under the lock, so that drain leaves nothing
-// behind in another goroutine's hands.
-func (o *output) available(fd int, rest *[]byte, whose string) bool {
+// available reads until the pipe is empty, or for a turn; over at its end, more when it may hold more. Reading and passing on are one step under the lock,
+// so that drain leaves nothing behind in another goroutine's hands. A pipe holds less than a turn: who writes on and on holds nobody up.
+func (o *output) available(fd int, rest *[]byte, whose string) (over, more bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	var buf [8 << 10]byte
-	for {
+	for turn := 0; turn < maxTurn; {
 		n, err := syscall.Read(fd, buf[:])
 		switch {
 		case err == syscall.EINTR:
 		case err == syscall.EAGAIN:
-			return false
+			return false, false
 		case n <= 0 || err != nil:
-			return true
+			return true, false
 		default:
 			o.lines(rest, buf[:n], whose)
+			turn += n
 		}
 	}
+	return false, true
 }
