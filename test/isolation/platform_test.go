@@ -203,7 +203,6 @@ func (w *world) function(name, runtime, handler string, files, env map[string]st
 type result struct {
 	payload string
 	failed  string // FunctionError
-	log     string
 }
 
 func (w *world) invoke(function string, event any) result {
@@ -213,13 +212,10 @@ func (w *world) invoke(function string, event any) result {
 		w.t.Fatal(err)
 	}
 	var out lambda.InvokeOutput
-	w.call(lambda.InvokeOp, &lambda.InvokeInput{FunctionName: &function, Payload: in, LogType: new("Tail")}, &out)
+	w.call(lambda.InvokeOp, &lambda.InvokeInput{FunctionName: &function, Payload: in}, &out)
 	r := result{payload: string(out.Payload)}
 	if out.FunctionError != nil {
 		r.failed = *out.FunctionError
-	}
-	if out.LogResult != nil {
-		r.log = *out.LogResult
 	}
 	return r
 }
