@@ -11,15 +11,16 @@ import (
 var batchID = regexp.MustCompile(`^[A-Za-z0-9_-]{1,80}$`)
 
 // checkBatch checks the ids of a batch's entries.
-func checkBatch(ids []*string, kind string) error {
-	if len(ids) == 0 {
+func checkBatch[E any](entries []E, kind string, id func(*E) *string) error {
+	if len(entries) == 0 {
 		return cloud.Errorf(cloud.Invalid, "EmptyBatchRequest", "There should be at least one %s in the request.", kind)
 	}
-	if len(ids) > 10 {
-		return cloud.Errorf(cloud.Invalid, "TooManyEntriesInBatchRequest", "Maximum number of entries per request are 10. You have sent %d.", len(ids))
+	if len(entries) > 10 {
+		return cloud.Errorf(cloud.Invalid, "TooManyEntriesInBatchRequest", "Maximum number of entries per request are 10. You have sent %d.", len(entries))
 	}
 	seen := map[string]bool{}
-	for _, id := range ids {
+	for i := range entries {
+		id := id(&entries[i])
 		if !batchID.MatchString(text(id)) {
 			return cloud.Errorf(cloud.Invalid, "InvalidBatchEntryId", "A batch entry id can only contain alphanumeric characters, hyphens and underscores. It can be at most 80 letters long.")
 		}

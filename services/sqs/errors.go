@@ -9,6 +9,10 @@ func errNoQueue() *cloud.Error {
 		InQuery("", "The specified queue does not exist for this wsdl version.")
 }
 
+func errAddress(url string) *cloud.Error {
+	return cloud.Errorf(cloud.NotFound, "InvalidAddress", "The address %s is not valid for this endpoint.", url).WithStatus(404)
+}
+
 func errExists(attribute string) *cloud.Error {
 	return cloud.Errorf(cloud.Conflict, "QueueNameExists", "A queue already exists with the same name and a different value for attribute %s", attribute)
 }

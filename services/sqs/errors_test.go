@@ -202,6 +202,7 @@ func TestRefusedReceives(t *testing.T) {
 		{"attribute", receive(api.ReceiveMessageInput{AttributeNames: []string{"All", "Foo"}}), "InvalidAttributeName", "Unknown Attribute Foo."},
 		{"attempt of a standard queue", receive(api.ReceiveMessageInput{ReceiveRequestAttemptId: new("a")}), value, "Value a for parameter ReceiveRequestAttemptId is invalid."},
 		{"attempt with blanks", receive(api.ReceiveMessageInput{QueueUrl: fifo, ReceiveRequestAttemptId: new("a b")}), value, "Value a b for parameter ReceiveRequestAttemptId is invalid."},
+		{"no queue's address", receive(api.ReceiveMessageInput{QueueUrl: new("http://localhost:4566/queues/q")}), "InvalidAddress", "The address http://localhost:4566/queues/q is not valid for this endpoint."},
 		{"queue attributes are accepted", receive(api.ReceiveMessageInput{QueueUrl: new("http://localhost/000000000000/none"), AttributeNames: []string{"Policy"}}), "QueueDoesNotExist", ""},
 	})
 }

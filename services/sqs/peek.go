@@ -66,12 +66,8 @@ func Peek(ctx context.Context, s store.Store, now time.Time, queue cloud.ARN, li
 // peeked tells in which state a message is.
 func peeked(rd store.Reader, flightKey store.Key, m *message, now time.Time) (Peeked, error) {
 	p := Peeked{ID: m.ID, Body: m.Body, State: "ready", Sent: time.UnixMilli(m.Sent).UTC(), Receives: int(m.Count), Group: m.Group, Attributes: m.Attrs}
-	b, err := rd.Get(flightKey)
-	if err != nil || b == nil {
-		return p, err
-	}
-	f, err := decodeFlight(b)
-	if err != nil {
+	f, ok, err := readFlight(rd, flightKey)
+	if err != nil || !ok {
 		return p, err
 	}
 	p.Receives += int(f.Count)

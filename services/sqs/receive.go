@@ -194,13 +194,9 @@ func (r *sqsRoom) hand(tx store.Tx, q *queue, seq uint64, now, visibility int64)
 	if err != nil || m == nil {
 		return nil, 0, err
 	}
-	f := flight{}
-	if b, err := tx.Get(q.flightKey(seq)); err != nil {
+	f, _, err := readFlight(tx, q.flightKey(seq))
+	if err != nil {
 		return nil, 0, err
-	} else if b != nil {
-		if f, err = decodeFlight(b); err != nil {
-			return nil, 0, err
-		}
 	}
 	if now-m.Sent >= q.cfg.retention*1000 {
 		return nil, 0, q.remove(tx, seq, now)

@@ -74,11 +74,7 @@ func (r *sqsRoom) sendMessageBatch(ctx context.Context, in *api.SendMessageBatch
 	if err != nil {
 		return nil, err
 	}
-	ids := make([]*string, len(in.Entries))
-	for i := range in.Entries {
-		ids[i] = in.Entries[i].Id
-	}
-	if err := checkBatch(ids, "SendMessageBatchRequestEntry"); err != nil {
+	if err := checkBatch(in.Entries, "SendMessageBatchRequestEntry", func(e *api.SendMessageBatchRequestEntry) *string { return e.Id }); err != nil {
 		return nil, err
 	}
 	drafts, failed, err := r.drafts(ctx, in.Entries)

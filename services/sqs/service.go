@@ -131,7 +131,7 @@ func byURL(ctx context.Context, url *string) (name, error) {
 	rest, queue := rest[:i], rest[i+1:]
 	account := rest[strings.LastIndexByte(rest, '/')+1:]
 	if !isAccount(account) {
-		return name{}, errNoQueue()
+		return name{}, errAddress(*url)
 	}
 	sc.Account = account
 	return name{sc, queue}, nil

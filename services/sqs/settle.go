@@ -26,11 +26,7 @@ func (r *sqsRoom) deleteMessageBatch(ctx context.Context, in *api.DeleteMessageB
 	if err != nil {
 		return nil, err
 	}
-	ids := make([]*string, len(in.Entries))
-	for i := range in.Entries {
-		ids[i] = in.Entries[i].Id
-	}
-	if err := checkBatch(ids, "DeleteMessageBatchRequestEntry"); err != nil {
+	if err := checkBatch(in.Entries, "DeleteMessageBatchRequestEntry", func(e *api.DeleteMessageBatchRequestEntry) *string { return e.Id }); err != nil {
 		return nil, err
 	}
 	out := &api.DeleteMessageBatchOutput{}
@@ -92,11 +88,7 @@ func (r *sqsRoom) changeVisibilityBatch(ctx context.Context, in *api.ChangeMessa
 	if err != nil {
 		return nil, err
 	}
-	ids := make([]*string, len(in.Entries))
-	for i := range in.Entries {
-		ids[i] = in.Entries[i].Id
-	}
-	if err := checkBatch(ids, "ChangeMessageVisibilityBatchRequestEntry"); err != nil {
+	if err := checkBatch(in.Entries, "ChangeMessageVisibilityBatchRequestEntry", func(e *api.ChangeMessageVisibilityBatchRequestEntry) *string { return e.Id }); err != nil {
 		return nil, err
 	}
 	out := &api.ChangeMessageVisibilityBatchOutput{}
@@ -130,16 +122,12 @@ func (r *sqsRoom) extend(tx store.Tx, q *queue, handle string, timeout *int32) e
 	}
 	now := r.now()
 	q.mature(now)
-	b, err := tx.Get(q.flightKey(seq))
+	f, ok, err := readFlight(tx, q.flightKey(seq))
 	if err != nil {
 		return err
 	}
-	if b == nil {
+	if !ok {
 		return errValue(handle, "ReceiptHandle", "Message does not exist or is not available for visibility timeout change.")
-	}
-	f, err := decodeFlight(b)
-	if err != nil {
-		return err
 	}
 	known, flies := q.flying[seq]
 	switch {

@@ -177,6 +177,16 @@ func (q *queue) message(tx store.Reader, seq uint64) (*message, error) {
 	return m, nil
 }
 
+// readFlight reads a message's flight row; the zero flight when there is none.
+func readFlight(rd store.Reader, k store.Key) (f flight, ok bool, err error) {
+	b, err := rd.Get(k)
+	if err != nil || b == nil {
+		return f, false, err
+	}
+	f, err = decodeFlight(b)
+	return f, err == nil, err
+}
+
 // counter reads an Add counter.
 func counter(rd store.Reader, k []byte) (int64, error) {
 	b, err := rd.Get(k)

@@ -325,7 +325,7 @@ def test_policies_are_applied(queue, name):
         with refused("AccessDenied", 403):
             other.send_message(QueueUrl=queue, MessageBody="x")
         user = iam.get_user(UserName=name)["User"]["Arn"]
-        statement = {"Effect": "Allow", "Principal": {"AWS": user}, "Action": "sqs:SendMessage", "Resource": arn(queue)}
+        statement = {"Effect": "Allow", "Principal": {"AWS": user}, "Action": "SQS:SendMessage", "Resource": arn(queue)}
         policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
         sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": policy})
         other.send_message(QueueUrl=queue, MessageBody="x")
@@ -382,3 +382,59 @@ def test_query_protocol(queue):
         assert status == 400 and f"<Code>{code}</Code>" in text and "<Type>Sender</Type>" in text
     status, text = query(path + "-none", Action="ReceiveMessage")
     assert status == 400 and "The specified queue does not exist for this wsdl version." in text
+
+
+def test_queues_of_a_stack(name):
+    cfn = client("cloudformation")
+    statement = {"Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": "*"}
+    policy = {"Version": "2012-10-17", "Statement": [statement]}
+
+    def deploy(verb, work, policies):
+        resources = {
+            "Dead": {"Type": "AWS::SQS::Queue"},
+            "Work": {
+                "Type": "AWS::SQS::Queue",
+                "Properties": {
+                    "RedrivePolicy": {"deadLetterTargetArn": {"Fn::GetAtt": "Dead.Arn"}, "maxReceiveCount": 3},
+                    **work,
+                },
+            },
+            **policies,
+        }
+        body = json.dumps({"Resources": resources, "Outputs": {k: {"Value": {"Ref": k}} for k in ("Dead", "Work")}})
+        getattr(cfn, verb + "_stack")(StackName=name, TemplateBody=body)
+        cfn.get_waiter(f"stack_{verb}_complete").wait(StackName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 30})
+        outputs = cfn.describe_stacks(StackName=name)["Stacks"][0]["Outputs"]
+        return {o["OutputKey"]: o["OutputValue"] for o in outputs}
+
+    def shown(url):
+        return sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+
+    def policies(*queues):
+        given = {"PolicyDocument": policy, "Queues": [{"Ref": q} for q in queues]}
+        return {"Policy": {"Type": "AWS::SQS::QueuePolicy", "Properties": given}}
+
+    inline = {"Type": "AWS::SQS::QueueInlinePolicy", "Properties": {"PolicyDocument": policy, "Queue": {"Ref": "Work"}}}
+    first = deploy(
+        "create",
+        {"VisibilityTimeout": 77, "SqsManagedSseEnabled": True, "Tags": [{"Key": "a", "Value": "1"}, {"Key": "b", "Value": "1"}]},
+        policies("Dead", "Work"),
+    )
+    attributes = shown(first["Work"])
+    assert attributes["VisibilityTimeout"] == "77" and json.loads(attributes["Policy"]) == policy
+    redrive = {"deadLetterTargetArn": shown(first["Dead"])["QueueArn"], "maxReceiveCount": 3}
+    assert json.loads(attributes["RedrivePolicy"]) == redrive
+    second = deploy("update", {"DelaySeconds": 3, "Tags": [{"Key": "b", "Value": "2"}]}, policies("Dead"))
+    assert second == first, "these properties change in place"
+    attributes = shown(first["Work"])
+    assert attributes["VisibilityTimeout"] == "30" and attributes["DelaySeconds"] == "3"
+    assert "Policy" not in attributes and json.loads(shown(first["Dead"])["Policy"]) == policy
+    tags = sqs.list_queue_tags(QueueUrl=first["Work"])["Tags"]
+    assert {k: v for k, v in tags.items() if not k.startswith("aws:")} == {"b": "2"}
+    third = deploy("update", {"QueueName": name + "-named"}, {"Inline": inline})
+    assert third["Dead"] == first["Dead"] and third["Work"].endswith(name + "-named")
+    assert json.loads(shown(third["Work"])["Policy"]) == policy and "Policy" not in shown(first["Dead"])
+    with refused("AWS.SimpleQueueService.NonExistentQueue", 400):
+        shown(first["Work"])
+    cfn.delete_stack(StackName=name)
+    cfn.get_waiter("stack_delete_complete").wait(StackName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 30})
