@@ -94,9 +94,12 @@ func (d *Driver) try(ctx context.Context, p *pool, early bool, limit time.Durati
 	defer e.active.Store(false)
 	var a answer
 	var err error
-	if name.Family == runtimes.Custom {
+	switch name.Family {
+	case runtimes.Custom:
 		a, err = e.bootCustom(ctx)
-	} else {
+	case runtimes.Java:
+		a, err = e.bootJava(ctx, name)
+	default:
 		a, err = e.bootManaged(ctx, name)
 	}
 	e.init = d.o.Clock.Wall().Sub(start)
@@ -143,11 +146,10 @@ func (u *unbooted) errorType() string {
 // bootManaged takes a pre-started process, or starts one, and gives it the function.
 func (e *environment) bootManaged(ctx context.Context, n runtimes.Name) (answer, error) {
 	d, v := e.d, &e.pool.v
-	it := d.interpreters.resolve(n)
-	if it == nil {
-		return answer{}, cloud.NotImplementedf("This machine cannot run the runtime %s: %s", v.Runtime, d.interpreters.describe(n).Missing)
+	it, err := d.interpreters.must(n)
+	if err != nil {
+		return answer{}, err
 	}
-	var err error
 	var vars map[string]string
 	if d.extended(v) {
 		if e.host, err = d.newHost(); err == nil {

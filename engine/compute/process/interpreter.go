@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"sundog/cloud"
 	"sundog/engine/compute"
 	"sundog/engine/compute/runtimes"
 )
@@ -57,6 +58,15 @@ func (in *interpreters) resolve(n runtimes.Name) *interpreter {
 	return fallback
 }
 
+// must gives the interpreter of a runtime, or the refusal to run it.
+func (in *interpreters) must(n runtimes.Name) (*interpreter, error) {
+	it := in.resolve(n)
+	if it == nil {
+		return nil, cloud.NotImplementedf("This machine cannot run the runtime %s: %s", n.ID, in.describe(n).Missing)
+	}
+	return it, nil
+}
+
 func matches(version, want string) bool {
 	v := strings.TrimPrefix(version, "v")
 	return v == want || strings.HasPrefix(v, want+".")
@@ -78,6 +88,13 @@ func candidates(n runtimes.Name) []string {
 		globs = []string{
 			filepath.Join(home, ".pyenv/versions/"+n.Version+".*/bin/python"+n.Version), filepath.Join(home, ".local/share/uv/python/cpython-"+n.Version+".*/bin/python"+n.Version),
 			"/usr/bin/python" + n.Version, "/usr/local/bin/python" + n.Version,
+		}
+	case runtimes.Java:
+		names = []string{"java"}
+		globs = []string{
+			"/usr/lib/jvm/java-" + n.Version + "-*/bin/java", "/usr/lib/jvm/*-" + n.Version + "/bin/java", "/usr/lib/jvm/*-" + n.Version + ".*/bin/java",
+			filepath.Join(home, ".sdkman/candidates/java/"+n.Version+".*/bin/java"), "/opt/homebrew/opt/openjdk@" + n.Version + "/bin/java",
+			filepath.Join(os.Getenv("JAVA_HOME"), "bin/java"),
 		}
 	}
 	var all []string
@@ -143,13 +160,21 @@ func (in *interpreters) ask(f runtimes.Family, path string) *interpreter {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	args := []string{"-p", askNode}
-	if f == runtimes.Python {
+	switch f {
+	case runtimes.Python:
 		args = []string{"-E", "-s", "-c", askPython}
+	case runtimes.Java:
+		args = []string{"-XshowSettings:properties", "-version"}
 	}
 	cmd := exec.CommandContext(ctx, path, args...)
 	cmd.Dir = "/"
+	var errs strings.Builder
+	cmd.Stderr = &errs
 	out, err := cmd.Output()
 	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
+	if f == runtimes.Java {
+		lines = javaSays(errs.String())
+	}
 	if err != nil || len(lines) < 2 || !executable(lines[0]) {
 		in.asked[path] = nil
 		return nil
@@ -160,6 +185,24 @@ func (in *interpreters) ask(f runtimes.Family, path string) *interpreter {
 	}
 	in.asked[path] = it
 	return it
+}
+
+// javaSays gives, of the properties that a Java prints, the path of its program, its version and its home folder; nothing when they are not there.
+func javaSays(properties string) []string {
+	home, version := "", ""
+	for line := range strings.Lines(properties) {
+		key, value, _ := strings.Cut(strings.TrimSpace(line), " = ")
+		switch key {
+		case "java.home":
+			home = value
+		case "java.version":
+			version = strings.TrimPrefix(value, "1.") // Java 8 calls itself 1.8
+		}
+	}
+	if home == "" || version == "" {
+		return nil
+	}
+	return []string{filepath.Join(home, "bin", "java"), version, home}
 }
 
 // describe tells of a runtime what Compute.Runtimes shows.
@@ -181,8 +224,11 @@ func (in *interpreters) describe(n runtimes.Name) compute.Runtime {
 }
 
 func title(f runtimes.Family) string {
-	if f == runtimes.Node {
+	switch f {
+	case runtimes.Node:
 		return "Node"
+	case runtimes.Java:
+		return "Java"
 	}
 	return "Python"
 }

@@ -9,6 +9,7 @@ type Family string
 const (
 	Node   Family = "node"
 	Python Family = "python"
+	Java   Family = "java" // by the official runtime interface client, which speaks the Lambda Runtime API
 	Custom Family = "provided"
 )
 
@@ -16,7 +17,7 @@ const (
 type Name struct {
 	ID      string // "nodejs20.x"
 	Family  Family // "": none that can run here
-	Version string // "20" or "3.12"; "" for Custom
+	Version string // "20", "3.12", "17"; "" for Custom
 }
 
 // Names lists the runtimes that can run here, in the order in which Lambda's documentation has them.
@@ -28,6 +29,10 @@ func Names() []Name {
 	for _, v := range []string{"3.14", "3.13", "3.12", "3.11", "3.10", "3.9", "3.8", "3.7"} {
 		all = append(all, Name{"python" + v, Python, v})
 	}
+	for _, v := range []string{"25", "21", "17", "11"} {
+		all = append(all, Name{"java" + v, Java, v})
+	}
+	all = append(all, Name{"java8.al2", Java, "8"})
 	for _, id := range []string{"provided.al2023", "provided.al2", "provided", "go1.x"} {
 		all = append(all, Name{ID: id, Family: Custom})
 	}
@@ -44,7 +49,7 @@ func Lookup(id string) (Name, bool) {
 	return Name{ID: id}, false
 }
 
-// SDKOf tells which SDK the managed runtime brings along: "" for none.
+// SDKOf tells which SDK, or what else of the kind, the managed runtime brings along: "" for none.
 func SDKOf(id string) SDK {
 	switch {
 	case strings.HasPrefix(id, "python"):
@@ -53,6 +58,8 @@ func SDKOf(id string) SDK {
 		return SDKNodeV2
 	case strings.HasPrefix(id, "nodejs"):
 		return SDKNodeV3
+	case strings.HasPrefix(id, "java"):
+		return ClientJava
 	}
 	return ""
 }

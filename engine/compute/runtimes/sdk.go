@@ -12,14 +12,16 @@ import (
 	"syscall"
 )
 
-// SDK is an AWS SDK that managed runtimes bring along.
+// SDK is an AWS SDK that managed runtimes bring along, or a client that they are made of.
 type SDK string
 
-// The SDKs, by the name of their folder in the cache.
+// The SDKs and clients, by the name of their folder in the cache.
 const (
 	SDKNodeV2 SDK = "node-v2"
 	SDKNodeV3 SDK = "node-v3"
 	SDKPython SDK = "python"
+
+	ClientJava SDK = "java" // the runtime interface client, in jars
 )
 
 // Versions are pinned, so that every machine has the same. Not every client of SDK v3 has every release: versionV3 is the newest for Node 18 and
@@ -28,6 +30,16 @@ const (
 	versionV2 = "2.1692.0"
 	versionV3 = "3.799.0"
 )
+
+// pomJava asks Maven for the runtime interface client; what it needs comes with it, at the versions that it names itself.
+const pomJava = `<project xmlns="http://maven.apache.org/POM/4.0.0">
+  <modelVersion>4.0.0</modelVersion>
+  <groupId>sundog</groupId><artifactId>runtime</artifactId><version>1</version>
+  <dependencies><dependency>
+    <groupId>com.amazonaws</groupId><artifactId>aws-lambda-java-runtime-interface-client</artifactId><version>2.6.0</version>
+  </dependency></dependencies>
+</project>
+`
 
 // packagesPython are pip's requirements: the last release for Python 3.8, and one line for every Python since 3.9.
 func packagesPython() []string {
@@ -76,12 +88,20 @@ func EnsureSDK(ctx context.Context, cacheDir string, kind SDK, interpreter strin
 	if progress == nil {
 		progress = func(string) {}
 	}
-	progress("installing the AWS SDK (" + string(kind) + ") once into " + cacheDir)
+	progress("installing " + kind.title() + " once into " + cacheDir)
 	if err := install(ctx, cacheDir, kind, interpreter); err != nil {
 		return err
 	}
-	progress("the AWS SDK (" + string(kind) + ") is installed")
+	progress(kind.title() + " is installed")
 	return nil
+}
+
+// title names it in messages.
+func (k SDK) title() string {
+	if k == ClientJava {
+		return "the Lambda runtime interface client for Java"
+	}
+	return "the AWS SDK (" + string(k) + ")"
 }
 
 func install(ctx context.Context, cacheDir string, kind SDK, interpreter string) error {
@@ -97,7 +117,12 @@ func install(ctx context.Context, cacheDir string, kind SDK, interpreter string)
 	if err != nil {
 		return err
 	}
-	if err := runInstall(ctx, tmp, argv); err != nil {
+	if kind == ClientJava {
+		if err := os.WriteFile(filepath.Join(tmp, "pom.xml"), []byte(pomJava), 0o644); err != nil {
+			return fmt.Errorf("sdk cache: %w", err)
+		}
+	}
+	if err := runInstall(ctx, kind, tmp, argv); err != nil {
 		return err
 	}
 	if err := os.WriteFile(filepath.Join(tmp, ".complete"), nil, 0o644); err != nil {
@@ -120,20 +145,27 @@ func installCommand(kind SDK, interpreter, dir string) ([]string, error) {
 	case SDKPython:
 		return append([]string{interpreter, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", "--target", dir}, packagesPython()...), nil
 	}
+	if kind == ClientJava {
+		const copyJars = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies"
+		return []string{"mvn", "-q", "-B", "-f", filepath.Join(dir, "pom.xml"), copyJars, "-DoutputDirectory=" + dir, "-DincludeScope=runtime"}, nil
+	}
 	return nil, fmt.Errorf("sdk cache: no SDK is called %q", kind)
 }
 
-func runInstall(ctx context.Context, dir string, argv []string) error {
+func runInstall(ctx context.Context, kind SDK, dir string, argv []string) error {
+	what, otherwise := "the AWS SDK that Lambda provides is not among the function's packages", ", or add the SDK to the function's packages"
+	if kind == ClientJava {
+		what, otherwise = kind.title()+" is not in the cache", ""
+	}
 	if _, err := exec.LookPath(argv[0]); err != nil {
-		return fmt.Errorf("the AWS SDK that Lambda provides is not among the function's packages, and %s is not there to install it: %w", argv[0], err)
+		return fmt.Errorf("%s, and %s is not there to install it: %w", what, argv[0], err)
 	}
 	var out bytes.Buffer
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
 	cmd.Dir = dir
 	cmd.Stdout, cmd.Stderr = &out, &out
 	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("the AWS SDK that Lambda provides is not among the function's packages and could not be installed (%s: %w); "+
-			"connect once to the package registry, or add the SDK to the function's packages: %s", argv[0], err, lastLines(out.String(), 3))
+		return fmt.Errorf("%s and could not be installed (%s: %w); connect once to the package registry%s: %s", what, argv[0], err, otherwise, lastLines(out.String(), 3))
 	}
 	return nil
 }
