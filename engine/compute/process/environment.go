@@ -178,11 +178,23 @@ func (e *environment) bootManaged(ctx context.Context, n runtimes.Name) (answer,
 	if e.proc == nil {
 		argv, env, dir := d.command(e.host, n.Family, inside{it: it, v: v}, d.atStart(v))
 		if err := e.launchMain(argv, env, dir, true); err != nil {
+			if a, ok := badWrapper(v, err, d.o.IDs.UUID()); ok {
+				return a, nil
+			}
 			return answer{}, fmt.Errorf("process: start %s: %w", it.path, err)
 		}
 	}
 	e.link = newFrames(e.proc.conn, e.out, d.o.Clock, func(r runtimes.SDKRequest) { d.provide(r, it) })
 	return e.load(d.initConfig(d.world(e.host, v), v, vars))
+}
+
+// badWrapper says of a start that failed that the function's own wrapper script is to blame; false when it has none.
+func badWrapper(v *compute.Version, err error, requestID string) (answer, bool) {
+	if v.Env["AWS_LAMBDA_EXEC_WRAPPER"] == "" {
+		return answer{}, false
+	}
+	_, cause, ok := strings.Cut(err.Error(), "fork/exec ")
+	return entrypoint("RequestId: " + requestID + " Error: fork/exec " + cause), ok
 }
 
 // launchMain starts the function's program beside extensions.

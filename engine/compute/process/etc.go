@@ -57,7 +57,7 @@ func (d *Driver) makeEtc() error {
 	user := fmt.Sprintf("sbx_user1051:x:%d:%d::/home/sbx_user1051:/sbin/nologin\n", sandbox.User, sandbox.Group)
 	for name, text := range map[string]string{
 		"passwd": "root:x:0:0:root:/:/sbin/nologin\n" + user, "group": fmt.Sprintf("root:x:0:\nsbx_user1051:x:%d:\n", sandbox.Group),
-		"hosts": "127.0.0.1 localhost\n::1 localhost\n", "resolv.conf": "nameserver 127.0.0.1\noptions timeout:5 attempts:2\n",
+		"hosts": "127.0.0.1 localhost sandbox.localdomain sandbox\n::1 localhost\n", "resolv.conf": "nameserver 127.0.0.1\noptions timeout:5 attempts:2\n",
 		"nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\nservices: files\nprotocols: files\n", "host.conf": "multi on\n", "hostname": "localhost\n",
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {

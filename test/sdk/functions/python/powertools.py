@@ -25,10 +25,10 @@ def pay(event, context):
 
 
 @tracer.capture_method
-def record(message):
-    if message.body == "bad":
+def check(record):
+    if record.body == "bad":
         raise ValueError("a bad message")
-    return message.body
+    return record.body
 
 
 @metrics.log_metrics
@@ -36,7 +36,7 @@ def record(message):
 @tracer.capture_lambda_handler
 def handler(event, context):
     if "Records" in event:
-        return process_partial_response(event=event, record_handler=record, processor=processor, context=context)
+        return process_partial_response(event=event, record_handler=check, processor=processor, context=context)
     tracer.put_annotation(key="order", value=event["order"])
     logger.info("paying", extra={"order": event["order"]})
     metrics.add_metric(name="Payments", unit=MetricUnit.Count, value=1)
