@@ -20,6 +20,8 @@ type Bus interface {
 	Source(a cloud.ARN) (Source, error)
 	// Stream gives the change stream side of an ARN.
 	Stream(a cloud.ARN) (Stream, error)
+	// Permit judges whether a principal may read: as deliveries are judged. A refusal is an *Error of kind Denied.
+	Permit(ctx context.Context, as cloud.Principal, resource cloud.ARN, action string) error
 }
 
 // Attribute is a message attribute in SQS's and SNS's terms.

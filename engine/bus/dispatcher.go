@@ -106,6 +106,12 @@ func (b *Dispatcher) Stream(a cloud.ARN) (Stream, error) {
 	return nil, cloud.NotImplementedf("%s has no change stream on this platform.", a)
 }
 
+// Permit implements Bus.
+func (b *Dispatcher) Permit(ctx context.Context, as cloud.Principal, resource cloud.ARN, action string) error {
+	call := cloud.Call{Principal: as, Scope: cloud.Scope{Account: as.Account, Region: resource.Region}, RequestID: b.o.IDs.UUID(), Secure: true}
+	return b.o.Authorise(cloud.WithCall(ctx, call), Delivery{As: as, Scope: call.Scope, Target: resource}, action)
+}
+
 // Start begins to deliver, also what was left by an earlier run.
 func (b *Dispatcher) Start(context.Context) error {
 	b.mu.Lock()

@@ -114,6 +114,9 @@ func (r *lambdaRoom) prepareSource(ctx context.Context, m *mapping, src cloud.AR
 		}
 		return nil, err
 	}
+	if err := r.mayRead(ctx, src, pl); err != nil {
+		return nil, err
+	}
 	c.BatchSize, c.MaximumBatchingWindowInSeconds = new(val(c.BatchSize, 100)), new(val(c.MaximumBatchingWindowInSeconds, 0))
 	c.ParallelizationFactor, c.TumblingWindowInSeconds = new(val(c.ParallelizationFactor, 1)), new(val(c.TumblingWindowInSeconds, 0))
 	c.BisectBatchOnFunctionError = new(val(c.BisectBatchOnFunctionError, false))
@@ -221,9 +224,12 @@ func (r *lambdaRoom) updateMapping(ctx context.Context, in *api.UpdateEventSourc
 		return nil, err
 	}
 	if src := was.source(); was.queue() {
-		if err := r.checkQueue(ctx, src, pl); err != nil {
-			return nil, err
-		}
+		err = r.checkQueue(ctx, src, pl)
+	} else if pl.main != nil {
+		err = r.mayRead(ctx, src, pl)
+	}
+	if err != nil {
+		return nil, err
 	}
 	var m *mapping
 	state := "Updating"

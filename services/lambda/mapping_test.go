@@ -1,14 +1,17 @@
 package lambda
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	api "sundog/api/lambda"
 	"sundog/cloud"
+	"sundog/engine/bus"
 	"sundog/services/servicetest"
 )
 
@@ -79,6 +82,37 @@ func TestMappingChecks(t *testing.T) {
 	}
 	if got := b.all(); got != "" {
 		t.Fatal("refused, and there:", got)
+	}
+}
+
+// A mapping needs a role that may read its source, and reads nothing when that is taken away.
+func TestMappingNeedsPermission(t *testing.T) {
+	denied := atomic.Value{}
+	denied.Store("sqs:DeleteMessage")
+	q, s := newQueue(), newStream()
+	r := &reader{}
+	b := open(t, (&machine{}).on(r.run), withQueue(q), func(k *servicetest.Kit) {
+		k.Streams["dynamodb"] = s
+		k.Authorise = func(_ context.Context, d bus.Delivery, action string) error {
+			if action == denied.Load() && d.As.Role.Resource == "role/r" {
+				return cloud.Errorf(cloud.Denied, "AccessDenied", "no")
+			}
+			return nil
+		}
+	})
+	b.create("f", "")
+	in := &api.CreateEventSourceMappingInput{FunctionName: new("f"), EventSourceArn: new(queueARN.String())}
+	_, err := b.r.createMapping(b.ctx, in)
+	wantError(t, err, "InvalidParameterValueException", "The provided execution role does not have permissions to call DeleteMessage on SQS")
+	denied.Store("dynamodb:DescribeStream")
+	_, err = b.r.createMapping(b.ctx, &api.CreateEventSourceMappingInput{FunctionName: new("f"), EventSourceArn: new(streamARN.String()), StartingPosition: new("LATEST")})
+	wantError(t, err, "InvalidParameterValueException", "Cannot access stream "+streamARN.String()+". Please ensure the role can perform the GetRecords, GetShardIterator, DescribeStream, and ListStreams Actions on your stream in IAM.")
+	m := b.mapping(nil)
+	q.send("a")
+	logged(t, r, "$LATEST a")
+	denied.Store("sqs:ReceiveMessage")
+	if _, err := b.r.updateMapping(b.ctx, &api.UpdateEventSourceMappingInput{UUID: m.UUID, BatchSize: n32(1)}); err == nil {
+		t.Fatal("changed without permission")
 	}
 }
 

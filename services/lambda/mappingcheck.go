@@ -55,6 +55,36 @@ func refuseUpdate(in *api.UpdateEventSourceMappingInput) error {
 	return nil
 }
 
+// What the role of a function must be allowed to do with its sources.
+var (
+	queueActions  = []string{"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
+	streamActions = map[string][]string{
+		"dynamodb": {"dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:DescribeStream"},
+		"kinesis":  {"kinesis:GetRecords", "kinesis:GetShardIterator", "kinesis:DescribeStream"},
+	}
+)
+
+// mayRead checks that a function's role may read a source.
+func (r *lambdaRoom) mayRead(ctx context.Context, src cloud.ARN, pl *plan) error {
+	actions := streamActions[src.Service]
+	if src.Service == "sqs" {
+		actions = queueActions
+	}
+	for _, action := range actions {
+		err := r.d.Bus.Permit(ctx, asRole(pl), src, action)
+		switch _, verb, _ := strings.Cut(action, ":"); {
+		case err == nil:
+		case cloud.AsError(err).Kind != cloud.Denied:
+			return err
+		case src.Service == "sqs":
+			return errParameter("The provided execution role does not have permissions to call %s on SQS", verb)
+		default:
+			return errParameter("Cannot access stream %s. Please ensure the role can perform the GetRecords, GetShardIterator, DescribeStream, and ListStreams Actions on your stream in IAM.", src)
+		}
+	}
+	return nil
+}
+
 // checkQueue checks that a queue exists and hides its messages for as long as the function may run.
 func (r *lambdaRoom) checkQueue(ctx context.Context, src cloud.ARN, pl *plan) error {
 	d, err := r.d.Directory.Describe(ctx, src)
@@ -62,6 +92,9 @@ func (r *lambdaRoom) checkQueue(ctx context.Context, src cloud.ARN, pl *plan) er
 		return errParameter("Error occurred while ReceiveMessage. SQS Error Code: AWS.SimpleQueueService.NonExistentQueue. SQS Error Message: The specified queue does not exist.")
 	}
 	if err != nil || pl.main == nil {
+		return err
+	}
+	if err := r.mayRead(ctx, src, pl); err != nil {
 		return err
 	}
 	hidden, err := strconv.Atoi(d.Attributes["VisibilityTimeout"])

@@ -91,6 +91,9 @@ func (q *queuePoller) queue() cloud.ARN { return q.poller.src }
 // number or by size. What no filter lets through is deleted, as on Lambda.
 func (q *queuePoller) collect(ctx context.Context) (queueBatch, error) {
 	pl, err := q.r.plan(ctx, q.m.function())
+	if err == nil {
+		err = q.r.mayRead(ctx, q.queue(), pl)
+	}
 	if err != nil {
 		return queueBatch{}, err
 	}

@@ -233,6 +233,13 @@ const (
 func (l *lane) collect(ctx context.Context) (b streamBatch, err error) {
 	size := int(val(l.m.Config.BatchSize, 100))
 	window := time.Duration(val(l.m.Config.MaximumBatchingWindowInSeconds, 0)) * time.Second
+	pl, err := l.r.plan(ctx, l.m.function())
+	if err == nil {
+		err = l.r.mayRead(ctx, l.src, pl)
+	}
+	if err != nil {
+		return b, err
+	}
 	var since time.Time
 	for {
 		var left time.Duration // 0: as long as it takes
