@@ -14,8 +14,8 @@
 // lets in (pollgate.go). A stream's shard is read in lanes (pollstream.go), as many as the parallelization factor says; a lane runs its batches one after
 // another (streambatch.go), with the state of a tumbling window (window.go), and keeps how far it is. Only bus.Source and bus.Stream are known of the rooms.
 //
-// Kept and shown without effect: VpcConfig (functions reach what the machine reaches), KMSKeyArn (variables and filters are kept as the platform keeps its data),
-// EphemeralStorage (temporary files are bounded by the machine's disk only).
+// Kept and shown without effect: VpcConfig (functions reach what the machine reaches), KMSKeyArn (variables and filters are kept as the platform keeps its data).
+// EphemeralStorage bounds /tmp of functions in a sandbox; without one only the disk does.
 //
 // TracingConfig: with Active the report of a sampled invocation names its X-Ray segment; with PassThrough it does not, and the trace only goes on. The
 // platform's own record of what ran is kept with both. SystemLogLevel filters the platform's lines (START, REPORT and so on) of functions that log

@@ -13,11 +13,11 @@ import (
 // functionProps are the properties of AWS::Lambda::Function that CreateFunction and UpdateFunctionConfiguration have under the same names.
 var functionProps = []string{
 	"Runtime", "Role", "Handler", "Description", "Timeout", "MemorySize", "DeadLetterConfig", "Environment", "TracingConfig", "Layers",
-	"SnapStart", "LoggingConfig", "FileSystemConfigs", "ImageConfig",
+	"SnapStart", "LoggingConfig", "FileSystemConfigs", "ImageConfig", "EphemeralStorage",
 }
 
 // shownProps are those that are only kept and shown: see NoEffect.
-var shownProps = []string{"VpcConfig", "KmsKeyArn", "EphemeralStorage"}
+var shownProps = []string{"VpcConfig", "KmsKeyArn"}
 
 // managedProps are those that have operations of their own.
 var managedProps = []string{"ReservedConcurrentExecutions", "RecursiveLoop", "RuntimeManagementConfig"}
@@ -28,7 +28,6 @@ func (r *lambdaRoom) resources() []room.ResourceType {
 			Type: "AWS::Lambda::Function", Properties: slices.Concat([]string{"FunctionName", "Code", "Tags", "Architectures", "PackageType", "CodeSigningConfigArn"}, functionProps, managedProps),
 			NoEffect: map[string]string{
 				"VpcConfig": "the platform's functions reach what the machine reaches", "KmsKeyArn": "environment variables are kept as the platform keeps its data",
-				"EphemeralStorage": "temporary files are bounded by the machine's disk only",
 			},
 			Attributes: []string{"Arn"}, Create: r.createFunctionResource, Update: r.updateFunctionResource, Delete: r.deleteNamed("DeleteFunction", "FunctionName"),
 		},
