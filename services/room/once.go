@@ -2,6 +2,7 @@ package room
 
 import (
 	"encoding/binary"
+	"hash/crc32"
 	"slices"
 
 	"sundog/engine/store"
@@ -11,10 +12,18 @@ import (
 // shard; times are unix milliseconds.
 type Once struct{ Rows, Due store.Key }
 
-// Remember keeps value under id for interval, and gives nil when it is new, else the value that is known. Up to 4 expired ids go with each call.
+// Looking for expired ids costs more than the rest of a call: one call in sweepEvery does, and takes away up to sweepMost, more than came since.
+const (
+	sweepEvery = 16
+	sweepMost  = 4 * sweepEvery
+)
+
+// Remember keeps value under id for interval, and gives nil when it is new, else the value that is known. Expired ids go with some of the calls.
 func (o Once) Remember(tx store.Tx, id string, value []byte, now, interval int64) (earlier []byte, err error) {
-	if err := o.sweep(tx, now); err != nil {
-		return nil, err
+	if crc32.ChecksumIEEE([]byte(id))%sweepEvery == 0 {
+		if err := o.sweep(tx, now); err != nil {
+			return nil, err
+		}
 	}
 	k := o.Rows.Clone().Str(id)
 	b, err := tx.Get(k)
@@ -34,7 +43,7 @@ func (o Once) Remember(tx store.Tx, id string, value []byte, now, interval int64
 func (o Once) sweep(tx store.Tx, now int64) error {
 	it := tx.Scan(store.ScanOptions{Lo: o.Due, Hi: o.Due.Clone().U64(uint64(now)), KeysOnly: true})
 	defer func() { _ = it.Close() }()
-	for n := 0; n < 4 && it.Next(); n++ {
+	for n := 0; n < sweepMost && it.Next(); n++ {
 		due, rest, err := store.CutU64(it.Key()[len(o.Due):])
 		if err != nil {
 			return err
