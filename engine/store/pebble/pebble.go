@@ -37,7 +37,7 @@ const format = pebble.FormatColumnarBlocks
 type Options struct {
 	Dir      string
 	Relaxed  bool   // commits are synced up to 50 ms later
-	Cache    int64  // bytes of the block cache; 0: 8 MiB
+	Cache    int64  // bytes of the block cache, taken as it fills; 0: 32 MiB
 	Memtable uint64 // bytes that are kept in memory before they are sorted into files; 0: 16 MiB
 	Runs     int    // memtables' worth of files that gather before they are merged with the rest: more make writing cheaper and reading dearer; 0: 2
 	Reserve  int64  // bytes of free space below which only deletes go on; 0: 256 MiB; < 0: none
@@ -48,7 +48,7 @@ type Options struct {
 
 func (o *Options) complete() {
 	if o.Cache == 0 {
-		o.Cache = 8 << 20
+		o.Cache = 32 << 20
 	}
 	if o.Memtable == 0 {
 		o.Memtable = 16 << 20
