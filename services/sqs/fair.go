@@ -92,7 +92,7 @@ func (f *fair) unlock(m flying, now int64) {
 	}
 	t := f.tenant(m.group, now)
 	t.flying--
-	spent := float64(max(0, now-m.Taken))
+	spent := float64(max(0, min(now, m.Due)-m.Taken))
 	f.busy.ms, t.busy.ms = f.busy.now(now)+spent, t.busy.now(now)+spent
 	f.prune(now)
 }

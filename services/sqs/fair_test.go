@@ -2,10 +2,14 @@ package sqs
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"pgregory.net/rapid"
 
 	api "sundog/api/sqs"
 	"sundog/engine/store"
@@ -158,4 +162,61 @@ func TestFairForgets(t *testing.T) {
 	if f := b.r.shards[n.shard()][n].fair; len(f.tenants) > 1001 || len(f.groups) != 0 {
 		t.Fatalf("%d tenants and %d groups are known of an empty queue", len(f.tenants), len(f.groups))
 	}
+}
+
+// Whatever tenants send and consumers hold on to, every message is given, none while it is in flight.
+func TestFairModel(t *testing.T) {
+	n := 0
+	rapid.Check(t, func(rt *rapid.T) {
+		b := open(t)
+		n++
+		url := b.create(fmt.Sprintf("q%d", n), map[string]string{"VisibilityTimeout": "120"})
+		left, held := map[string]int64{}, map[string]api.Message{} // until when they are in flight; those that are
+		sent := 0
+		rt.Repeat(map[string]func(*rapid.T){
+			"send": func(rt *rapid.T) {
+				group := rapid.SampledFrom([]string{"", "a", "b", "c"}).Draw(rt, "group")
+				for range rapid.IntRange(1, 60).Draw(rt, "messages") {
+					body := strconv.Itoa(sent)
+					sent++
+					b.send(url, body, func(in *api.SendMessageInput) { in.MessageGroupId = optional(group) })
+					left[body] = 0
+				}
+			},
+			"receive": func(rt *rapid.T) {
+				for range rapid.IntRange(1, 8).Draw(rt, "times") {
+					for _, m := range b.receive(url, 10) {
+						if until, there := left[*m.Body]; !there || until > b.r.now() {
+							rt.Fatalf("%s was given while it was in flight or gone", *m.Body)
+						}
+						left[*m.Body], held[*m.Body] = b.r.now()+120_000, m
+					}
+				}
+			},
+			"delete": func(rt *rapid.T) {
+				for _, body := range slices.Sorted(maps.Keys(held)) {
+					if err := b.delete(url, held[body]); err != nil {
+						rt.Fatal(err)
+					}
+					delete(left, body)
+					delete(held, body)
+					if rapid.Bool().Draw(rt, "enough") {
+						break
+					}
+				}
+			},
+			"forget":  func(*rapid.T) { b.forget(url) },
+			"advance": func(rt *rapid.T) { b.advance(time.Duration(rapid.IntRange(1, 90).Draw(rt, "seconds")) * time.Second) },
+		})
+		b.advance(3 * time.Minute)
+		for _, body := range b.drain(url) {
+			if _, there := left[body]; !there {
+				rt.Fatalf("%s was given again", body)
+			}
+			delete(left, body)
+		}
+		if len(left) > 0 {
+			rt.Fatalf("%d messages of %d were never given", len(left), sent)
+		}
+	})
 }

@@ -21,8 +21,11 @@ type Peeked struct {
 	Attributes map[string]bus.Attribute
 }
 
-// MaxPeek bounds how many messages one Peek gives.
-const MaxPeek = 1000
+// The bounds of what one Peek gives.
+const (
+	MaxPeek      = 1000     // messages
+	maxPeekBytes = 32 << 20 // of bodies; the message that goes over it is the last
+)
 
 // Peek gives the first messages of a queue by age, without changing anything: no receive is counted, no message becomes invisible. now is the
 // platform's time. An *Error of kind NotFound when there is no such queue. It reads the store only, and may run concurrently with anything.
@@ -40,7 +43,7 @@ func Peek(ctx context.Context, s store.Store, now time.Time, queue cloud.ARN, li
 		prefix := genKey(n.shard(), "msg", rec.Gen)
 		it := rd.Scan(store.Prefix(prefix))
 		defer func() { _ = it.Close() }()
-		for len(out) < min(limit, MaxPeek) && it.Next() {
+		for size := 0; len(out) < min(limit, MaxPeek) && size < maxPeekBytes && it.Next(); {
 			seq, _, err := store.CutU64(it.Key()[len(prefix):])
 			if err != nil {
 				return err
@@ -56,7 +59,7 @@ func Peek(ctx context.Context, s store.Store, now time.Time, queue cloud.ARN, li
 			if err != nil {
 				return err
 			}
-			out = append(out, p)
+			out, size = append(out, p), size+len(p.Body)
 		}
 		return it.Err()
 	})
