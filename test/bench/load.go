@@ -135,10 +135,12 @@ func (l *line) repeat(c *conn, thing func(*conn) error, stop time.Time) error {
 	return nil
 }
 
-// conn is a connection on which one request after another is answered.
+// conn is a connection on which one request after another is answered; a server that closes it after an answer gets another one.
 type conn struct {
 	net.Conn
-	r *bufio.Reader
+	address string
+	r       *bufio.Reader
+	last    bool // the server takes no further request on it
 }
 
 func dial(address string) (*conn, error) {
@@ -146,7 +148,17 @@ func dial(address string) (*conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &conn{c, bufio.NewReaderSize(c, 16<<10)}, nil
+	return &conn{Conn: c, address: address, r: bufio.NewReaderSize(c, 4<<10)}, nil
+}
+
+func (c *conn) redial() (err error) {
+	_ = c.Close()
+	if c.Conn, err = net.Dial("tcp", c.address); err != nil {
+		return err
+	}
+	c.r.Reset(c.Conn)
+	c.last = false
+	return nil
 }
 
 // refusal is an answer that is an error; the connection goes on.
@@ -159,61 +171,80 @@ func (r refusal) Error() string { return fmt.Sprintf("%d %.100q", r.status, r.bo
 
 // ask sends a request and reads its answer; the body only if it is wanted.
 func (c *conn) ask(request []byte, want bool) (body []byte, err error) {
+	if c.last {
+		if err := c.redial(); err != nil {
+			return nil, err
+		}
+	}
 	_ = c.SetDeadline(time.Now().Add(60 * time.Second))
 	if _, err := c.Write(request); err != nil {
 		return nil, err
 	}
-	status, body, err := answer(c.r, want)
-	if err == nil && status/100 != 2 {
-		err = refusal{status, body}
+	a, err := answer(c.r, want)
+	if err == nil && a.status/100 != 2 {
+		err = refusal{a.status, a.body}
 	}
-	return body, err
+	c.last = a.last
+	return a.body, err
 }
 
 var errAnswer = errors.New("not an HTTP answer")
 
-// answer reads one HTTP answer; body is nil unless it is wanted, or the status is an error's.
-func answer(r *bufio.Reader, want bool) (status int, body []byte, err error) {
+// reply is one HTTP answer.
+type reply struct {
+	status int
+	length int
+	body   []byte // nil unless it was wanted, or the status is an error's
+	last   bool   // the server closes the connection
+}
+
+// answer reads one HTTP answer.
+func answer(r *bufio.Reader, want bool) (a reply, err error) {
 	first, err := r.ReadSlice('\n')
 	if err != nil {
-		return 0, nil, err
+		return a, err
 	}
 	if len(first) < 12 {
-		return 0, nil, errAnswer
+		return a, errAnswer
 	}
-	if status, err = strconv.Atoi(string(first[9:12])); err != nil {
-		return 0, nil, errAnswer
+	if a.status, err = strconv.Atoi(string(first[9:12])); err != nil {
+		return a, errAnswer
 	}
-	length, chunked := 0, false
+	chunked, err := a.headers(r)
+	switch {
+	case err != nil:
+	case chunked:
+		a.body, err = chunks(r)
+	case a.status/100 == 2 && !want || a.length > 4<<20:
+		_, err = r.Discard(a.length)
+	default:
+		a.body = make([]byte, a.length)
+		_, err = io.ReadFull(r, a.body)
+	}
+	return a, err
+}
+
+func (a *reply) headers(r *bufio.Reader) (chunked bool, err error) {
 	for {
 		h, err := r.ReadSlice('\n')
 		if err != nil {
-			return 0, nil, err
+			return false, err
 		}
 		if h = bytes.TrimSpace(h); len(h) == 0 {
-			break
+			return chunked, nil
 		}
 		name, value, _ := bytes.Cut(h, []byte(":"))
 		switch {
 		case bytes.EqualFold(name, []byte("Content-Length")):
-			if length, err = strconv.Atoi(string(bytes.TrimSpace(value))); err != nil {
-				return 0, nil, errAnswer
+			if a.length, err = strconv.Atoi(string(bytes.TrimSpace(value))); err != nil {
+				return false, errAnswer
 			}
 		case bytes.EqualFold(name, []byte("Transfer-Encoding")):
 			chunked = bytes.Contains(value, []byte("chunked"))
+		case bytes.EqualFold(name, []byte("Connection")):
+			a.last = bytes.Contains(value, []byte("close"))
 		}
 	}
-	if chunked {
-		body, err = chunks(r)
-		return status, body, err
-	}
-	if status/100 == 2 && !want || length > 4<<20 {
-		_, err = r.Discard(length)
-		return status, nil, err
-	}
-	body = make([]byte, length)
-	_, err = io.ReadFull(r, body)
-	return status, body, err
 }
 
 func chunks(r *bufio.Reader) (body []byte, err error) {

@@ -106,17 +106,16 @@ func firstAnswer(address string, request []byte) error {
 			continue
 		}
 		_ = c.SetDeadline(time.Now().Add(10 * time.Second))
-		var status int
-		var body []byte
+		var a reply
 		if _, err = c.Write(request); err == nil {
-			status, body, err = answer(bufio.NewReader(c), false)
+			a, err = answer(bufio.NewReader(c), false)
 		}
 		_ = c.Close()
-		if err == nil && status/100 == 2 {
+		if err == nil && a.status/100 == 2 {
 			return nil
 		}
 		if last = err; err == nil {
-			last = fmt.Errorf("status %d, %.200s", status, body)
+			last = fmt.Errorf("status %d, %.200s", a.status, a.body)
 		}
 	}
 	return fmt.Errorf("%s: %w", address, last)

@@ -9,21 +9,19 @@ import (
 )
 
 // The shape of a run: each round loads the platform for between one and two parts, then kills it.
-const (
-	rounds = 4
-	part   = 500 * time.Millisecond
-)
+const part = 500 * time.Millisecond
 
 func TestNothingAcknowledgedIsLost(t *testing.T) {
-	eachMode(t, rounds, func(p *platform) []load {
-		return []load{newItems(p), newMessages(p, 3, 1), newGroups(p, 3, 1), newObjects(p), newExecutions(p)}
+	eachMode(t, 4, func(p *platform) []load {
+		return []load{newItems(p), newMessages(p, crew{3, 1}), newGroups(p, crew{3, 1}), newObjects(p), newExecutions(p)}
 	})
 }
 
-// Sixteen send and sixteen receive, from a standard queue and a FIFO queue, and a topic fans out, while the platform is killed three times.
+// Sixteen send and sixteen receive, by a standard queue, by a FIFO queue and by a topic with its queues, while the platform is killed three times.
 func TestMessagesHold(t *testing.T) {
 	eachMode(t, 3, func(p *platform) []load {
-		return []load{newMessages(p, 16, 16), newGroups(p, 16, 16), newFanOut(p, 3)}
+		all := crew{16, 16}
+		return []load{newMessages(p, all), newGroups(p, all), newPublished(p, all)}
 	})
 }
 
@@ -31,12 +29,13 @@ func eachMode(t *testing.T, kills int, loads func(*platform) []load) {
 	for _, mode := range []string{"sync", "relaxed"} {
 		t.Run(mode, func(t *testing.T) {
 			p := newPlatform(t, mode)
-			crashes(t, p, kills, loads(p))
+			crashes(p, kills, loads(p))
 		})
 	}
 }
 
-func crashes(t *testing.T, p *platform, kills int, loads []load) {
+// crashes runs loads at once, kills the platform some times, and checks what the loads know.
+func crashes(p *platform, kills int, loads []load) {
 	for range kills {
 		ctx, stop := context.WithCancel(context.Background())
 		var work sync.WaitGroup
@@ -51,11 +50,15 @@ func crashes(t *testing.T, p *platform, kills int, loads []load) {
 		work.Wait()
 		p.start()
 	}
+	var work sync.WaitGroup
 	for _, l := range loads {
-		start := time.Now()
-		l.check()
-		t.Logf("%s, checked in %v", l, time.Since(start).Round(time.Millisecond))
+		work.Go(func() {
+			start := time.Now()
+			l.check()
+			p.t.Logf("%s, checked in %v", l, time.Since(start).Round(time.Millisecond))
+		})
 	}
+	work.Wait()
 }
 
 // load is one kind of work and what is known of it.

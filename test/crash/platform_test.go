@@ -137,7 +137,7 @@ func (p *platform) connect() *client.Client {
 	c, err := client.New(client.Options{
 		Endpoint: "http://" + p.address, Region: "us-east-1", Attempts: 1, Clock: clock.New(time.Now, 0), IDs: ids.New(),
 		Credentials: func(context.Context) (sigv4.Credentials, error) { return k, nil },
-		HTTP:        &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 64}},
+		HTTP:        &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 128}},
 	})
 	if err != nil {
 		p.t.Fatal(err)
