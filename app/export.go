@@ -11,6 +11,7 @@ import (
 	"sundog/edge/gateway"
 	"sundog/engine/compute"
 	"sundog/engine/compute/process"
+	"sundog/engine/compute/process/sandbox"
 	"sundog/engine/telemetry"
 	"sundog/internal/clock"
 	"sundog/internal/ids"
@@ -51,8 +52,16 @@ func (p *Platform) RuntimeNotes(names []string) []string {
 // Report is what Doctor finds.
 type Report struct {
 	Runtimes []compute.Runtime
-	Lines    []string
+	Machine  string
+	Features []Feature     // of a sandbox
+	Sandbox  bool          // functions run in one
+	Started  time.Duration // how long an empty one takes
+	Lack     error         // why not
+	Memory   string        // what bounds the memory of functions
 }
+
+// Feature is a part of what a sandbox is made of.
+type Feature = sandbox.Feature
 
 // Doctor looks at what this machine can run. It starts no platform.
 func Doctor(ctx context.Context) (Report, error) {
@@ -61,13 +70,14 @@ func Doctor(ctx context.Context) (Report, error) {
 		return Report{}, err
 	}
 	defer os.RemoveAll(dir)
-	d, err := process.New(process.Options{Dir: dir, Clock: clock.New(time.Now, 0), IDs: ids.New(), Spares: -1})
+	d, err := process.New(process.Options{Dir: dir, Clock: clock.New(time.Now, 0), IDs: ids.New(), Spares: -1, Reexec: true})
 	if err != nil {
 		return Report{}, err
 	}
 	defer func() { _ = d.Close(ctx) }()
-	r := Report{Runtimes: d.Runtimes(ctx)}
-	r.Lines = append(r.Lines, fmt.Sprintf("%s/%s, %d processors", runtime.GOOS, runtime.GOARCH, runtime.NumCPU()),
-		"functions run as plain processes of this user; a sandbox is not served by this version")
+	r := Report{Runtimes: d.Runtimes(ctx), Machine: fmt.Sprintf("%s/%s, %d processors", runtime.GOOS, runtime.GOARCH, runtime.NumCPU()), Features: sandbox.Features(), Memory: d.MemoryBy()}
+	start := time.Now()
+	r.Sandbox, r.Lack = d.Sandboxed()
+	r.Started = time.Since(start)
 	return r, nil
 }

@@ -163,8 +163,33 @@ func (doctorCommand) Run(ctx context.Context) error {
 	}
 	out.table(rows)
 	out.line("")
-	for _, l := range report.Lines {
-		out.line("%s", l)
-	}
+	out.line("%s", report.Machine)
+	out.line("")
+	showSandbox(out, report)
 	return nil
+}
+
+// showSandbox shows what the machine has of a sandbox, and what comes of it.
+func showSandbox(out *screen, r app.Report) {
+	rows := [][]string{{"sandbox", "", ""}}
+	for _, f := range r.Features {
+		state := "yes"
+		switch {
+		case !f.OK && f.Required:
+			state = out.paint(red, "missing")
+		case !f.OK:
+			state = out.paint(yellow, "no")
+		}
+		rows = append(rows, []string{f.Name, state, f.Note})
+	}
+	limit := map[string]string{"sampling": "looked at four times a second, for no control group can be made here"}[r.Memory]
+	rows = append(rows, []string{"memory limit", r.Memory, limit}, []string{"processes, files, sizes", "yes", "resource limits"})
+	out.table(rows)
+	out.line("")
+	if r.Sandbox {
+		out.line("functions run in sandboxes (the first took %.0f ms)", float64(r.Started.Microseconds())/1000)
+		return
+	}
+	out.line("%s", out.paint(red, fmt.Sprintf("functions cannot be sandboxed here: %v", r.Lack)))
+	out.line("serve does not start without --allow-unsandboxed; dev runs functions as plain processes of this user")
 }

@@ -6,7 +6,7 @@
 // short handler is back sooner than a new process is up, then starts another, up to the version's and the machine's caps; beyond that it waits until
 // its deadline. Idle environments end after Options.IdleTimeout.
 //
-// With Options.Reexec (the program calls MaybeInit first thing in main) every environment runs below a small init in a PID namespace, or, where
-// that is not allowed, below a subreaper: when the platform is killed, the kernel ends them all. The isolation of a sandbox (files, network,
-// system calls) is not this package's.
+// With Options.Reexec (the program calls MaybeInit first thing in main) every environment is a sandbox, whose init is this program (package sandbox) and
+// whose network is served by Options.Network (package outside); or, where that is not possible or not wanted, it runs below a small init in a PID namespace, or below
+// a subreaper. In each of them the kernel ends it when the platform is killed.
 package process

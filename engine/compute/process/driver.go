@@ -219,6 +219,17 @@ func (d *Driver) Sandboxed() (ok bool, lack error) {
 	return ok, d.spawner.lack
 }
 
+// MemoryBy tells what bounds the memory of environments: "cgroup v2", "cgroup v1" or "sampling".
+func (d *Driver) MemoryBy() string {
+	switch {
+	case d.groups.base == "":
+		return "sampling"
+	case d.groups.v2:
+		return "cgroup v2"
+	}
+	return "cgroup v1"
+}
+
 func (d *Driver) allPools() []*pool {
 	d.mu.RLock()
 	defer d.mu.RUnlock()

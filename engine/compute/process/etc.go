@@ -54,6 +54,10 @@ func (d *Driver) makeEtc() error {
 			}
 		}
 	}
+	// Without it Node compares all zones there are to find out which is meant.
+	if err := os.Symlink("/usr/share/zoneinfo/UTC", filepath.Join(dir, "localtime")); err != nil {
+		return fmt.Errorf("process: %w", err)
+	}
 	user := fmt.Sprintf("sbx_user1051:x:%d:%d::/home/sbx_user1051:/sbin/nologin\n", sandbox.User, sandbox.Group)
 	for name, text := range map[string]string{
 		"passwd": "root:x:0:0:root:/:/sbin/nologin\n" + user, "group": fmt.Sprintf("root:x:0:\nsbx_user1051:x:%d:\n", sandbox.Group),

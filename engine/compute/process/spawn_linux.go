@@ -1,6 +1,7 @@
 package process
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"syscall"
@@ -38,6 +39,9 @@ func (s *spawner) probe() mode {
 			return modeSandbox
 		}
 		s.lack = err
+		if missing := sandbox.Missing(); missing != "" {
+			s.lack = fmt.Errorf("%s", missing)
+		}
 	}
 	for _, m := range []mode{modeNamespace, modeUserNamespace} {
 		p, err := s.try(m, program)

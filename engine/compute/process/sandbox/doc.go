@@ -71,6 +71,14 @@ type Limits struct {
 	FileMB    uint64 // of one file
 }
 
+// Feature is a part of what a sandbox is made of.
+type Feature struct {
+	Name     string
+	OK       bool
+	Required bool
+	Note     string // why it is not there, or how
+}
+
 // request is a message to Init; exactly one field is set.
 type request struct {
 	Plan *Plan    `json:",omitempty"`

@@ -147,3 +147,11 @@ func filterCalls() error {
 	}
 	return nil
 }
+
+// seccompAction asks whether the kernel knows an action of filters.
+func seccompAction(action *uint32) error {
+	if _, _, e := syscall.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_GET_ACTION_AVAIL, 0, uintptr(unsafe.Pointer(action))); e != 0 {
+		return e
+	}
+	return nil
+}
