@@ -53,7 +53,7 @@ func Run(t *testing.T, open Open) {
 			t.Parallel()
 			c := open(t, Config{IdleTimeout: time.Hour})
 			t.Cleanup(func() { closed(t, c) })
-			s := &suite{c: c, l: l, broken: filepath.Join(dir, "broken"), layer: layer}
+			s := &suite{c: c, l: l, broken: filepath.Join(dir, "broken"), layer: layer, wrapping: filepath.Join(dir, "wrapper")}
 			t.Run("answers", s.answers)
 			t.Run("environment", s.environment)
 			t.Run("failures", s.failures)
@@ -63,8 +63,15 @@ func Run(t *testing.T, open Open) {
 			t.Run("stream", s.stream)
 			t.Run("extensions", s.extensions)
 			t.Run("extensions fail", s.extensionsFail)
-			if l.name == "node" {
+			switch l.name {
+			case "node":
 				t.Run("node", s.node)
+				t.Run("wrapper", s.wrapper)
+				t.Run("own", s.nodeOwn)
+				t.Run("slow init", s.slowInit)
+			case "python":
+				t.Run("wrapper", s.wrapper)
+				t.Run("own", s.pythonOwn)
 			}
 		})
 	}
@@ -103,10 +110,11 @@ func build(t *testing.T, dir, source, file string) string {
 }
 
 type suite struct {
-	c      compute.Compute
-	l      language
-	broken string
-	layer  string // with an extension
+	c        compute.Compute
+	l        language
+	broken   string
+	layer    string // with an extension
+	wrapping string // a layer with a wrapper script
 }
 
 // root gives the path at which functions see their code.

@@ -69,33 +69,24 @@ func (d *Driver) start(h *host, argv, env []string, dir string, socket bool, in 
 }
 
 // startGeneric starts a process of an interpreter without a function.
-func (d *Driver) startGeneric(f runtimes.Family, in inside, extra map[string]string) (*host, error) {
+func (d *Driver) startGeneric(f runtimes.Family, in inside) (*host, error) {
 	h, err := d.newHost()
 	if err != nil {
 		return nil, err
 	}
-	argv, env, dir := d.command(h, f, in, extra)
-	if err := d.start(h, argv, env, dir, true, in); err != nil {
+	w := d.world(h, in.v)
+	if err := d.start(h, d.embedded(w, f, in.it), d.generic(w, in.it), w.home, true, in); err != nil {
 		return nil, fmt.Errorf("process: start %s: %w", in.it.path, err)
 	}
 	return h, nil
 }
 
-// command gives how an embedded runtime is started in a host, with further variables.
-func (d *Driver) command(h *host, f runtimes.Family, in inside, extra map[string]string) (argv, env []string, dir string) {
-	w := d.world(h, in.v)
-	argv = []string{in.it.path, filepath.Join(w.runtime, "node", "main.js")}
+// embedded gives the command line of an embedded runtime.
+func (d *Driver) embedded(w world, f runtimes.Family, it *interpreter) []string {
 	if f == runtimes.Python {
-		argv = []string{in.it.path, "-s", filepath.Join(w.runtime, "python", "boot.py")}
+		return []string{it.path, "-s", filepath.Join(w.runtime, "python", "boot.py")}
 	}
-	env = d.generic(w, in.it)
-	for k, v := range extra {
-		env = append(env, k+"="+v)
-	}
-	if wrapper := extra["AWS_LAMBDA_EXEC_WRAPPER"]; wrapper != "" {
-		argv = append([]string{wrapper}, argv...)
-	}
-	return argv, env, w.home
+	return []string{it.path, filepath.Join(w.runtime, "node", "main.js")}
 }
 
 // end kills the host's processes, waits for them and removes what belonged to them.

@@ -30,7 +30,7 @@ func (e *environment) bootJava(ctx context.Context, n runtimes.Name) (answer, er
 		return answer{}, cloud.Errorf(cloud.Unavailable, "ServiceException", "The runtime %s cannot start: %v", v.Runtime, err)
 	}
 	e.begun = d.o.Clock.Wall() // the time that fetching it took is not the function's
-	return e.bootProgram(ctx, it, func(vars map[string]string) []string { return d.javaCommand(it, v, vars) })
+	return e.bootProgram(ctx, program{it: it, argv: func(vars map[string]string) []string { return d.javaCommand(it, v, vars) }})
 }
 
 // javaCommand gives the command line. What the function's own JAVA_TOOL_OPTIONS say is left to them: a command line would prevail.
@@ -52,10 +52,7 @@ func (d *Driver) javaCommand(it *interpreter, v *compute.Version, vars map[strin
 		}
 	}
 	argv = append(argv, "-Djava.io.tmpdir="+vars["TMPDIR"], "-cp", d.javaPath(w, v), "com.amazonaws.services.lambda.runtime.api.client.AWSLambda", v.Handler)
-	if wrapper := vars["AWS_LAMBDA_EXEC_WRAPPER"]; wrapper != "" {
-		argv = append([]string{w.layerPath(v, wrapper)}, argv...)
-	}
-	return argv
+	return wrapped(w, v, vars, argv)
 }
 
 // javaPath is the class path: the client, then the code folder and its lib, then what layers have in java/lib.

@@ -61,7 +61,7 @@ func (s *spares) refill() {
 }
 
 func (s *spares) add(k spareKey) {
-	h, err := s.d.startGeneric(k.family, inside{it: k.it}, nil)
+	h, err := s.d.startGeneric(k.family, inside{it: k.it})
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.busy[k]--

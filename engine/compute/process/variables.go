@@ -86,14 +86,30 @@ func (d *Driver) reserved(v *compute.Version, e *environment, w world) map[strin
 
 // generic is the environment in which a pre-started process waits.
 func (d *Driver) generic(w world, it *interpreter) []string {
-	env := []string{"LANG=C.UTF-8", "TZ=:UTC", "HOME=" + w.home, "TMPDIR=" + w.temp, "PATH=" + w.searchPath(&compute.Version{}, it), "PYTHONUNBUFFERED=1"}
-	for k, v := range w.trusting() {
-		env = append(env, k+"="+v)
-	}
+	env := []string{"LANG=C.UTF-8", "TZ=:UTC", "HOME=" + w.home, "TMPDIR=" + w.temp, "PATH=" + w.searchPath(&compute.Version{}, it)}
+	return append(env, d.ofPython(w, nil)...)
+}
+
+// ofPython are variables for the embedded Python that functions do not see; what the function itself sets stays.
+func (d *Driver) ofPython(w world, own map[string]string) []string {
+	all := map[string]string{"PYTHONUNBUFFERED": "1"}
 	if w.boxed {
-		return append(env, "PYTHONDONTWRITEBYTECODE=1") // there is nowhere to write it that other functions do not share
+		all["PYTHONDONTWRITEBYTECODE"] = "1" // there is nowhere to write it that other functions do not share
+	} else {
+		all["PYTHONPYCACHEPREFIX"] = filepath.Join(d.o.Dir, "pycache")
 	}
-	return append(env, "PYTHONPYCACHEPREFIX="+filepath.Join(d.o.Dir, "pycache"))
+	for k := range own {
+		delete(all, k)
+	}
+	return flat(all)
+}
+
+// hidden are the names of these variables that are not the function's own.
+func hidden(v *compute.Version) []string {
+	return slices.DeleteFunc([]string{"PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX"}, func(k string) bool {
+		_, own := v.Env[k]
+		return own
+	})
 }
 
 func flat(vars map[string]string) []string {

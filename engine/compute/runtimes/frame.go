@@ -45,7 +45,8 @@ type InitConfig struct {
 	Root    string            `json:"root"`
 	Cwd     string            `json:"cwd"`
 	Handler string            `json:"handler"`
-	Env     map[string]string `json:"env"`
+	Env     map[string]string `json:"env,omitempty"`   // absent: the process has had the function's variables from the start, but for those in Hide
+	Hide    []string          `json:"hide,omitempty"`  // variables that the function does not see
 	Paths   []string          `json:"paths,omitempty"` // further folders to import from (Python)
 	SDKDir  string            `json:"sdkDir,omitempty"`
 	SDKKind SDK               `json:"sdkKind,omitempty"`

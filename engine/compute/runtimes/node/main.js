@@ -37,19 +37,19 @@ function catchAll() {
 
 async function init(config) {
   S.config = config;
-  for (const k of Object.keys(process.env)) delete process.env[k];
+  for (const k of config.env ? Object.keys(process.env) : config.hide || []) delete process.env[k];
   Object.assign(process.env, config.env);
   process.chdir(config.cwd);
   process.title = 'node';
   Module._initPaths(); // NODE_PATH has changed
-  log.install(config.env, send);
+  log.install(process.env, send);
   stream.install();
   sdk.install(config.sdkDir, config.sdkKind);
   catchAll();
   const m = /^nodejs(\d+)/.exec(config.runtime);
   S.awaitsValues = Boolean(m) && Number(m[1]) >= 24;
   try {
-    S.handler = await load(config.root, config.handler, config.runtime);
+    S.handler = await load(config.root, process.env._HANDLER, config.runtime); // a wrapper script may have set another
   } catch (e) {
     log.failure('Uncaught Exception', e);
     send('X', errors.stringify(errors.response(e)));

@@ -31,3 +31,4 @@ exports.stream = awslambda.streamifyResponse(async (event, out) => {
   s.end();
 });
 exports.breaks = awslambda.streamifyResponse(async (event, out) => { out.write('part'); throw new Error('midway'); });
+exports.wrapped = async () => process.env.ORIGINAL;

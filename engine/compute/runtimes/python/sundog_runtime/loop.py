@@ -11,6 +11,9 @@ from . import context, handler, log, sdk, wire
 _TEXTS = ("requestId", "arn", "trace", "clientContext", "identity", "tenantId")
 
 
+_ascii = False  # runtimes before 3.12 escape what is not ASCII
+
+
 def _number(value):
     if isinstance(value, decimal.Decimal):
         return float(value)
@@ -18,7 +21,7 @@ def _number(value):
 
 
 def _encode(value):
-    return json.dumps(value, ensure_ascii=False, default=_number).encode("utf-8")
+    return json.dumps(value, ensure_ascii=_ascii, default=_number).encode("utf-8")
 
 
 def _meta(body):
@@ -33,8 +36,13 @@ def _meta(body):
 
 
 def _init(config):
-    os.environ.clear()
-    os.environ.update(config["env"])
+    global _ascii
+    _ascii = tuple(int(n) for n in config["runtime"][len("python") :].split(".")) < (3, 12)
+    if "env" in config:
+        os.environ.clear()
+        os.environ.update(config["env"])
+    for name in config.get("hide") or []:
+        os.environ.pop(name, None)
     time.tzset()
     os.chdir(config["cwd"])
     sys.path[0:0] = config.get("paths") or []
@@ -42,7 +50,7 @@ def _init(config):
     log.install()
     sdk.install(config.get("sdkDir"), config.get("sdkKind"))
     try:
-        function = handler.load(config["root"], config["handler"])
+        function = handler.load(config["root"], os.environ["_HANDLER"])  # a wrapper script may have set another
     except handler.LoadError as e:
         log.failure(e.error)
         wire.send("X", _encode(e.error))
