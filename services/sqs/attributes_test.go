@@ -1,6 +1,7 @@
 package sqs
 
 import (
+	"maps"
 	"strings"
 	"testing"
 
@@ -56,5 +57,39 @@ func TestGroupAfterPartOfABatch(t *testing.T) {
 	b.Advance(2e9)
 	if got = b.receive(url, 10); len(got) != 1 || *got[0].Body != "a" {
 		t.Fatal(got)
+	}
+}
+
+// Attributes come as they are asked for, with what they are until they are set.
+func TestAttributesAsked(t *testing.T) {
+	b := open(t)
+	url := b.create("q.fifo", map[string]string{"FifoQueue": "true", "DelaySeconds": "3"})
+	ask := func(names ...string) (map[string]string, error) {
+		out, err := b.r.getQueueAttributes(b.ctx, &api.GetQueueAttributesInput{QueueUrl: url, AttributeNames: names})
+		if err != nil {
+			return nil, err
+		}
+		return out.Attributes, nil
+	}
+	for _, c := range []struct {
+		names []string
+		want  map[string]string
+	}{
+		{nil, nil},
+		{[]string{"Policy"}, nil},
+		{[]string{"DelaySeconds", "VisibilityTimeout", "FifoQueue"}, map[string]string{"DelaySeconds": "3", "VisibilityTimeout": "30", "FifoQueue": "true"}},
+		{[]string{"DeduplicationScope", "FifoThroughputLimit", "ContentBasedDeduplication"}, map[string]string{"DeduplicationScope": "queue", "FifoThroughputLimit": "perQueue", "ContentBasedDeduplication": "false"}},
+		{[]string{"KmsDataKeyReusePeriodSeconds", "SqsManagedSseEnabled"}, map[string]string{"SqsManagedSseEnabled": "true"}},
+	} {
+		if got, err := ask(c.names...); err != nil || !maps.Equal(got, c.want) {
+			t.Errorf("%v: %v %v, want %v", c.names, got, err, c.want)
+		}
+	}
+	if _, err := ask("DelaySeconds", "Colour"); !cloud.IsCode(err, "InvalidAttributeName") {
+		t.Error(err)
+	}
+	all, err := ask("All")
+	if err != nil || len(all) != 16 || all["QueueArn"] != here+"q.fifo" || all["MaximumMessageSize"] != "1048576" {
+		t.Errorf("%d attributes: %v %v", len(all), all, err)
 	}
 }

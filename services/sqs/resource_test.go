@@ -3,6 +3,7 @@ package sqs
 import (
 	"encoding/json"
 	"maps"
+	"runtime"
 	"testing"
 	"time"
 
@@ -121,16 +122,20 @@ func TestQueueResourceWaits(t *testing.T) {
 	if err := queue.Delete(b.ctx, room.Request{Physical: made.Physical}); err != nil {
 		t.Fatal(err)
 	}
-	done := make(chan error)
+	begun, done := len(b.Caller.Calls()), make(chan error)
 	go func() {
 		_, err := queue.Create(b.ctx, req)
 		done <- err
 	}()
+	for len(b.Caller.Calls()) == begun { // until it was refused once
+		runtime.Gosched()
+	}
+	start := b.Clock.Now()
 	for {
 		select {
 		case err := <-done:
-			if moved := b.Clock.Now().Unix() - b.r.d.Clock.Wall().Unix(); err != nil || moved < 60 {
-				t.Fatalf("%v after %d s", err, moved)
+			if waited := b.Clock.Now().Sub(start); err != nil || waited < time.Minute {
+				t.Fatalf("%v after %v", err, waited)
 			}
 			return
 		default:
