@@ -88,6 +88,9 @@ func (c *deployCommand) Run(ctx context.Context) error {
 	}
 	d := &deploy.Deployer{Client: conn.client, Progress: progress, Canary: canary, Clock: clock.New(time.Now, 0)}
 	o, err := d.Application(ctx, a, archives, artifacts)
+	if errors.Is(err, context.Canceled) && canary != nil {
+		out.line("the platform goes on with the deployment, and ends it or rolls it back by itself")
+	}
 	if err != nil {
 		return err
 	}

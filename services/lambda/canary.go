@@ -120,6 +120,7 @@ func (r *lambdaRoom) holdAlias(ctx context.Context, req room.Request) error {
 			return nil
 		}
 		fn.shifting(name, from)
+		a.Config.RevisionId = new(r.d.IDs.UUID())
 		a.Config.RoutingConfig = &api.AliasRoutingConfiguration{AdditionalVersionWeights: map[string]float64{to: 0}}
 		if err := checkRouting(tx, f, fn, &a); err != nil {
 			return err
@@ -141,6 +142,11 @@ func (t *tallies) of(f ref, version string) *tally {
 	}
 	x, _ := t.by.LoadOrStore(k, new(tally))
 	return x.(*tally)
+}
+
+// forget drops what was counted of a version.
+func (t *tallies) forget(f ref, version string) {
+	t.by.Delete(ref{Scope: f.Scope, name: f.name, qualifier: version})
 }
 
 // count counts a call, if its function's canary is on.

@@ -123,8 +123,7 @@ func (r *lambdaRoom) moveOf(ctx context.Context, name string) (*shiftMove, error
 	if !slices.ContainsFunc(slices.Collect(maps.Values(m.Aliases)), func(from string) bool { return from != m.To }) {
 		return nil, r.letGo(ctx, f, false)
 	}
-	r.tallies.of(f, m.To).calls.Store(0)
-	r.tallies.of(f, m.To).errors.Store(0)
+	r.tallies.forget(f, m.To)
 	return m, nil
 }
 
@@ -261,6 +260,7 @@ func (r *lambdaRoom) endShift(ctx context.Context, s *shift) error {
 		if err := r.letGo(ctx, f, false); err != nil {
 			return err
 		}
+		r.tallies.forget(f, m.To)
 	}
 	return nil
 }

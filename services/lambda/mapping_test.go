@@ -50,6 +50,9 @@ func TestMappingChecks(t *testing.T) {
 		{nil, func(x *in) { x.ProvisionedPollerConfig = &api.ProvisionedPollerConfig{} }, "NotImplemented", "ProvisionedPollerConfig"},
 		{nil, func(x *in) { x.DocumentDBEventSourceConfig = &api.DocumentDBEventSourceConfig{} }, "NotImplemented", "DocumentDBEventSourceConfig"},
 		{nil, func(x *in) { x.FunctionName = new("none") }, "InvalidParameterValueException", "Function does not exist"},
+		{nil, func(x *in) {
+			x.MetricsConfig = &api.EventSourceMappingMetricsConfig{Metrics: []string{eventCount, "KafkaMetrics"}}
+		}, "InvalidParameterValueException", "Unsupported MetricsConfig parameter"},
 		{nil, func(x *in) { x.BatchSize = n32(11) }, "InvalidParameterValueException", "Maximum batch window in seconds must be greater than 0 if maximum batch size is greater than 10"},
 		{nil, func(x *in) { x.StartingPosition = new("LATEST") }, "InvalidParameterValueException", "StartingPosition is not valid for SQS event sources."},
 		{nil, func(x *in) { x.DestinationConfig = onFailure("arn:aws:sqs:eu-west-1:000000000000:x") }, "InvalidParameterValueException", "Unsupported DestinationConfig parameter for given event source mapping type."},

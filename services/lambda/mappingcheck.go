@@ -109,7 +109,7 @@ func (m *mapping) check() error {
 	if err := m.checkFilters(); err != nil {
 		return err
 	}
-	if c := m.Config.MetricsConfig; c != nil && slices.Contains(c.Metrics, "KafkaMetrics") {
+	if c := m.Config.MetricsConfig; c != nil && slices.ContainsFunc(c.Metrics, func(name string) bool { return name != eventCount }) {
 		return errUnsupported("MetricsConfig")
 	}
 	if m.queue() {

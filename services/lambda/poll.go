@@ -244,15 +244,15 @@ func (p *poller) call(ctx context.Context, payload []byte, trace cloud.Trace, pa
 	}
 }
 
-// recordsOf makes the event of a batch; more goes beside the records.
-func recordsOf(records []json.RawMessage, more any) ([]byte, error) {
+// eventOf makes the event of a batch; more goes beside the records.
+func eventOf[T any](records []T, text func(T) []byte, more any) ([]byte, error) {
 	var b bytes.Buffer
 	b.WriteString(`{"Records":[`)
 	for i, r := range records {
 		if i > 0 {
 			b.WriteByte(',')
 		}
-		b.Write(r)
+		b.Write(text(r))
 	}
 	b.WriteByte(']')
 	if more != nil {

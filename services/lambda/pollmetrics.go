@@ -6,11 +6,9 @@ import (
 	"sundog/engine/telemetry"
 )
 
-// The groups of metrics that a mapping can ask for (Lambda Developer Guide, "Using CloudWatch metrics with Lambda": event source mapping metrics).
-const (
-	eventCount = "EventCount"
-	errorCount = "ErrorCount"
-)
+// eventCount is the group of metrics that mappings of queues and streams can ask for; the other groups are Kafka's (Lambda Developer Guide, "Using
+// CloudWatch metrics with Lambda").
+const eventCount = "EventCount"
 
 // The metrics of the group EventCount.
 const (

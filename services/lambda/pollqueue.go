@@ -183,13 +183,9 @@ func (q *queuePoller) ack(ctx context.Context, receipts []string) {
 // visibility timeout.
 func (q *queuePoller) runBatch(ctx context.Context, b queueBatch) bool {
 	defer q.r.d.Clock.Busy("event source mapping " + q.m.id())()
-	records := make([]json.RawMessage, len(b.messages))
-	for i, m := range b.messages {
-		records[i] = m.raw
-	}
-	payload, err := recordsOf(records, nil)
+	payload, err := eventOf(b.messages, func(m queued) []byte { return m.raw }, nil)
 	if err == nil {
-		q.count(invokedEvents, len(records))
+		q.count(invokedEvents, len(b.messages))
 		var res cloud.Result
 		if res, err = q.call(ctx, payload, deepest(q.m.function(), b.messages), q.patience(ctx, b)); err == nil {
 			done, ok := q.settled(res, b.messages)
@@ -201,7 +197,7 @@ func (q *queuePoller) runBatch(ctx context.Context, b queueBatch) bool {
 			q.ack(ctx, receipts(b.messages)) // it would go round for ever: AWS drops what no dead-letter queue takes
 		}
 	}
-	q.count(failedEvents, len(records))
+	q.count(failedEvents, len(b.messages))
 	q.r.d.Log.Warn("a batch of messages did not run", "queue", q.queue().String(), "function", q.m.function().name, "error", err)
 	return false
 }

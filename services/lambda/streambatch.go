@@ -73,12 +73,8 @@ func (l *lane) runRecords(ctx context.Context, records []bus.Record, tried int) 
 
 // attempt runs the function once and gives the records that are left to do: none, all, or, with partial responses, those from the first that failed.
 func (l *lane) attempt(ctx context.Context, records []bus.Record) ([]bus.Record, cloud.Result, error) {
-	raw := make([]json.RawMessage, len(records))
-	for i, r := range records {
-		raw[i] = r.JSON
-	}
 	l.inWindow(records[0]) // opens a new one when the last has been ended early
-	payload, err := recordsOf(raw, l.aggregate(false, false))
+	payload, err := eventOf(records, recordJSON, l.aggregate(false, false))
 	if err != nil {
 		return nil, cloud.Result{}, err
 	}
@@ -206,11 +202,7 @@ func (l *lane) discarded(records []bus.Record, id, condition string, count int, 
 
 // toBucket puts the record, with the event, into a bucket. What the bucket refuses is only logged: trying again would hold up the shard.
 func (l *lane) toBucket(ctx context.Context, pl *plan, bucket cloud.ARN, rec discardedRecord, records []bus.Record) error {
-	raw := make([]json.RawMessage, len(records))
-	for i, r := range records {
-		raw[i] = r.JSON
-	}
-	event, err := recordsOf(raw, nil)
+	event, err := eventOf(records, recordJSON, nil)
 	if err != nil {
 		return err
 	}
@@ -237,6 +229,8 @@ func (l *lane) toBucket(ctx context.Context, pl *plan, bucket cloud.ARN, rec dis
 	l.r.d.Log.Warn("a discarded batch did not reach its destination", "mapping", l.m.id(), "bucket", bucket.Resource, "error", err)
 	return nil
 }
+
+func recordJSON(r bus.Record) []byte { return r.JSON }
 
 func stampOf(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
 

@@ -89,7 +89,7 @@ func stateOf(payload []byte) (json.RawMessage, bool) {
 // endWindow makes the last call of the window that is open: with its state and no records. It is tried like a batch; a window whose last call is
 // given up is lost.
 func (l *lane) endWindow(ctx context.Context, early bool) error {
-	payload, err := recordsOf(nil, l.aggregate(true, early))
+	payload, err := eventOf(nil, recordJSON, l.aggregate(true, early))
 	if err != nil {
 		return err
 	}
