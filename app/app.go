@@ -89,11 +89,7 @@ func (o Options) withDefaults() Options {
 	set(&o.Listen, "127.0.0.1:4566")
 	set(&o.Region, "us-east-1")
 	set(&o.Account, "000000000000")
-	if o.Cache == "" {
-		if dir, err := os.UserCacheDir(); err == nil {
-			o.Cache = filepath.Join(dir, "sundog")
-		}
-	}
+	set(&o.Cache, userCache())
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
@@ -183,6 +179,15 @@ func (p *Platform) open(ctx context.Context) error {
 // serveOwn serves the application's own API.
 func (p *Platform) serveOwn(w http.ResponseWriter, r *http.Request) {
 	p.Gateway.ServeFront(w, r, p.House.OwnAPI)
+}
+
+// userCache is the folder of what is fetched once; "" when the user has none.
+func userCache() string {
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(dir, "sundog")
 }
 
 // build makes engines, rooms and gateway, and binds them.

@@ -70,7 +70,7 @@ func Doctor(ctx context.Context) (Report, error) {
 		return Report{}, err
 	}
 	defer os.RemoveAll(dir)
-	d, err := process.New(process.Options{Dir: dir, Clock: clock.New(time.Now, 0), IDs: ids.New(), Spares: -1, Reexec: true})
+	d, err := process.New(process.Options{Dir: dir, SDKDir: userCache(), Clock: clock.New(time.Now, 0), IDs: ids.New(), Spares: -1, Reexec: true})
 	if err != nil {
 		return Report{}, err
 	}

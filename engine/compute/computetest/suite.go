@@ -79,6 +79,16 @@ func Run(t *testing.T, open Open) {
 	t.Run("leaves nothing", func(t *testing.T) { t.Parallel(); leavesNothing(t, open, filepath.Join(dir, "node")) })
 }
 
+// Extensions runs the cases of extensions only, for drivers that hold environments together in several ways.
+func Extensions(t *testing.T, open Open) {
+	dir := unpack(t)
+	l := language{name: "provided", runtime: "provided.al2023", handler: "main.handler", code: build(t, dir, "provided", "bootstrap-code/bootstrap")}
+	s := &suite{c: open(t, Config{IdleTimeout: time.Hour}), l: l, layer: filepath.Dir(build(t, dir, "extension", "layer/extensions/probe"))}
+	t.Cleanup(func() { closed(t, s.c) })
+	s.extensions(t)
+	s.extensionsFail(t)
+}
+
 func closed(t *testing.T, c compute.Compute) {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()

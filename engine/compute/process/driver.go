@@ -193,7 +193,11 @@ func (d *Driver) Drop(versionID string) {
 func (d *Driver) Runtimes(context.Context) []compute.Runtime {
 	var all []compute.Runtime
 	for _, n := range runtimes.Names() {
-		all = append(all, d.interpreters.describe(n))
+		r := d.interpreters.describe(n)
+		if n.Family == runtimes.Java && r.Missing == "" {
+			r.Missing = d.lacksClient()
+		}
+		all = append(all, r)
 	}
 	return all
 }

@@ -3,6 +3,7 @@ package process
 import (
 	"context"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -31,6 +32,17 @@ func (e *environment) bootJava(ctx context.Context, n runtimes.Name) (answer, er
 	}
 	e.begun = d.o.Clock.Wall() // the time that fetching it took is not the function's
 	return e.bootProgram(ctx, program{it: it, argv: func(vars map[string]string) []string { return d.javaCommand(it, v, vars) }})
+}
+
+// lacksClient says why the runtime interface client cannot be had; "" when it is there, or Maven is there to fetch it.
+func (d *Driver) lacksClient() string {
+	if d.o.SDKDir != "" && runtimes.Complete(d.o.SDKDir, runtimes.ClientJava) {
+		return ""
+	}
+	if _, err := exec.LookPath("mvn"); err != nil {
+		return "the runtime interface client is not in the cache, and there is no mvn to fetch it"
+	}
+	return ""
 }
 
 // javaCommand gives the command line. What the function's own JAVA_TOOL_OPTIONS say is left to them: a command line would prevail.

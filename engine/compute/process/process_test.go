@@ -97,6 +97,20 @@ func TestModes(t *testing.T) {
 	}
 }
 
+// Without a sandbox, extensions are processes beside the function's.
+func TestExtensionsWithoutSandbox(t *testing.T) {
+	for _, m := range []mode{modeNamespace, modePlain} {
+		t.Run(string(m), func(t *testing.T) {
+			t.Parallel()
+			computetest.Extensions(t, func(t *testing.T, c computetest.Config) compute.Compute {
+				d := open(t, Options{Reexec: m != modePlain, Unsandboxed: true, IdleTimeout: c.IdleTimeout})
+				d.spawner.once.Do(func() { d.spawner.mode = m })
+				return d
+			})
+		})
+	}
+}
+
 func TestCredentialsAndHook(t *testing.T) {
 	var mu sync.Mutex
 	var seen []string
