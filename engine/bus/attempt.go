@@ -164,7 +164,7 @@ func backoff(base, limit time.Duration, n int) time.Duration {
 
 // record writes the span of an attempt.
 func (b *Dispatcher) record(e *entry, span string, start time.Time, o Outcome, err error) {
-	if b.o.Telemetry == nil || e.Trace.IsZero() || e.Source == e.Target {
+	if b.o.Telemetry == nil || !e.Trace.Sampled || e.Source == e.Target {
 		return
 	}
 	_, id := e.Target.ResourceType()

@@ -59,6 +59,9 @@ type Delivery struct {
 	Letter     []byte               `json:"letter,omitempty"`    // what the dead letter holds; nil: Payload
 	As         cloud.Principal      `json:"as"`
 	Trace      cloud.Trace          `json:"trace,omitzero"`
+	// Fresh says that ID is new, so that the target cannot have the delivery yet, and need not look. The emitter sets it; it holds for the first
+	// attempt, if the same process makes it.
+	Fresh bool `json:"-"`
 }
 
 // OutcomeKind is what became of an attempt.

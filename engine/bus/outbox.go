@@ -94,7 +94,7 @@ func (b *Dispatcher) complete(d *Delivery, now time.Time) error {
 		return errors.New("bus: a delivery without a target")
 	}
 	if d.ID == "" {
-		d.ID = b.o.IDs.UUID()
+		d.ID, d.Fresh = b.o.IDs.UUID(), true
 	}
 	if len(d.ID) > maxID {
 		return fmt.Errorf("bus: the id of a delivery is over %d bytes", maxID)

@@ -26,7 +26,7 @@ func (b *Dispatcher) settle(e *entry, v verdict) {
 	case leave:
 		return
 	case later:
-		e.NotBefore, e.Reason, e.Code = v.at, v.outcome.Reason, v.outcome.Code
+		e.NotBefore, e.Reason, e.Code, e.Fresh = v.at, v.outcome.Reason, v.outcome.Code, false
 		if e.Troubles++; v.counted {
 			e.Attempt, e.Troubles = e.Attempt+1, 0
 		}

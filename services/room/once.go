@@ -20,24 +20,28 @@ const (
 
 // Remember keeps value under id for interval, and gives nil when it is new, else the value that is known. Expired ids go with some of the calls.
 func (o Once) Remember(tx store.Tx, id string, value []byte, now, interval int64) (earlier []byte, err error) {
-	if crc32.ChecksumIEEE([]byte(id))%sweepEvery == 0 {
-		if err := o.sweep(tx, now); err != nil {
-			return nil, err
-		}
-	}
-	k := o.Rows.Clone().Str(id)
-	b, err := tx.Get(k)
+	b, err := tx.Get(o.Rows.Clone().Str(id))
 	if err != nil {
 		return nil, err
 	}
 	if len(b) >= 8 && int64(binary.BigEndian.Uint64(b)) > now {
 		return b[8:], nil
 	}
-	due := uint64(now + interval)
-	if err := tx.Put(k, append(binary.BigEndian.AppendUint64(nil, due), value...)); err != nil {
-		return nil, err
+	return nil, o.Note(tx, id, value, now, interval)
+}
+
+// Note is Remember of an id that cannot be known yet.
+func (o Once) Note(tx store.Tx, id string, value []byte, now, interval int64) error {
+	if crc32.ChecksumIEEE([]byte(id))%sweepEvery == 0 {
+		if err := o.sweep(tx, now); err != nil {
+			return err
+		}
 	}
-	return nil, tx.Put(o.Due.Clone().U64(due).Str(id), nil)
+	due := uint64(now + interval)
+	if err := tx.Put(o.Rows.Clone().Str(id), append(binary.BigEndian.AppendUint64(nil, due), value...)); err != nil {
+		return err
+	}
+	return tx.Put(o.Due.Clone().U64(due).Str(id), nil)
 }
 
 func (o Once) sweep(tx store.Tx, now int64) error {

@@ -25,8 +25,7 @@ func (t target) Deliver(ctx context.Context, d bus.Delivery) (bus.Outcome, error
 	}
 	err = t.lane(ctx, n, func(tx store.Tx, q *queue) error {
 		now := t.now()
-		seen, err := q.once("given").Remember(tx, d.ID, []byte{1}, now, given(d, now))
-		if err != nil || seen != nil {
+		if seen, err := q.took(tx, d, now); err != nil || seen {
 			return err
 		}
 		if d.Parameters["transfer"] != "" {
@@ -39,7 +38,7 @@ func (t target) Deliver(ctx context.Context, d bus.Delivery) (bus.Outcome, error
 		if err := q.check(&dr); err != nil {
 			return err
 		}
-		_, err = t.enqueue(tx, q, dr)
+		_, err := t.enqueue(tx, q, dr)
 		return err
 	})
 	if err == nil {
@@ -54,6 +53,15 @@ func (t target) Deliver(ctx context.Context, d bus.Delivery) (bus.Outcome, error
 func rejected(err error) bus.Outcome {
 	e := cloud.AsError(err)
 	return bus.Outcome{Kind: bus.Permanent, Code: e.Code, Reason: e.Message}
+}
+
+// took notes that a delivery is taken in, and tells whether it had been before.
+func (q *queue) took(tx store.Tx, d bus.Delivery, now int64) (before bool, err error) {
+	if d.Fresh {
+		return false, q.once("given").Note(tx, d.ID, []byte{1}, now, given(d, now))
+	}
+	seen, err := q.once("given").Remember(tx, d.ID, []byte{1}, now, given(d, now))
+	return seen != nil, err
 }
 
 // given says how long a delivery's id is remembered: until it expires, and an hour.

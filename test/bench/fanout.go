@@ -44,7 +44,7 @@ func (b *bench) fanOutOf(p *platform, row string) error {
 	if err != nil {
 		return err
 	}
-	start := time.Now()
+	start, before := time.Now(), p.cost()
 	o := load(p.address, requests, connections, b.duration)
 	if o.count == 0 {
 		return errors.New(o.first)
@@ -54,7 +54,7 @@ func (b *bench) fanOutOf(p *platform, row string) error {
 	}
 	published := o.rate
 	o.rate = float64(o.count) / time.Since(start).Seconds() // until the last one was in the last queue
-	b.cell(row, p, "%s; published %s /s", o, thousands(published))
+	b.cell(row, p, "%s; published %s /s; %s", o, thousands(published), p.cost().since(before).each(o.count))
 	return nil
 }
 
