@@ -95,13 +95,17 @@ func (f front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("X-Amzn-Trace-Id", c.Trace.String())
 	id, path := locateURL(r)
 	at, u, err := f.urlAt(r.Context(), id)
-	if err != nil || u.Auth == authIAM && c.Principal.Kind == cloud.Anonymous {
+	if err != nil {
 		f.Forbid(w)
 		return
 	}
 	share := sharing(u.Cors)
-	if answer, ok := share.Preflight(r.Method, r.Header); ok {
+	if answer, ok := share.Preflight(r.Method, r.Header); ok { // browsers send it without credentials
 		send(w, answer)
+		return
+	}
+	if u.Auth == authIAM && c.Principal.Kind == cloud.Anonymous {
+		f.Forbid(w)
 		return
 	}
 	payload, err := urlEvent(r, at, u, path, f.d.Clock.Now())

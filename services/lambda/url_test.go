@@ -144,6 +144,10 @@ func (b *bench) urlAccess(at string) {
 	if _, err := b.r.updateURL(b.ctx, &api.UpdateFunctionUrlConfigInput{FunctionName: new("f"), AuthType: new(authIAM)}); err != nil {
 		b.t.Fatal(err)
 	}
+	preflight := http.Header{"Origin": {"https://a"}, "Access-Control-Request-Method": {"PUT"}}
+	if w := b.get("OPTIONS", at, nobody, preflight, ""); w.Code != 204 {
+		b.t.Fatal(w)
+	}
 	if w := b.get("GET", at, nobody, nil, ""); w.Code != 403 {
 		b.t.Fatal(w)
 	}

@@ -1,9 +1,15 @@
 import base64
 import json
+import os
 import shutil
+import urllib.error
+import urllib.request
 
 import pytest
-from conftest import archive, client, refused, until
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+from conftest import REGION, archive, client, refused, until
 
 fn, sqs = client("lambda", read_timeout=60), client("sqs")
 
@@ -111,6 +117,63 @@ def handler(event, context):
     fn.delete_event_source_mapping(UUID=mapping)
     sqs.delete_queue(QueueUrl=url)
     sqs.delete_queue(QueueUrl=done)
+
+
+def fetch(url, method="GET", headers=None, body=None):
+    """One request as it is: status, headers and body."""
+    request = urllib.request.Request(url, data=body, headers=headers or {}, method=method)
+    try:
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            return answer.status, answer.headers, answer.read().decode()
+    except urllib.error.HTTPError as e:
+        return e.code, e.headers, e.read().decode()
+
+
+def signed(url, method="GET", body=b""):
+    request = AWSRequest(method=method, url=url, data=body)
+    keys = Credentials(os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"])
+    SigV4Auth(keys, "lambda", REGION).add_auth(request)
+    return dict(request.headers)
+
+
+def test_function_urls(function, account):
+    code = """
+def handler(event, context):
+    if event["rawPath"] == "/fail":
+        raise ValueError("no")
+    who = event["requestContext"].get("authorizer", {}).get("iam", {}).get("userArn")
+    return {"statusCode": 201, "cookies": ["a=b"], "headers": {"x-who": str(who)}, "body": event.get("body", "") + "?" + event["rawQueryString"]}
+"""
+    fn.update_function_code(FunctionName=function, ZipFile=archive(main__py=code))
+    fn.get_waiter("function_updated_v2").wait(FunctionName=function, WaiterConfig={"Delay": 1})
+    cors = {"AllowOrigins": ["https://a.example"], "AllowMethods": ["PUT"], "AllowCredentials": True, "MaxAge": 7}
+    url = fn.create_function_url_config(FunctionName=function, AuthType="AWS_IAM", Cors=cors)["FunctionUrl"]
+    status, headers, body = fetch(url)
+    assert status == 403 and headers["x-amzn-ErrorType"] == "AccessDeniedException"
+    assert json.loads(body)["Message"].startswith("Forbidden. For troubleshooting Function URL authorization issues")
+    of = signed(url + "x?q=1", "POST", b"hello") | {"Content-Type": "text/plain"}
+    status, headers, body = fetch(url + "x?q=1", "POST", of, b"hello")
+    assert (status, body, headers["Set-Cookie"]) == (201, "hello?q=1", "a=b")
+    assert headers["x-who"] == f"arn:aws:iam::{account}:root"
+    status, _, body = fetch(url + "fail", headers=signed(url + "fail"))
+    assert (status, body) == (502, "Internal Server Error")
+    status, headers, _ = fetch(url, "OPTIONS", {"Origin": "https://a.example", "Access-Control-Request-Method": "PUT"})
+    assert status in (200, 204) and headers["Access-Control-Allow-Origin"] == "https://a.example"
+    assert headers["Access-Control-Allow-Credentials"] == "true" and headers["Access-Control-Max-Age"] == "7"
+    fn.update_function_url_config(FunctionName=function, AuthType="NONE")
+    assert fetch(url)[0] == 403  # nobody was allowed
+    fn.add_permission(
+        FunctionName=function,
+        StatementId="all",
+        Action="lambda:InvokeFunctionUrl",
+        Principal="*",
+        FunctionUrlAuthType="NONE",
+    )
+    assert fetch(url)[0] == 201
+    fn.put_function_concurrency(FunctionName=function, ReservedConcurrentExecutions=0)
+    assert fetch(url)[0] == 429
+    fn.delete_function_url_config(FunctionName=function)
+    assert fetch(url)[0] == 403
 
 
 def test_a_loop_through_a_queue_is_stopped(function, name):
