@@ -345,9 +345,9 @@ func (m *model) change(rt *rapid.T) {
 	timeout := int32(rapid.IntRange(0, 4).Draw(rt, "timeout"))
 	want := ""
 	switch flies := m.hidden(i); {
-	case i.gone || m.moved(i):
+	case i.gone || m.moved(i), m.fifo && !flies:
 		want = "InvalidParameterValueException"
-	case h != i.handle, m.fifo && !flies:
+	case h != i.handle:
 		want = "MessageNotInflight"
 	case !flies && m.over(i):
 		rt.Skip("it may have moved")

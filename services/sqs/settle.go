@@ -126,12 +126,11 @@ func (r *sqsRoom) extend(tx store.Tx, q *queue, handle string, timeout *int32) e
 	if err != nil {
 		return err
 	}
-	if !ok {
-		return errValue(handle, "ReceiptHandle", "Message does not exist or is not available for visibility timeout change.")
-	}
 	known, flies := q.flying[seq]
 	switch {
-	case f.Nonce != nonce, q.fifo() && !flies:
+	case !ok, q.fifo() && !flies:
+		return errValue(handle, "ReceiptHandle", "Message does not exist or is not available for visibility timeout change.")
+	case f.Nonce != nonce:
 		return errNotInflight()
 	case !flies: // visible again: a standard queue accepts the call, and leaves the message where it is
 		return nil
