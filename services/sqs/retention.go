@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"sundog/engine/store"
@@ -93,14 +94,15 @@ func (q *queue) age(tx store.Tx, m *message, seq uint64, now int64) error {
 	return tx.Put(genKey(q.shard, "aged", q.rec.Gen).U64(uint64(m.Sent)).U64(seq), nil)
 }
 
-// sweeper expires the messages of queues that nobody touches, once an hour.
+// sweeper expires the messages of queues that nobody touches: once an hour, as long as there are messages.
 type sweeper struct {
-	room *sqsRoom
-	wg   sync.WaitGroup
-	mu   sync.Mutex
-	stop func()
-	end  context.CancelFunc // nil before start
-	ctx  context.Context
+	room  *sqsRoom
+	armed atomic.Bool
+	wg    sync.WaitGroup
+	mu    sync.Mutex
+	ctx   context.Context // nil before start
+	end   context.CancelFunc
+	stop  func()
 }
 
 func (s *sweeper) start(ctx context.Context) {
@@ -110,10 +112,14 @@ func (s *sweeper) start(ctx context.Context) {
 	s.arm()
 }
 
+// arm sees to it that there is a sweep within the interval.
 func (s *sweeper) arm() {
+	if s.armed.Load() {
+		return
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.ctx.Err() == nil {
+	if s.ctx != nil && s.ctx.Err() == nil && s.armed.CompareAndSwap(false, true) {
 		s.stop = s.room.d.Clock.AfterNow(s.room.d.Clock.Now().Add(sweepInterval), s.sweep)
 	}
 }
@@ -128,10 +134,14 @@ func (s *sweeper) sweep() {
 	s.mu.Unlock()
 	defer s.wg.Done()
 	defer s.room.d.Clock.Busy("expiry of messages")()
-	if err := s.room.sweep(s.ctx); err != nil && s.ctx.Err() == nil {
+	s.armed.Store(false)
+	left, err := s.room.sweep(s.ctx)
+	if err != nil && s.ctx.Err() == nil {
 		s.room.d.Log.Error("sqs: removing messages over the retention period failed", "error", err)
 	}
-	s.arm()
+	if left || err != nil {
+		s.arm()
+	}
 }
 
 func (s *sweeper) close() {
@@ -144,39 +154,42 @@ func (s *sweeper) close() {
 	s.wg.Wait()
 }
 
-// sweep removes what has expired from all queues.
-func (r *sqsRoom) sweep(ctx context.Context) error {
-	var errs []error
-	for shard := range 256 {
-		names, err := r.expired(ctx, store.Shard(shard))
-		errs = append(errs, err)
-		for _, n := range names {
-			for more := true; more && err == nil; {
-				err = r.lane(ctx, n, func(tx store.Tx, q *queue) (err error) {
-					more, err = r.expire(tx, q)
-					return err
-				})
-			}
-			errs = append(errs, err)
+// sweep removes what has expired from all queues; left says that there were messages.
+func (r *sqsRoom) sweep(ctx context.Context) (left bool, err error) {
+	names, left, err := r.expired(ctx)
+	errs := []error{err}
+	for _, n := range names {
+		for more := true; more && err == nil; {
+			err = r.lane(ctx, n, func(tx store.Tx, q *queue) (err error) {
+				more, err = r.expire(tx, q)
+				return err
+			})
 		}
+		errs, err = append(errs, err), nil
 	}
-	return errors.Join(errs...)
+	return left, errors.Join(errs...)
 }
 
-// expired gives the queues of a shard whose first message, by place or by age, is over the retention period.
-func (r *sqsRoom) expired(ctx context.Context, shard store.Shard) (out []name, err error) {
+// expired gives the queues whose first message, by place or by age, is over the retention period; left says that any queue has messages.
+func (r *sqsRoom) expired(ctx context.Context) (out []name, left bool, err error) {
 	err = r.d.Store.View(ctx, func(rd store.Reader) error {
-		out = nil
-		return eachRecord(rd, shard, func(n name, rec *record) error {
-			q := &queue{name: n, shard: shard, rec: *rec, cfg: rec.config()}
-			sent, ok, err := q.first(rd)
-			if ok && r.now()-sent >= q.cfg.retention*1000 {
-				out = append(out, n)
+		out, left = nil, false
+		for shard := range 256 {
+			err := eachRecord(rd, store.Shard(shard), func(n name, rec *record) error {
+				q := &queue{name: n, shard: store.Shard(shard), rec: *rec, cfg: rec.config()}
+				sent, ok, err := q.first(rd)
+				if left = left || ok; ok && r.now()-sent >= q.cfg.retention*1000 {
+					out = append(out, n)
+				}
+				return err
+			})
+			if err != nil {
+				return err
 			}
-			return err
-		})
+		}
+		return nil
 	})
-	return out, err
+	return out, left, err
 }
 
 // first tells when the first message was sent; false when there is none.

@@ -59,6 +59,15 @@ func TestRetention(t *testing.T) {
 	if n := b.attribute(idle, "ApproximateNumberOfMessages"); n != "0" {
 		t.Fatal(n)
 	}
+	b.Advance(2 * sweepInterval)
+	if b.r.sweeper.armed.Load() {
+		t.Fatal("queues without messages are looked after")
+	}
+	b.send(idle, "x")
+	b.Advance(sweepInterval)
+	if n := b.rows(idle, "msg"); n != 0 {
+		t.Fatalf("%d rows are left", n)
+	}
 }
 
 // A dead letter's age counts from when it was first sent, unless it is a FIFO queue's.

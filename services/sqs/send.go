@@ -381,6 +381,7 @@ func (r *sqsRoom) insert(tx store.Tx, q *queue, m *message, delay int64) error {
 	q.append(seq, m.Group, delay > 0)
 	n := q.name
 	tx.AfterCommit(func(store.Stamp) { r.polls.wake(n, 1) })
+	r.sweeper.arm()
 	return nil
 }
 
