@@ -53,6 +53,7 @@ func run(ctx context.Context, sundog, examples string) bool {
 	scenarios := []scenario{
 		{"onboarding", "an HTTP API, a table, a topic, a queue, a bucket, a schedule; functions in Node, Python and Go", onboarding},
 		{"orders", "a Step Functions workflow behind an HTTP API", orders},
+		{"runtimes", "a runtime in a shell script; an extension that watches a function", runtimes},
 	}
 	// All start at once; they are shown one after the other.
 	starting := make([]chan *application, len(scenarios))

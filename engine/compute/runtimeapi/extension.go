@@ -165,10 +165,10 @@ func (s *Server) Shutdown(reason string, deadline time.Time) bool {
 	return s.send("SHUTDOWN", map[string]any{"eventType": "SHUTDOWN", "shutdownReason": reason, "deadlineMs": deadline.UnixMilli()})
 }
 
-// Gone waits until every external extension's process has ended: ErrDeadline after limit.
+// Gone waits until the process of every extension that was told of the end has ended: ErrDeadline after limit.
 func (s *Server) Gone(limit time.Duration) error {
 	return s.await(limit, nil, func() bool {
-		return !slices.ContainsFunc(s.agents, func(a *agent) bool { return a.process })
+		return !slices.ContainsFunc(s.agents, func(a *agent) bool { return a.process && a.state == agentRunning && a.wants("SHUTDOWN") })
 	})
 }
 

@@ -269,3 +269,25 @@ func TestExtensionsFail(t *testing.T) {
 		})
 	}
 }
+
+// Nobody waits for the end of an extension that takes no SHUTDOWN events, nor of one that has asked for more after it.
+func TestGone(t *testing.T) {
+	w := start(t, nil)
+	w.Expect("deaf", "loop")
+	deaf, loop := w.register("deaf", `["INVOKE"]`), w.register("loop", `["SHUTDOWN"]`)
+	w.RuntimeReady()
+	w.event(deaf)
+	l := w.event(loop)
+	if err := w.Settle(time.Minute, nil); err != nil {
+		t.Fatal(err)
+	}
+	w.Shutdown("spindown", time.UnixMilli(1))
+	w.want(<-l, 200, "SHUTDOWN")
+	if err := w.Gone(time.Millisecond); err != ErrDeadline {
+		t.Fatal(err)
+	}
+	w.event(loop)
+	if err := w.Gone(time.Minute); err != nil {
+		t.Fatal(err)
+	}
+}

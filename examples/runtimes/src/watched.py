@@ -1,0 +1,3 @@
+def handler(event, context):
+    print("the function works")
+    return {"request": context.aws_request_id}
