@@ -3,7 +3,7 @@
 // code signing configurations, and event source mappings for SQS queues and DynamoDB streams.
 //
 // Refused by name: container images, file systems, scaling configurations, durable executions, capacity providers, SnapStart, tenants, Kafka, MQ
-// and DocumentDB sources, Kinesis ones for want of a Kinesis room, provisioned pollers of mappings; and the architecture of another processor than the machine's for
+// and DocumentDB sources, Kinesis ones for want of a Kinesis room; and the architecture of another processor than the machine's for
 // programs (provided.*), while interpreted runtimes run on any. SnapStart is taken for a function, for which it means nothing yet; publishing is refused.
 //
 // Loops: the lineage of a trace counts how often a function runs in one chain of requests through functions, queues, topics and buckets (recursion.go).

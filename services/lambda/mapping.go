@@ -67,7 +67,7 @@ func (r *lambdaRoom) createMapping(ctx context.Context, in *api.CreateEventSourc
 	m := mapping{Enabled: val(in.Enabled, true), Tags: in.Tags, Config: api.EventSourceMappingConfiguration{
 		UUID: &id, EventSourceMappingArn: new(mappingARN(f.Scope, id).String()), EventSourceArn: in.EventSourceArn, FunctionArn: new(f.qualified().String()),
 		BatchSize: in.BatchSize, MaximumBatchingWindowInSeconds: in.MaximumBatchingWindowInSeconds, FilterCriteria: in.FilterCriteria,
-		FunctionResponseTypes: in.FunctionResponseTypes, ScalingConfig: in.ScalingConfig, KMSKeyArn: in.KMSKeyArn, MetricsConfig: in.MetricsConfig,
+		FunctionResponseTypes: in.FunctionResponseTypes, ScalingConfig: in.ScalingConfig, ProvisionedPollerConfig: in.ProvisionedPollerConfig, KMSKeyArn: in.KMSKeyArn, MetricsConfig: in.MetricsConfig,
 		StartingPosition: in.StartingPosition, StartingPositionTimestamp: in.StartingPositionTimestamp, ParallelizationFactor: in.ParallelizationFactor,
 		TumblingWindowInSeconds: in.TumblingWindowInSeconds, BisectBatchOnFunctionError: in.BisectBatchOnFunctionError,
 		MaximumRecordAgeInSeconds: in.MaximumRecordAgeInSeconds, MaximumRetryAttempts: in.MaximumRetryAttempts, DestinationConfig: in.DestinationConfig,
@@ -193,6 +193,9 @@ func (m *mapping) settle(now time.Time) {
 	if c := m.Config.ScalingConfig; c != nil && c.MaximumConcurrency == nil {
 		m.Config.ScalingConfig = nil
 	}
+	if c := m.Config.ProvisionedPollerConfig; c != nil && *c == (api.ProvisionedPollerConfig{}) {
+		m.Config.ProvisionedPollerConfig = nil
+	}
 	if m.Config.FunctionResponseTypes == nil {
 		m.Config.FunctionResponseTypes = []string{}
 	}
@@ -302,6 +305,7 @@ func (m *mapping) edit(in *api.UpdateEventSourceMappingInput) {
 	set(&c.BatchSize, in.BatchSize)
 	set(&c.FilterCriteria, in.FilterCriteria)
 	set(&c.ScalingConfig, in.ScalingConfig)
+	set(&c.ProvisionedPollerConfig, in.ProvisionedPollerConfig)
 	set(&c.MaximumBatchingWindowInSeconds, in.MaximumBatchingWindowInSeconds)
 	if d := in.DestinationConfig; d != nil {
 		if c.DestinationConfig = d; d.OnFailure == nil && d.OnSuccess == nil {

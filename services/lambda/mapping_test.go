@@ -37,6 +37,11 @@ func TestMappingChecks(t *testing.T) {
 	onFailure := func(arn string) *api.DestinationConfig {
 		return &api.DestinationConfig{OnFailure: &api.OnFailure{Destination: &arn}}
 	}
+	pollers := func(least, most int32) func(*in) {
+		return func(x *in) {
+			x.ProvisionedPollerConfig = &api.ProvisionedPollerConfig{MinimumPollers: &least, MaximumPollers: &most}
+		}
+	}
 	for _, c := range []struct {
 		source     func(*in)
 		change     func(*in)
@@ -47,7 +52,12 @@ func TestMappingChecks(t *testing.T) {
 		{nil, func(x *in) { x.EventSourceArn = new("arn:aws:kafka:eu-west-1:000000000000:cluster/c/1") }, "NotImplemented", "from kafka"},
 		{nil, func(x *in) { x.EventSourceArn = new("arn:aws:mq:eu-west-1:000000000000:broker:b:1") }, "NotImplemented", "from mq"},
 		{nil, func(x *in) { x.EventSourceArn = new("arn:aws:rds:eu-west-1:000000000000:cluster:c") }, "NotImplemented", "from rds"},
-		{nil, func(x *in) { x.ProvisionedPollerConfig = &api.ProvisionedPollerConfig{} }, "NotImplemented", "ProvisionedPollerConfig"},
+		{nil, pollers(1, 5), "InvalidParameterValueException", "MinimumPollers must be between 2 and 200."},
+		{nil, pollers(2, 2001), "InvalidParameterValueException", "MaximumPollers must be between 2 and 2000."},
+		{nil, pollers(6, 5), "InvalidParameterValueException", "MinimumPollers must not be greater than MaximumPollers."},
+		{nil, func(x *in) { pollers(2, 5)(x); x.ScalingConfig = &api.ScalingConfig{MaximumConcurrency: n32(2)} }, "InvalidParameterValueException", "cannot be used together"},
+		{nil, func(x *in) { pollers(2, 5)(x); x.ProvisionedPollerConfig.PollerGroupName = new("g") }, "InvalidParameterValueException", "Unsupported PollerGroupName"},
+		{table, pollers(2, 5), "InvalidParameterValueException", "Unsupported ProvisionedPollerConfig parameter"},
 		{nil, func(x *in) { x.DocumentDBEventSourceConfig = &api.DocumentDBEventSourceConfig{} }, "NotImplemented", "DocumentDBEventSourceConfig"},
 		{nil, func(x *in) { x.FunctionName = new("none") }, "InvalidParameterValueException", "Function does not exist"},
 		{nil, func(x *in) {
@@ -156,7 +166,7 @@ func TestFailures(t *testing.T) {
 }
 
 func TestBatchGate(t *testing.T) {
-	g := newBatchGate(0, false)
+	g := gateOf(queueARN, 0, 0, 0)
 	if g.limit != 5 || g.most != 1250 || moreBatches != 200*time.Millisecond {
 		t.Fatal(g.limit, g.most)
 	}
@@ -198,10 +208,24 @@ func TestBatchGate(t *testing.T) {
 	if g.limit != 5 {
 		t.Fatal(g.limit)
 	}
-	if g := newBatchGate(2, false); g.limit != 2 || g.most != 2 {
-		t.Fatal(g.limit, g.most)
+	for _, c := range []struct {
+		source                     cloud.ARN
+		concurrency, minimum, most int32
+		first, limit               int
+	}{{queueARN, 2, 0, 0, 2, 2}, {fifoARN, 40, 0, 0, 40, 40}, {queueARN, 0, 3, 20, 30, 200}} {
+		if g := gateOf(c.source, c.concurrency, c.minimum, c.most); g.limit != c.first || g.most != c.limit {
+			t.Error(c, g.limit, g.most)
+		}
 	}
-	if g := newBatchGate(40, true); g.limit != 40 {
-		t.Fatal(g.limit)
+}
+
+func gateOf(source cloud.ARN, concurrency, minimum, most int32) *batchGate {
+	m := mapping{Config: api.EventSourceMappingConfiguration{EventSourceArn: new(source.String())}}
+	if concurrency > 0 {
+		m.Config.ScalingConfig = &api.ScalingConfig{MaximumConcurrency: &concurrency}
 	}
+	if most > 0 {
+		m.Config.ProvisionedPollerConfig = &api.ProvisionedPollerConfig{MinimumPollers: &minimum, MaximumPollers: &most}
+	}
+	return m.gate()
 }

@@ -22,7 +22,7 @@ func sourceARN(in *api.CreateEventSourceMappingInput) (cloud.ARN, error) {
 		"SelfManagedEventSource": in.SelfManagedEventSource != nil, "Topics": len(in.Topics) > 0, "Queues": len(in.Queues) > 0,
 		"SourceAccessConfigurations": len(in.SourceAccessConfigurations) > 0, "AmazonManagedKafkaEventSourceConfig": in.AmazonManagedKafkaEventSourceConfig != nil,
 		"SelfManagedKafkaEventSourceConfig": in.SelfManagedKafkaEventSourceConfig != nil, "DocumentDBEventSourceConfig": in.DocumentDBEventSourceConfig != nil,
-		"ProvisionedPollerConfig": in.ProvisionedPollerConfig != nil, "LoggingConfig": in.LoggingConfig != nil,
+		"LoggingConfig": in.LoggingConfig != nil,
 	} {
 		if given {
 			return cloud.ARN{}, cloud.NotImplementedf("CreateEventSourceMapping: %s is not implemented on this platform.", name)
@@ -46,7 +46,7 @@ func refuseUpdate(in *api.UpdateEventSourceMappingInput) error {
 	for name, given := range map[string]bool{
 		"SourceAccessConfigurations": len(in.SourceAccessConfigurations) > 0, "AmazonManagedKafkaEventSourceConfig": in.AmazonManagedKafkaEventSourceConfig != nil,
 		"SelfManagedKafkaEventSourceConfig": in.SelfManagedKafkaEventSourceConfig != nil, "DocumentDBEventSourceConfig": in.DocumentDBEventSourceConfig != nil,
-		"ProvisionedPollerConfig": in.ProvisionedPollerConfig != nil, "LoggingConfig": in.LoggingConfig != nil,
+		"LoggingConfig": in.LoggingConfig != nil,
 	} {
 		if given {
 			return cloud.NotImplementedf("UpdateEventSourceMapping: %s is not implemented on this platform.", name)
@@ -159,6 +159,37 @@ func (m *mapping) checkForQueue() error {
 	if size > 10 && window < 1 {
 		return errParameter("Maximum batch window in seconds must be greater than 0 if maximum batch size is greater than 10")
 	}
+	return m.checkPollers()
+}
+
+// The numbers of pollers that a queue can have, and of batches that each runs at once (Lambda Developer Guide, "Using provisioned mode with an Amazon SQS
+// event source mapping").
+const (
+	leastPollers  = 2
+	mostMinimum   = 200
+	mostPollers   = 2000
+	pollerBatches = 10
+)
+
+// checkPollers checks the pollers that are set aside for a queue.
+func (m *mapping) checkPollers() error {
+	p := m.Config.ProvisionedPollerConfig
+	if p == nil {
+		return nil
+	}
+	least, most := val(p.MinimumPollers, leastPollers), val(p.MaximumPollers, mostMinimum)
+	switch {
+	case p.PollerGroupName != nil:
+		return errUnsupported("PollerGroupName")
+	case m.Config.ScalingConfig != nil && m.Config.ScalingConfig.MaximumConcurrency != nil:
+		return errParameter("ScalingConfig and ProvisionedPollerConfig cannot be used together.")
+	case least < leastPollers || least > mostMinimum:
+		return errParameter("MinimumPollers must be between %d and %d.", leastPollers, mostMinimum)
+	case most < leastPollers || most > mostPollers:
+		return errParameter("MaximumPollers must be between %d and %d.", leastPollers, mostPollers)
+	case least > most:
+		return errParameter("MinimumPollers must not be greater than MaximumPollers.")
+	}
 	return nil
 }
 
@@ -176,6 +207,8 @@ func (m *mapping) checkForStream() error {
 	switch {
 	case c.ScalingConfig != nil && c.ScalingConfig.MaximumConcurrency != nil:
 		return errUnsupported("ScalingConfig")
+	case c.ProvisionedPollerConfig != nil:
+		return errUnsupported("ProvisionedPollerConfig")
 	case *c.StartingPosition == "AT_TIMESTAMP" && m.source().Service == "dynamodb":
 		return errParameter("Unsupported starting position for arn type: %s", m.source())
 	case *c.StartingPosition == "AT_TIMESTAMP" && c.StartingPositionTimestamp == nil:

@@ -70,7 +70,7 @@ func removedProps(source string) map[string]any {
 		"MetricsConfig": map[string]any{"Metrics": []string{}}, "KmsKeyArn": "",
 	}
 	if strings.Contains(source, ":sqs:") {
-		all["BatchSize"], all["ScalingConfig"] = 10, map[string]any{}
+		all["BatchSize"], all["ScalingConfig"], all["ProvisionedPollerConfig"] = 10, map[string]any{}, map[string]any{}
 		return all
 	}
 	for prop, empty := range map[string]any{

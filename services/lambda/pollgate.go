@@ -24,17 +24,21 @@ type batchGate struct {
 	left    chan struct{} // a batch is over
 }
 
-// newBatchGate makes a gate; most 0 is the service's own. A FIFO queue does not ramp up: its groups bound what runs.
-func newBatchGate(most int, fifo bool) *batchGate {
-	if most == 0 {
-		most = mostBatches
+// gate makes the gate of a queue's mapping. A FIFO queue does not ramp up: its groups bound what runs. Pollers that are set aside begin with what they are
+// there for.
+func (m *mapping) gate() *batchGate {
+	first, most := firstBatches, mostBatches
+	if c := m.Config.ScalingConfig; c != nil {
+		most = int(val(c.MaximumConcurrency, mostBatches))
 	}
-	g := &batchGate{first: min(firstBatches, most), most: most, left: make(chan struct{}, 1)}
-	if fifo {
-		g.first = most
+	if c := m.Config.ProvisionedPollerConfig; c != nil {
+		first, most = pollerBatches*int(val(c.MinimumPollers, leastPollers)), pollerBatches*int(val(c.MaximumPollers, mostMinimum))
 	}
-	g.limit = g.first
-	return g
+	if m.fifo() {
+		first = most
+	}
+	first = min(first, most)
+	return &batchGate{first: first, limit: first, most: most, left: make(chan struct{}, 1)}
 }
 
 // enter waits for a place; false when ctx ends. Each moment of waiting raises the limit.

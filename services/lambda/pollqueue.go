@@ -43,11 +43,7 @@ func (p *poller) pollQueue(ctx context.Context) {
 		p.r.d.Log.Error("an event source mapping has no source", "mapping", p.m.id(), "error", err)
 		return
 	}
-	most := 0
-	if c := p.m.Config.ScalingConfig; c != nil {
-		most = int(val(c.MaximumConcurrency, 0))
-	}
-	q := &queuePoller{poller: p, src: src, gate: newBatchGate(most, p.m.fifo())}
+	q := &queuePoller{poller: p, src: src, gate: p.m.gate()}
 	var running sync.WaitGroup
 	defer running.Wait()
 	defer q.giveBack(ctx)
