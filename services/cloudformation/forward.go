@@ -187,7 +187,7 @@ func (r *run) request(rec *record, step string) room.Request {
 	for _, t := range r.o.Next.Tags {
 		tags[t.Key] = t.Value
 	}
-	return room.Request{StackName: r.st.Name, StackID: r.st.ID, LogicalID: rec.ID, Physical: rec.Physical, Token: step + "/" + rec.ID + "/" + r.o.ID, Tags: tags}
+	return room.Request{StackName: r.st.Name, StackID: r.st.ID, LogicalID: rec.ID, Physical: rec.Physical, Token: step + "/" + rec.ID + "/" + r.o.ID, Tags: tags, Rest: r.busy.rest}
 }
 
 func (r *run) create(rec *record, next version, after room.Props) func() settle {

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"sundog/cloud"
@@ -16,6 +17,7 @@ import (
 // run carries out one operation. All its fields belong to its one goroutine; handlers run beside it and come back over a channel.
 type run struct {
 	*service
+	busy    *hold
 	ctx     context.Context // carries the operation's Call
 	o       operation
 	st      *stack
@@ -110,19 +112,43 @@ func (s *service) launch(o operation) {
 		return // the row is there: the next start takes it up
 	}
 	s.runs.Add(1)
-	done := s.d.Clock.Busy("cloudformation " + nameOf(o.StackID))
+	busy := &hold{clock: s.d.Clock, what: "cloudformation " + nameOf(o.StackID)}
+	busy.done = s.d.Clock.Busy(busy.what)
 	go func() {
 		defer s.runs.Done()
-		defer done()
-		if err := s.carryOut(o); err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, store.ErrClosed) {
+		defer func() { busy.done() }()
+		if err := s.carryOut(o, busy); err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, store.ErrClosed) {
 			s.d.Log.Error("a stack operation stopped; it goes on at the next start", "stack", o.StackID, "operation", o.ID, "error", err)
 		}
 	}()
 }
 
-func (s *service) carryOut(o operation) error {
+// hold makes the clock wait for a run, but for the times in which its handlers only wait for time to pass.
+type hold struct {
+	clock   cloud.Clock
+	what    string
+	mu      sync.Mutex
+	resting int
+	done    func()
+}
+
+func (h *hold) rest(wait func()) {
+	h.mu.Lock()
+	if h.resting++; h.resting == 1 {
+		h.done()
+	}
+	h.mu.Unlock()
+	wait()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.resting--; h.resting == 0 {
+		h.done = h.clock.Busy(h.what)
+	}
+}
+
+func (s *service) carryOut(o operation, busy *hold) error {
 	call := cloud.Call{Principal: o.As, Scope: o.Scope, RequestID: s.d.IDs.UUID(), Trace: o.Trace, Endpoint: o.Endpoint, Secure: true}
-	r := &run{service: s, ctx: cloud.WithCall(s.ctx, call), o: o, st: new(stack), imports: map[string]bool{}, dirty: map[string]bool{}}
+	r := &run{service: s, busy: busy, ctx: cloud.WithCall(s.ctx, call), o: o, st: new(stack), imports: map[string]bool{}, dirty: map[string]bool{}}
 	var body string
 	err := s.d.Store.View(r.ctx, func(rd store.Reader) (err error) {
 		if found, err := load(rd, stackKey(o.Scope, o.StackID), r.st); err != nil || !found {

@@ -160,7 +160,12 @@ func (r *lambdaRoom) stepShift(ctx context.Context, req room.Request, s *shift) 
 			return err
 		}
 	}
-	return r.untilTick(ctx, until)
+	if req.Rest == nil {
+		return r.untilTick(ctx, until)
+	}
+	var err error
+	req.Rest(func() { err = r.untilTick(ctx, until) })
+	return err
 }
 
 // step gives the step that is on, and when it ends; len(s.Steps) when all are over.

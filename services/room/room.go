@@ -96,6 +96,7 @@ type Request struct {
 	Token                         string            // the same when a step runs again after a crash
 	Metadata                      string            // the resource's Metadata in the template, as JSON; "" when it has none
 	Reverts                       bool              // an Update that rolls back a failed one, to the Old before it
+	Rest                          func(wait func()) // calls wait, while the clock may move: the handler only waits for time to pass
 	Tags                          map[string]string // the stack's tags
 }
 
