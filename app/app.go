@@ -255,6 +255,7 @@ func binding(rooms []room.Room) bus.Binding {
 		Target: func(s string) bus.Target { return by[s].Target },
 		Source: func(s string) bus.Source { return by[s].Source },
 		Stream: func(s string) bus.Stream { return by[s].Stream },
+		Report: func(s string) bus.Reporter { return by[s].Report },
 	}
 }
 

@@ -59,6 +59,8 @@ type Delivery struct {
 	Letter     []byte               `json:"letter,omitempty"`    // what the dead letter holds; nil: Payload
 	As         cloud.Principal      `json:"as"`
 	Trace      cloud.Trace          `json:"trace,omitzero"`
+	// Report is for the emitting room, by its own names, which is told what became of the delivery; nil: it is not.
+	Report map[string]string `json:"report,omitempty"`
 	// Fresh says that ID is new, so that the target cannot have the delivery yet, and need not look. The emitter sets it; it holds for the first
 	// attempt, if the same process makes it.
 	Fresh bool `json:"-"`
@@ -80,6 +82,16 @@ type Outcome struct {
 	After  time.Duration // Again: overrides Retry's delay when > 0
 	Reason string        // the error's text, for dead letters and the trace
 	Code   string        // the error's code
+}
+
+// Reporter takes what became of deliveries that asked for it: once each, unless the platform dies at that moment. It must not block.
+type Reporter func(Delivery, Result)
+
+// Result is the end of a delivery.
+type Result struct {
+	Outcome
+	Attempts int
+	At       time.Time // on Clock.Now
 }
 
 // Target is the delivery side of a room.

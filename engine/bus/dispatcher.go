@@ -31,6 +31,7 @@ type Binding struct {
 	Target func(service string) Target
 	Source func(service string) Source
 	Stream func(service string) Stream
+	Report func(service string) Reporter // of the room that emits; nil: there is none at all
 }
 
 // Dispatcher implements Bus. Memory holds a bounded window over the outboxes.

@@ -149,8 +149,21 @@ func (b *Dispatcher) postpone(tx store.Tx, s *settlement) error {
 	return tx.Put(dueKey(shard, s.moved, s.d.ID), nil)
 }
 
+// report tells the emitting room the end of a delivery that asked for it.
+func (b *Dispatcher) report(s *settlement) {
+	if s.d.Report == nil || b.bind.Report == nil || s.kind != finished && s.kind != dead || s.entry.gone {
+		return
+	}
+	if tell := b.bind.Report(s.d.Source.Service); tell != nil {
+		tell(s.d.Delivery, Result{Outcome: s.outcome, Attempts: s.d.Attempt + s.d.Troubles + 1, At: b.o.Clock.Now()})
+	}
+}
+
 // settled takes settled deliveries out of memory.
 func (b *Dispatcher) settled(batch []*settlement) {
+	for _, s := range batch {
+		b.report(s)
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, s := range batch {

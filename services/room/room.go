@@ -48,6 +48,7 @@ type Room struct {
 	Target     bus.Target
 	Source     bus.Source
 	Stream     bus.Stream
+	Report     bus.Reporter // of what the room emits
 	// Describe gives an *Error of kind NotFound when the resource is absent.
 	Describe func(ctx context.Context, a cloud.ARN) (cloud.Description, error)
 	// ResourcePolicy gives nil, nil when there is none.

@@ -60,7 +60,9 @@ func Deps(t testing.TB) room.Deps {
 // Begin binds rooms to the bus, starts the engine, and starts the rooms; at the end of the test the rooms are closed.
 func (k *Kit) Begin(t testing.TB, rooms ...room.Room) {
 	t.Helper()
+	reports := map[string]bus.Reporter{}
 	for _, r := range rooms {
+		reports[r.Service] = r.Report
 		if r.Target != nil {
 			k.Targets[r.Service] = r.Target
 		}
@@ -75,6 +77,7 @@ func (k *Kit) Begin(t testing.TB, rooms ...room.Room) {
 		Target: func(service string) bus.Target { return k.Targets[service] },
 		Source: func(service string) bus.Source { return k.Sources[service] },
 		Stream: func(service string) bus.Stream { return k.Streams[service] },
+		Report: func(service string) bus.Reporter { return reports[service] },
 	})
 	for _, r := range rooms {
 		if r.Start != nil {

@@ -104,6 +104,9 @@ func (r *snsRoom) delivery(ctx context.Context, c cloud.Call, t *topic, s *compi
 	if outside(s.Protocol) {
 		r.sendOutside(&d, s, m)
 	}
+	if s.status != (feedback{}) {
+		s.status.ask(&d, s, m)
+	}
 	return d, nil
 }
 

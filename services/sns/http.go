@@ -165,7 +165,7 @@ func outcomeOf(resp egress.Response, err error) bus.Outcome {
 	case err != nil:
 		return bus.Outcome{Kind: bus.Again, Code: "EndpointUnreachable", Reason: err.Error()}
 	case resp.Status/100 == 2:
-		return bus.Outcome{}
+		return bus.Outcome{Code: fmt.Sprint(resp.Status)}
 	}
 	o := bus.Outcome{Kind: bus.Permanent, Code: fmt.Sprint(resp.Status), Reason: fmt.Sprintf("The endpoint answered with the status %d.", resp.Status)}
 	if resp.Status >= 500 || resp.Status == 429 {

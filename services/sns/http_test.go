@@ -361,22 +361,28 @@ func TestTopicDeliveryPolicy(t *testing.T) {
 }
 
 // lines gives what is kept for a topic.
-func (b *bench) lines(topic string) (out []kept) {
+func (b *bench) lines(topic string) []kept {
+	b.t.Helper()
+	return logged[kept](b, keptGroup(cloud.CallFrom(b.ctx).Scope, topic).Name)
+}
+
+// logged gives the lines of a log group when nothing is under way.
+func logged[T any](b *bench, group string) (out []T) {
 	b.t.Helper()
 	b.Settle()
 	if err := b.Telemetry.Flush(b.ctx); err != nil {
 		b.t.Fatal(err)
 	}
-	events, err := b.Telemetry.Logs(b.ctx, telemetry.LogQuery{Group: keptGroup(cloud.CallFrom(b.ctx).Scope, topic)})
+	events, err := b.Telemetry.Logs(b.ctx, telemetry.LogQuery{Group: telemetry.LogGroup{Scope: cloud.CallFrom(b.ctx).Scope, Name: group}})
 	if err != nil {
 		b.t.Fatal(err)
 	}
 	for _, e := range events {
-		var k kept
-		if err := json.Unmarshal([]byte(e.Message), &k); err != nil {
+		var line T
+		if err := json.Unmarshal([]byte(e.Message), &line); err != nil {
 			b.t.Fatal(err)
 		}
-		out = append(out, k)
+		out = append(out, line)
 	}
 	return out
 }

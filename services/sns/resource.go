@@ -3,6 +3,7 @@ package sns
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -15,7 +16,7 @@ func (r *snsRoom) resources() []room.ResourceType {
 	return []room.ResourceType{
 		{
 			Type:       "AWS::SNS::Topic",
-			Properties: []string{"TopicName", "DisplayName", "FifoTopic", "ContentBasedDeduplication", "FifoThroughputScope", "SignatureVersion", "Subscription", "Tags", "TracingConfig", "ArchivePolicy"},
+			Properties: []string{"TopicName", "DisplayName", "FifoTopic", "ContentBasedDeduplication", "FifoThroughputScope", "SignatureVersion", "Subscription", "Tags", "TracingConfig", "ArchivePolicy", "DeliveryStatusLogging"},
 			NoEffect:   map[string]string{"KmsMasterKeyId": "data at rest is protected by the owner's disks"},
 			Attributes: []string{"TopicArn", "TopicName"},
 			Create:     r.createTopicResource, Update: r.updateTopicResource, Delete: r.deleteTopicResource,
@@ -47,7 +48,10 @@ func (r *snsRoom) createTopicResource(ctx context.Context, req room.Request) (ro
 			topic += ".fifo"
 		}
 	}
-	attrs := map[string]string{}
+	attrs, err := statusLogging(req.New)
+	if err != nil {
+		return room.Result{}, err
+	}
 	for _, p := range topicProperties {
 		if v := req.New.Text(p); v != "" {
 			attrs[p] = v
@@ -138,6 +142,9 @@ func (r *snsRoom) updateTopicResource(ctx context.Context, req room.Request) (ro
 	if err := r.setChanged(ctx, req, topicProperties, "SetTopicAttributes", "TopicArn"); err != nil {
 		return room.Result{}, err
 	}
+	if err := r.setLogging(ctx, req); err != nil {
+		return room.Result{}, err
+	}
 	if err := r.inline(ctx, req.Physical, req); err != nil {
 		return room.Result{}, err
 	}
@@ -156,6 +163,55 @@ func (r *snsRoom) setChanged(ctx context.Context, req room.Request, properties [
 		}
 		in := map[string]any{resource: req.Physical, "AttributeName": p, "AttributeValue": cmp.Or(req.New.Text(p), defaults[p])}
 		if err := r.d.Do(ctx, service, operation, in, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// loggingNames begin the attributes, by the protocols of DeliveryStatusLogging.
+var loggingNames = map[string]string{"http/s": "HTTP", "sqs": "SQS", "lambda": "Lambda", "firehose": "Firehose", "application": "Application"}
+
+// statusLogging gives the attributes that DeliveryStatusLogging stands for.
+func statusLogging(p room.Props) (map[string]string, error) {
+	var list []map[string]any
+	if _, err := p.Get("DeliveryStatusLogging", &list); err != nil {
+		return nil, err
+	}
+	attrs := map[string]string{}
+	for _, l := range list {
+		name, ok := loggingNames[fmt.Sprint(l["Protocol"])]
+		if !ok {
+			return nil, errInvalid("DeliveryStatusLogging: unknown protocol %v", l["Protocol"])
+		}
+		delete(l, "Protocol")
+		for n, v := range l {
+			attrs[name+n] = fmt.Sprint(v)
+		}
+	}
+	return attrs, nil
+}
+
+func (r *snsRoom) setLogging(ctx context.Context, req room.Request) error {
+	now, err := statusLogging(req.New)
+	if err != nil {
+		return err
+	}
+	before, err := statusLogging(req.Old)
+	if err != nil {
+		return err
+	}
+	for n := range before {
+		if _, ok := now[n]; !ok {
+			now[n] = ""
+		}
+	}
+	for _, n := range slices.Sorted(maps.Keys(now)) {
+		if now[n] == before[n] {
+			continue
+		}
+		in := map[string]any{"TopicArn": req.Physical, "AttributeName": n, "AttributeValue": now[n]}
+		if err := r.d.Do(ctx, service, "SetTopicAttributes", in, nil); err != nil {
 			return err
 		}
 	}

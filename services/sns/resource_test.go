@@ -61,7 +61,7 @@ func TestTopicResource(t *testing.T) {
 	b, types := stack(t)
 	typ := types["AWS::SNS::Topic"]
 	req := room.Request{StackName: "app", LogicalID: "Topic", Token: "t-0123456789AB", Tags: map[string]string{"stack": "app"}}
-	req.New = props(t, `{"TopicName":"t","DisplayName":"shown","TracingConfig":"Active","Tags":[{"Key":"a","Value":"1"}],"Subscription":[{"Protocol":"sqs","Endpoint":"`+queue+`"}]}`)
+	req.New = props(t, `{"TopicName":"t","DisplayName":"shown","TracingConfig":"Active","DeliveryStatusLogging":[{"Protocol":"http/s","SuccessFeedbackRoleArn":"`+loggingRole+`","SuccessFeedbackSampleRate":"10"}],"Tags":[{"Key":"a","Value":"1"}],"Subscription":[{"Protocol":"sqs","Endpoint":"`+queue+`"}]}`)
 	made, err := typ.Create(b.ctx, req)
 	if err != nil {
 		t.Fatal(err)
@@ -69,13 +69,16 @@ func TestTopicResource(t *testing.T) {
 	if again, err := typ.Create(b.ctx, req); err != nil || again.Physical != made.Physical {
 		t.Fatal(again, err)
 	}
+	if a := b.topicAttributes(&made.Physical); a["HTTPSuccessFeedbackRoleArn"] != loggingRole || a["HTTPSuccessFeedbackSampleRate"] != "10" {
+		t.Errorf("%v", a)
+	}
 	req.Physical, req.Old = made.Physical, req.New
 	req.New = props(t, `{"TopicName":"t","SignatureVersion":"2","Tags":[{"Key":"b","Value":"2"}],"Subscription":[{"Protocol":"lambda","Endpoint":"`+function+`"}]}`)
 	if _, err := typ.Update(b.ctx, req); err != nil {
 		t.Fatal(err)
 	}
 	a := b.topicAttributes(&made.Physical)
-	if a["DisplayName"] != "" || a["TracingConfig"] != "PassThrough" || a["SignatureVersion"] != "2" {
+	if a["DisplayName"] != "" || a["TracingConfig"] != "PassThrough" || a["SignatureVersion"] != "2" || a["HTTPSuccessFeedbackRoleArn"] != "" {
 		t.Errorf("%v", a)
 	}
 	tags, err := b.r.listTags(b.ctx, &api.ListTagsForResourceInput{ResourceArn: &made.Physical})

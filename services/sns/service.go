@@ -42,6 +42,7 @@ func New(d room.Deps) room.Room {
 		Resources:      r.resources(),
 		Front:          front{&r.signer},
 		Target:         target{r},
+		Report:         r.report,
 		Describe:       r.describe,
 		ResourcePolicy: r.policies.Lookup(r.readPolicy),
 	}

@@ -33,12 +33,10 @@ var topicAttributes = map[string][]string{
 	"FifoThroughputScope": {"Topic", "MessageGroup"},
 }
 
-// refusedAttributes are AWS's that this platform does not apply.
+// refusedAttributes are AWS's that this platform does not apply: those of endpoints that no topic of its has.
 var refusedAttributes = []string{
-	"DataProtectionPolicy", "HTTPSuccessFeedbackRoleArn", "HTTPSuccessFeedbackSampleRate", "HTTPFailureFeedbackRoleArn",
-	"FirehoseSuccessFeedbackRoleArn", "FirehoseSuccessFeedbackSampleRate", "FirehoseFailureFeedbackRoleArn", "LambdaSuccessFeedbackRoleArn",
-	"LambdaSuccessFeedbackSampleRate", "LambdaFailureFeedbackRoleArn", "SQSSuccessFeedbackRoleArn", "SQSSuccessFeedbackSampleRate",
-	"SQSFailureFeedbackRoleArn", "ApplicationSuccessFeedbackRoleArn", "ApplicationSuccessFeedbackSampleRate", "ApplicationFailureFeedbackRoleArn",
+	"DataProtectionPolicy", "FirehoseSuccessFeedbackRoleArn", "FirehoseSuccessFeedbackSampleRate", "FirehoseFailureFeedbackRoleArn",
+	"ApplicationSuccessFeedbackRoleArn", "ApplicationSuccessFeedbackSampleRate", "ApplicationFailureFeedbackRoleArn",
 }
 
 func checkTopicAttribute(n, v string, fifo, creating bool) error {
@@ -46,6 +44,9 @@ func checkTopicAttribute(n, v string, fifo, creating bool) error {
 		if n == refused {
 			return cloud.NotImplementedf("The topic attribute %s is not served by this platform.", n)
 		}
+	}
+	if kind := feedbackAttribute(n); kind != "" {
+		return checkFeedback(n, kind, v)
 	}
 	if n == "FifoTopic" && creating && (v == "true" || v == "false") {
 		return nil

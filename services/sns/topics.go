@@ -24,6 +24,7 @@ type compiled struct {
 	target cloud.ARN
 	dead   cloud.ARN
 	policy ownPolicy // of HTTP endpoints
+	status feedback
 }
 
 // topics caches compiled topics. The zero value is ready; safe for concurrent use.
@@ -101,7 +102,7 @@ func readTopic(rd store.Reader, n name) (*topic, error) {
 }
 
 func (r *record) compile(n name, s subscription) (c compiled, err error) {
-	c.subscription = s
+	c.subscription, c.status = s, r.feedback(s.Protocol)
 	if c.filter, err = s.filter(); err != nil {
 		return c, err
 	}
