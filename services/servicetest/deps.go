@@ -312,3 +312,38 @@ func (r *Recorder) Deliveries() []bus.Delivery {
 	defer r.mu.Unlock()
 	return append([]bus.Delivery(nil), r.got...)
 }
+
+// Serve lets the rooms' own calls reach these operations with ctx, as through the gateway.
+func (k *Kit) Serve(ctx context.Context, operations []cloud.Operation) {
+	k.Caller.Answer = func(c Call) (any, error) {
+		for _, op := range operations {
+			if op.Name == c.Op {
+				in := op.New()
+				if err := json.Unmarshal(c.In, in); err != nil {
+					return nil, err
+				}
+				return op.Call(ctx, in)
+			}
+		}
+		return nil, cloud.NotImplementedf("The test serves no %s.", c.Op)
+	}
+}
+
+// ByType gives resource types by their names.
+func ByType(list []room.ResourceType) map[string]room.ResourceType {
+	out := map[string]room.ResourceType{}
+	for _, t := range list {
+		out[t.Type] = t
+	}
+	return out
+}
+
+// Props reads a resource's properties.
+func Props(t testing.TB, text string) room.Props {
+	t.Helper()
+	p := room.Props{}
+	if err := json.Unmarshal([]byte(text), &p); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}

@@ -17,5 +17,6 @@
 //	token   account region name hash    a token that confirms a subscription, or brings one back (JSON); a timer ends it
 //	archive account region name time seq    a message of a FIFO topic with an ArchivePolicy (JSON); a timer takes the old ones away
 //
-// and in the scope's control shard list (topic) and sublist (topic, id), for the lists, and sms (the settings of text messages, JSON). The key that signs messages is one row, "signer".
+// and in the scope's control shard list (topic) and sublist (topic, id), for the lists, and sms (the settings of text
+// messages, JSON). The key that signs messages is one row, "signer".
 package sns

@@ -1,7 +1,6 @@
 package sns
 
 import (
-	"encoding/json"
 	"maps"
 	"slices"
 	"strings"
@@ -15,33 +14,8 @@ import (
 // stack is a room whose own calls reach it, as through the gateway.
 func stack(t *testing.T) (*bench, map[string]room.ResourceType) {
 	b := open(t)
-	b.Caller.Answer = func(c servicetest.Call) (any, error) {
-		for _, op := range b.r.operations() {
-			if op.Name == c.Op {
-				in := op.New()
-				if err := json.Unmarshal(c.In, in); err != nil {
-					return nil, err
-				}
-				return op.Call(b.ctx, in)
-			}
-		}
-		t.Fatalf("no operation %s", c.Op)
-		return nil, nil
-	}
-	types := map[string]room.ResourceType{}
-	for _, typ := range b.r.resources() {
-		types[typ.Type] = typ
-	}
-	return b, types
-}
-
-func props(t *testing.T, text string) room.Props {
-	t.Helper()
-	p := room.Props{}
-	if err := json.Unmarshal([]byte(text), &p); err != nil {
-		t.Fatal(err)
-	}
-	return p
+	b.Serve(b.ctx, b.r.operations())
+	return b, servicetest.ByType(b.r.resources())
 }
 
 func (b *bench) endpoints(topic string) (out []string) {
@@ -61,7 +35,7 @@ func TestTopicResource(t *testing.T) {
 	b, types := stack(t)
 	typ := types["AWS::SNS::Topic"]
 	req := room.Request{StackName: "app", LogicalID: "Topic", Token: "t-0123456789AB", Tags: map[string]string{"stack": "app"}}
-	req.New = props(t, `{"TopicName":"t","DisplayName":"shown","TracingConfig":"Active","DeliveryStatusLogging":[{"Protocol":"http/s","SuccessFeedbackRoleArn":"`+loggingRole+`","SuccessFeedbackSampleRate":"10"}],"Tags":[{"Key":"a","Value":"1"}],"Subscription":[{"Protocol":"sqs","Endpoint":"`+queue+`"}]}`)
+	req.New = servicetest.Props(t, `{"TopicName":"t","DisplayName":"shown","TracingConfig":"Active","DeliveryStatusLogging":[{"Protocol":"http/s","SuccessFeedbackRoleArn":"`+loggingRole+`","SuccessFeedbackSampleRate":"10"}],"Tags":[{"Key":"a","Value":"1"}],"Subscription":[{"Protocol":"sqs","Endpoint":"`+queue+`"}]}`)
 	made, err := typ.Create(b.ctx, req)
 	if err != nil {
 		t.Fatal(err)
@@ -73,7 +47,7 @@ func TestTopicResource(t *testing.T) {
 		t.Errorf("%v", a)
 	}
 	req.Physical, req.Old = made.Physical, req.New
-	req.New = props(t, `{"TopicName":"t","SignatureVersion":"2","Tags":[{"Key":"b","Value":"2"}],"Subscription":[{"Protocol":"lambda","Endpoint":"`+function+`"}]}`)
+	req.New = servicetest.Props(t, `{"TopicName":"t","SignatureVersion":"2","Tags":[{"Key":"b","Value":"2"}],"Subscription":[{"Protocol":"lambda","Endpoint":"`+function+`"}]}`)
 	if _, err := typ.Update(b.ctx, req); err != nil {
 		t.Fatal(err)
 	}
@@ -107,7 +81,7 @@ func TestSubscriptionResource(t *testing.T) {
 	b, types := stack(t)
 	topic := *b.topic("t", nil)
 	typ := types["AWS::SNS::Subscription"]
-	req := room.Request{New: props(t, `{"TopicArn":"`+topic+`","Protocol":"sqs","Endpoint":"`+queue+`","RawMessageDelivery":true,"FilterPolicyScope":"MessageBody","FilterPolicy":{"a":{"b":["c"]}}}`)}
+	req := room.Request{New: servicetest.Props(t, `{"TopicArn":"`+topic+`","Protocol":"sqs","Endpoint":"`+queue+`","RawMessageDelivery":true,"FilterPolicyScope":"MessageBody","FilterPolicy":{"a":{"b":["c"]}}}`)}
 	made, err := typ.Create(b.ctx, req)
 	if err != nil {
 		t.Fatal(err)
@@ -116,7 +90,7 @@ func TestSubscriptionResource(t *testing.T) {
 		t.Errorf("%v", a)
 	}
 	req.Physical, req.Old = made.Physical, req.New
-	req.New = props(t, `{"TopicArn":"`+topic+`","Protocol":"sqs","Endpoint":"`+queue+`","RedrivePolicy":{"deadLetterTargetArn":"`+queue+`"}}`)
+	req.New = servicetest.Props(t, `{"TopicArn":"`+topic+`","Protocol":"sqs","Endpoint":"`+queue+`","RedrivePolicy":{"deadLetterTargetArn":"`+queue+`"}}`)
 	if _, err := typ.Update(b.ctx, req); err != nil {
 		t.Fatal(err)
 	}
@@ -136,12 +110,12 @@ func TestPolicyResources(t *testing.T) {
 	own := func(topic string) bool { return strings.Contains(b.topicAttributes(&topic)["Policy"], "mine") }
 	document := `"PolicyDocument":{"Version":"2012-10-17","Statement":[{"Sid":"mine","Effect":"Allow","Principal":"*","Action":"sns:Publish","Resource":"*"}]}`
 	typ := types["AWS::SNS::TopicPolicy"]
-	req := room.Request{StackName: "app", LogicalID: "P", Token: "t-0123456789AB", New: props(t, `{`+document+`,"Topics":["`+one+`"]}`)}
+	req := room.Request{StackName: "app", LogicalID: "P", Token: "t-0123456789AB", New: servicetest.Props(t, `{`+document+`,"Topics":["`+one+`"]}`)}
 	made, err := typ.Create(b.ctx, req)
 	if err != nil || !own(one) || own(two) {
 		t.Fatal(err, own(one), own(two))
 	}
-	req.Physical, req.Old, req.New = made.Physical, req.New, props(t, `{`+document+`,"Topics":["`+two+`"]}`)
+	req.Physical, req.Old, req.New = made.Physical, req.New, servicetest.Props(t, `{`+document+`,"Topics":["`+two+`"]}`)
 	if _, err := typ.Update(b.ctx, req); err != nil || own(one) || !own(two) {
 		t.Fatal(err, own(one), own(two))
 	}
@@ -149,7 +123,7 @@ func TestPolicyResources(t *testing.T) {
 		t.Fatal(err, own(two))
 	}
 	typ = types["AWS::SNS::TopicInlinePolicy"]
-	req = room.Request{New: props(t, `{`+document+`,"TopicArn":"`+one+`"}`)}
+	req = room.Request{New: servicetest.Props(t, `{`+document+`,"TopicArn":"`+one+`"}`)}
 	made, err = typ.Create(b.ctx, req)
 	if err != nil || made.Physical != one || !own(one) {
 		t.Fatal(err, made)

@@ -15,54 +15,17 @@ import (
 // stack is a room whose own calls reach it, as through the gateway.
 func stack(t *testing.T) (*bench, map[string]room.ResourceType) {
 	b := open(t)
-	operate := func(c servicetest.Call, in any, run func() (any, error)) (any, error) {
-		if err := json.Unmarshal(c.In, in); err != nil {
-			return nil, err
-		}
-		return run()
-	}
-	b.Caller.Answer = func(c servicetest.Call) (any, error) {
-		switch c.Op {
-		case "CreateQueue":
-			in := &api.CreateQueueInput{}
-			return operate(c, in, func() (any, error) { return b.r.createQueue(b.ctx, in) })
-		case "SetQueueAttributes":
-			in := &api.SetQueueAttributesInput{}
-			return operate(c, in, func() (any, error) { return b.r.setQueueAttributes(b.ctx, in) })
-		case "TagQueue":
-			in := &api.TagQueueInput{}
-			return operate(c, in, func() (any, error) { return b.r.tagQueue(b.ctx, in) })
-		case "UntagQueue":
-			in := &api.UntagQueueInput{}
-			return operate(c, in, func() (any, error) { return b.r.untagQueue(b.ctx, in) })
-		default:
-			in := &api.DeleteQueueInput{}
-			return operate(c, in, func() (any, error) { return b.r.deleteQueue(b.ctx, in) })
-		}
-	}
-	types := map[string]room.ResourceType{}
-	for _, typ := range b.r.resources() {
-		types[typ.Type] = typ
-	}
-	return b, types
-}
-
-func props(t *testing.T, text string) room.Props {
-	t.Helper()
-	p := room.Props{}
-	if err := json.Unmarshal([]byte(text), &p); err != nil {
-		t.Fatal(err)
-	}
-	return p
+	b.Serve(b.ctx, b.r.operations())
+	return b, servicetest.ByType(b.r.resources())
 }
 
 func TestQueueResource(t *testing.T) {
 	b, types := stack(t)
 	queue := types["AWS::SQS::Queue"]
 	step := func(old, now string) room.Request {
-		req := room.Request{StackName: "s", LogicalID: "Q", Token: "abc", New: props(t, now)}
+		req := room.Request{StackName: "s", LogicalID: "Q", Token: "abc", New: servicetest.Props(t, now)}
 		if old != "" {
-			req.Old = props(t, old)
+			req.Old = servicetest.Props(t, old)
 		}
 		return req
 	}
@@ -113,7 +76,7 @@ func TestQueueResource(t *testing.T) {
 // A queue that a stack makes again waits until its name is free.
 func TestQueueResourceWaits(t *testing.T) {
 	b, types := stack(t)
-	req := room.Request{StackName: "s", LogicalID: "Q", Token: "abc", New: props(t, `{"QueueName":"q"}`)}
+	req := room.Request{StackName: "s", LogicalID: "Q", Token: "abc", New: servicetest.Props(t, `{"QueueName":"q"}`)}
 	queue := types["AWS::SQS::Queue"]
 	made, err := queue.Create(b.ctx, req)
 	if err != nil {
