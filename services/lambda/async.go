@@ -120,13 +120,7 @@ func (t target) runStage(ctx context.Context, d bus.Delivery) (bus.Outcome, erro
 	}
 	e := ended{d: d, p: p, cfg: cfg, count: st.Errors}
 	age := t.d.Clock.Now().Sub(time.UnixMilli(at))
-	switch {
-	case age > cfg.age():
-		e.condition = conditionAge
-	case p.fn.Reserved != nil && *p.fn.Reserved == 0: // it will not run before somebody changes that
-		e.condition, e.err = conditionZero, errTooMany("ReservedFunctionConcurrentInvocationLimitExceeded")
-	}
-	if e.condition != "" {
+	if e.condition, e.err = hopeless(p, cfg, age); e.condition != "" {
 		return bus.Outcome{}, t.finish(ctx, e)
 	}
 	res, err := t.run(ctx, p, call{id: d.ID, payload: d.Payload})
@@ -151,6 +145,17 @@ func (t target) runStage(ctx context.Context, d bus.Delivery) (bus.Outcome, erro
 		e.condition = conditionFailed
 	}
 	return bus.Outcome{}, t.finish(ctx, e)
+}
+
+// hopeless tells why an event is not tried again: it is too old, or the function is reserved no concurrency at all. "": it is tried.
+func hopeless(p *plan, cfg eventConfig, age time.Duration) (condition string, err *cloud.Error) {
+	switch {
+	case age > cfg.age():
+		return conditionAge, nil
+	case p.fn.Reserved != nil && *p.fn.Reserved == 0:
+		return conditionZero, errTooMany("ReservedFunctionConcurrentInvocationLimitExceeded")
+	}
+	return "", nil
 }
 
 // How an asynchronous invocation ends, as its record says.

@@ -120,29 +120,28 @@ func (r *lambdaRoom) writeEventConfig(ctx context.Context, name, qualifier *stri
 	return out, err
 }
 
-// destinations are the services that can be destinations; buckets only of failures.
-var destinations = []string{"sqs", "sns", "lambda", "events"}
+func shownDestination(name, to string) string {
+	if to == "" {
+		return "null"
+	}
+	return name + "(destination=" + to + ")"
+}
 
 func (r *lambdaRoom) checkDestinations(ctx context.Context, f ref, d *api.DestinationConfig) error {
 	if d == nil {
 		return nil
 	}
-	success, failure := "null", "null"
-	var all []string
-	if d.OnSuccess != nil && str(d.OnSuccess.Destination) != "" {
-		all, success = append(all, *d.OnSuccess.Destination), "OnSuccess(destination="+*d.OnSuccess.Destination+")"
-	}
-	if d.OnFailure != nil && str(d.OnFailure.Destination) != "" {
-		all, failure = append(all, *d.OnFailure.Destination), "OnFailure(destination="+*d.OnFailure.Destination+")"
-	}
-	for _, dest := range all {
-		a, err := cloud.ParseARN(dest)
-		bucket := err == nil && a.Service == "s3" && d.OnFailure != nil && str(d.OnFailure.Destination) == dest
-		if bucket && (d.OnSuccess == nil || str(d.OnSuccess.Destination) != dest) {
+	success, failure := str(val(d.OnSuccess, api.OnSuccess{}).Destination), str(val(d.OnFailure, api.OnFailure{}).Destination)
+	for _, end := range []struct {
+		to       string
+		services []string
+	}{{success, []string{"sqs", "sns", service, "events"}}, {failure, []string{"sqs", "sns", service, "events", "s3"}}} {
+		if end.to == "" {
 			continue
 		}
-		if err != nil || !slices.Contains(destinations, a.Service) {
-			return errParameter("The provided destination config DestinationConfig(onSuccess=%s, onFailure=%s) is invalid.", success, failure)
+		a, err := cloud.ParseARN(end.to)
+		if err != nil || !slices.Contains(end.services, a.Service) {
+			return errParameter("The provided destination config DestinationConfig(onSuccess=%s, onFailure=%s) is invalid.", shownDestination("OnSuccess", success), shownDestination("OnFailure", failure))
 		}
 		if a.Service != service {
 			continue
@@ -150,7 +149,7 @@ func (r *lambdaRoom) checkDestinations(ctx context.Context, f ref, d *api.Destin
 		if to := refOf(a); to.Scope == f.Scope && to.name == f.name {
 			return errParameter("You can't specify the function as a destination for itself.")
 		} else if _, err := r.plan(ctx, to); err != nil {
-			return errParameter("The destination ARN %s is invalid.", dest)
+			return errParameter("The destination ARN %s is invalid.", end.to)
 		}
 	}
 	return nil
