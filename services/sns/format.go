@@ -127,7 +127,11 @@ func (r *snsRoom) payload(ctx context.Context, t *topic, s *compiled, m *message
 		UnsubscribeURL: s.Host + "/?Action=Unsubscribe&SubscriptionArn=" + t.name.subscriptionARN(s.ID),
 	}
 	if !t.record.fifo() { // whose messages the service does not sign
-		if err := r.signer.sign(ctx, &n, s.Host, t.record.Attributes["SignatureVersion"], m.signatures); err != nil {
+		host := s.Host
+		if s.Protocol == "lambda" { // a name of the cloud's, the only one that verifiers take: it leads to this platform there
+			host = "https://sns." + t.name.arn().Region + ".amazonaws.com"
+		}
+		if err := r.signer.sign(ctx, &n, host, t.record.Attributes["SignatureVersion"], m.signatures); err != nil {
 			return nil, nil, err
 		}
 	}

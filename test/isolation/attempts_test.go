@@ -12,6 +12,10 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"sundog/api/lambda"
+	"sundog/api/sns"
+	"sundog/engine/compute/computetest"
 )
 
 // attempt is code that an attacker runs; it gives {got, how}: whether it had what it wanted, and what it saw.
@@ -77,6 +81,7 @@ func TestIsolation(t *testing.T) {
 	defer w.tell()
 
 	w.works()
+	w.verified()
 	w.files()
 	w.processes()
 	w.calls()
@@ -112,6 +117,42 @@ except urllib.error.HTTPError as x:
 const s = require('http').createServer((q, r) => r.end('own')); await new Promise((r) => s.listen(0, '127.0.0.1', r));
 const text = await (await fetch('http://127.0.0.1:' + s.address().port)).text(); s.close(); return text;`, nil}, "own")
 }
+
+// verified has a function verify the signature of a message from a topic, by the certificate at the address that the message names.
+func (w *world) verified() {
+	w.t.Helper()
+	w.function("verifier", "nodejs20.x", "index.handler", map[string]string{"index.js": verifier}, nil)
+	var topic sns.CreateTopicOutput
+	w.call(sns.CreateTopicOp, &sns.CreateTopicInput{Name: new("news")}, &topic)
+	arn := "arn:aws:lambda:" + region + ":" + account + ":function:verifier"
+	w.call(lambda.AddPermissionOp, &lambda.AddPermissionInput{
+		FunctionName: new("verifier"), StatementId: new("sns"), Action: new("lambda:InvokeFunction"), Principal: new("sns.amazonaws.com"), SourceArn: topic.TopicArn,
+	}, &lambda.AddPermissionOutput{})
+	w.call(sns.SubscribeOp, &sns.SubscribeInput{TopicArn: topic.TopicArn, Protocol: new("lambda"), Endpoint: &arn}, &sns.SubscribeOutput{})
+	w.call(sns.PublishOp, &sns.PublishInput{TopicArn: topic.TopicArn, Message: new("hello")}, &sns.PublishOutput{})
+	var last string
+	computetest.Eventually(w.t, "a message is verified", func() bool {
+		last = w.invoke("verifier", struct{}{}).payload
+		return last != `"nothing yet"`
+	})
+	if last != `"true by https://sns.us-east-1.amazonaws.com"` {
+		w.t.Errorf("the verifier says %s", last)
+	}
+	w.tried = append(w.tried, [3]string{"works", "verifying a message's signature by its certificate's address", last})
+}
+
+const verifier = `
+const crypto = require('crypto');
+let last = 'nothing yet';
+exports.handler = async (e) => {
+  if (!e.Records) return last;
+  const m = e.Records[0].Sns;
+  try {
+    const cert = new crypto.X509Certificate(await (await fetch(m.SigningCertUrl)).text());
+    const text = ['Message', 'MessageId', 'Timestamp', 'TopicArn', 'Type'].map((k) => k + '\n' + m[k] + '\n').join('');
+    last = crypto.verify('RSA-SHA1', Buffer.from(text), cert.publicKey, Buffer.from(m.Signature, 'base64')) + ' by ' + new URL(m.SigningCertUrl).origin;
+  } catch (x) { last = String(x.cause || x); }
+};`
 
 const getHTTPS = `return await new Promise((done, fail) => require('https').get(e.url, (r) => { r.resume(); done('status ' + r.statusCode) }).on('error', fail))`
 

@@ -319,5 +319,17 @@ func (d *Driver) provide(r runtimes.SDKRequest, it *interpreter) {
 	tmp := failed + ".new"
 	if werr := os.WriteFile(tmp, []byte(err.Error()), 0o644); werr == nil {
 		_ = os.Rename(tmp, failed) // whole, or not there
+		d.background(func() { d.forget(failed) })
 	}
+}
+
+// forget removes what a runtime was told, when it has had the time to read it: from inside a sandbox it cannot be removed.
+func (d *Driver) forget(file string) {
+	timer := time.NewTimer(time.Minute)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-d.ctx.Done():
+	}
+	_ = os.Remove(file) // the folder is a cache
 }

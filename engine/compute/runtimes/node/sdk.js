@@ -41,7 +41,6 @@ function want(request) {
     if (exists(done)) return true;
     if (exists(failed)) {
       const why = fs.readFileSync(failed, 'utf8');
-      fs.unlinkSync(failed);
       const e = new Error(`Cannot find module '${request}'\n${why}`);
       e.code = 'MODULE_NOT_FOUND';
       throw e;

@@ -39,7 +39,6 @@ class Finder(object):
             if os.path.exists(failed):
                 with open(failed) as f:
                     why = f.read()
-                os.unlink(failed)
                 raise ModuleNotFoundError("No module named '%s'\n%s" % (name, why), name=name)
             time.sleep(0.02)
 
