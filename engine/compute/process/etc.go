@@ -14,7 +14,7 @@ import (
 
 // fromHost are the files and folders of the host's /etc that programs and libraries of the system need. No other is seen inside.
 var fromHost = []string{
-	"ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives", "os-release", "mime.types", "services", "protocols", "ssl/openssl.cnf", "java*", "fonts", "debian_version",
+	"ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives", "os-release", "mime.types", "services", "protocols", "ssl/openssl.cnf", "ssl/certs/java", "java*", "fonts", "debian_version",
 	"redhat-release", "system-release",
 }
 

@@ -87,6 +87,7 @@ func (d *Driver) reserved(v *compute.Version, e *environment, w world) map[strin
 // generic is the environment in which a pre-started process waits.
 func (d *Driver) generic(w world, it *interpreter) []string {
 	env := []string{"LANG=C.UTF-8", "TZ=:UTC", "HOME=" + w.home, "TMPDIR=" + w.temp, "PATH=" + w.searchPath(&compute.Version{}, it)}
+	env = append(env, flat(w.trusting())...) // Node reads them as it starts
 	return append(env, d.ofPython(w, nil)...)
 }
 
