@@ -69,6 +69,7 @@ type lane struct {
 	shard  string
 	n, of  int
 	at     []byte // after what was dealt with or passed over
+	kept   []byte // the position in the store
 	passed int    // records passed over since the position was kept
 	window *window
 	idle   func() // ends what the clock waits for
@@ -171,7 +172,10 @@ func (l *lane) load(ctx context.Context) error {
 		_, err := load(rd, laneKey(l.sc, l.m.id(), l.shard, l.n), &x)
 		return err
 	})
-	l.at, l.window, l.passed = x.At, x.Window, 0
+	l.at, l.kept, l.window, l.passed = x.At, x.At, x.Window, 0
+	if !l.windowed() {
+		l.window = nil // the mapping had windows before it was changed
+	}
 	return err
 }
 
@@ -189,7 +193,7 @@ func (l *lane) advance(ctx context.Context, at []byte, out ...bus.Delivery) erro
 		return save(tx, laneKey(l.sc, l.m.id(), l.shard, l.n), laneProgress{At: at, Lanes: l.of, Window: l.window})
 	})
 	if err == nil {
-		l.passed = 0
+		l.kept, l.passed = at, 0
 	}
 	return err
 }
@@ -206,8 +210,10 @@ func (l *lane) step(ctx context.Context) error {
 		if err := l.runRecords(ctx, b.records, 0); err != nil {
 			return err
 		}
-		if err := l.advance(ctx, l.at); err != nil {
-			return err
+		if !bytes.Equal(l.kept, l.at) {
+			if err := l.advance(ctx, l.at); err != nil {
+				return err
+			}
 		}
 	}
 	if b.over {

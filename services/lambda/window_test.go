@@ -83,6 +83,27 @@ func TestTumblingWindows(t *testing.T) {
 	b.windowsBecome("[d] 04:00-04:30 {\"n\":3}\n[] 04:00-04:30 {\"n\":4} final\n[e] 04:30-05:00 {}\n[] 04:30-05:00 {\"n\":1} final")
 }
 
+// A mapping that has no windows any more goes on without the one that was open.
+func TestTumblingWindowTakenAway(t *testing.T) {
+	b := openStream(t)
+	b.c.answer = func(values []string, event map[string]any) (string, bool) {
+		if event["state"] == nil {
+			return "null", true
+		}
+		return sums(values, event)
+	}
+	b.add("a")
+	id := b.read(func(in *api.CreateEventSourceMappingInput) { in.TumblingWindowInSeconds = n32(30) })
+	b.c.becomes(t, "a")
+	b.update(id, func(in *api.UpdateEventSourceMappingInput) { in.TumblingWindowInSeconds = n32(0) })
+	b.Clock.AdvanceWall(time.Minute)
+	b.add("b")
+	b.c.becomes(t, "a|b")
+	if b.c.events[1]["window"] != nil {
+		t.Fatal(b.c.events[1])
+	}
+}
+
 // A response without a state fails its batch; halves hand the state on; a last call is tried again; a state that is too large ends the window.
 func TestTumblingWindowTrouble(t *testing.T) {
 	b := openStream(t)
