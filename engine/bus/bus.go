@@ -82,6 +82,9 @@ type Outcome struct {
 	After  time.Duration // Again: overrides Retry's delay when > 0
 	Reason string        // the error's text, for dead letters and the trace
 	Code   string        // the error's code
+	// Settle runs in the transaction that ends the delivery, nil: nothing does. It may run again, and not at all if the process dies before. A target
+	// forgets there what it keeps of a Fresh delivery, which cannot come again then.
+	Settle func(store.Tx) error
 }
 
 // Reporter takes what became of deliveries that asked for it: once each, unless the platform dies at that moment. It must not block.
@@ -98,7 +101,7 @@ type Result struct {
 type Target interface {
 	// Action is the permission that a delivery needs by the target's resource policy, such as "sqs:SendMessage".
 	Action(target cloud.ARN) string
-	// Deliver hands d over, idempotently by d.ID (ids are kept until d.Expires + 1 h). ctx carries a Call with d.As, d.Scope and d.Trace. An error
+	// Deliver hands d over, idempotently by d.ID (ids are kept until d.Expires + 1 h, or until Outcome.Settle). ctx carries a Call with d.As, d.Scope and d.Trace. An error
 	// is infrastructure's and is retried without counting.
 	Deliver(ctx context.Context, d Delivery) (Outcome, error)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -174,4 +175,25 @@ func TestPanicsAndNonsense(t *testing.T) {
 			t.Errorf("decoded %q", b)
 		}
 	}
+}
+
+// A new delivery is Fresh at its first attempt only, and the target's last word on it is part of the transaction that ends it.
+func TestFresh(t *testing.T) {
+	f := setup(t)
+	key := store.K(store.ShardOf("kept"), "test", "kept").Str("x")
+	f.update(func(tx store.Tx) error { return tx.Put(key, nil) })
+	var fresh []bool
+	f.answer = func(d Delivery) (Outcome, error) {
+		fresh = append(fresh, d.Fresh)
+		if len(fresh) == 1 {
+			return Outcome{Kind: Again}, nil
+		}
+		return Outcome{Settle: func(tx store.Tx) error { return tx.Delete(key) }}, nil
+	}
+	f.emit(Delivery{ID: "a", Fresh: true, Retry: Retry{Max: 2}})
+	f.expect(time.Hour, "a@0s", "a@1s")
+	if !slices.Equal(fresh, []bool{true, false}) {
+		t.Fatal(fresh)
+	}
+	f.empty()
 }

@@ -109,6 +109,11 @@ func (b *Dispatcher) apply(tx store.Tx, s *settlement, now time.Time) error {
 			return err
 		}
 	}
+	if s.outcome.Settle != nil {
+		if err := s.outcome.Settle(tx); err != nil {
+			return err
+		}
+	}
 	if err := tx.Delete(s.entry.index); err != nil {
 		return err
 	}

@@ -44,6 +44,14 @@ func (o Once) Note(tx store.Tx, id string, value []byte, now, interval int64) er
 	return tx.Put(o.Due.Clone().U64(due).Str(id), nil)
 }
 
+// Forget takes away an id that expires at a moment.
+func (o Once) Forget(tx store.Tx, id string, due int64) error {
+	if err := tx.Delete(o.Rows.Clone().Str(id)); err != nil {
+		return err
+	}
+	return tx.Delete(o.Due.Clone().U64(uint64(due)).Str(id))
+}
+
 func (o Once) sweep(tx store.Tx, now int64) error {
 	it := tx.Scan(store.ScanOptions{Lo: o.Due, Hi: o.Due.Clone().U64(uint64(now)), KeysOnly: true})
 	defer func() { _ = it.Close() }()

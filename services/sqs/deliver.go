@@ -23,8 +23,10 @@ func (t target) Deliver(ctx context.Context, d bus.Delivery) (bus.Outcome, error
 	if err != nil {
 		return rejected(err), nil
 	}
+	var settle func(store.Tx) error
 	err = t.lane(ctx, n, func(tx store.Tx, q *queue) error {
 		now := t.now()
+		settle = q.settles(d, now)
 		if seen, err := q.took(tx, d, now); err != nil || seen {
 			return err
 		}
@@ -42,7 +44,7 @@ func (t target) Deliver(ctx context.Context, d bus.Delivery) (bus.Outcome, error
 		return err
 	})
 	if err == nil {
-		return bus.Outcome{}, nil
+		return bus.Outcome{Settle: settle}, nil
 	}
 	if e := cloud.AsError(err); e.Kind != cloud.Internal && e.Kind != cloud.Unavailable {
 		return rejected(e), nil
@@ -62,6 +64,15 @@ func (q *queue) took(tx store.Tx, d bus.Delivery, now int64) (before bool, err e
 	}
 	seen, err := q.once("given").Remember(tx, d.ID, []byte{1}, now, given(d, now))
 	return seen != nil, err
+}
+
+// settles gives what forgets a delivery once it cannot come again, so that ids do not gather for a day; nil: it may come again.
+func (q *queue) settles(d bus.Delivery, now int64) func(store.Tx) error {
+	if !d.Fresh {
+		return nil
+	}
+	ids, due := q.once("given"), now+given(d, now)
+	return func(tx store.Tx) error { return ids.Forget(tx, d.ID, due) }
 }
 
 // given says how long a delivery's id is remembered: until it expires, and an hour.

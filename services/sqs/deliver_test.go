@@ -1,6 +1,7 @@
 package sqs
 
 import (
+	"bytes"
 	"strings"
 	"testing"
 	"time"
@@ -8,6 +9,7 @@ import (
 	api "sundog/api/sqs"
 	"sundog/cloud"
 	"sundog/engine/bus"
+	"sundog/engine/store"
 	"sundog/services/servicetest"
 )
 
@@ -89,5 +91,49 @@ func TestSource(t *testing.T) {
 	}
 	if errs := s.Ack(b.ctx, cloud.NewARN("sqs", servicetest.Scope, "none"), []string{"x"}); !cloud.IsCode(errs[0], "QueueDoesNotExist") {
 		t.Fatal(errs)
+	}
+}
+
+// The id of a delivery is kept as long as the delivery can come again: a new one's until it is settled.
+func TestDeliveredIDsGo(t *testing.T) {
+	b := open(t)
+	b.create("q", nil)
+	left := func() (n int) {
+		t.Helper()
+		if err := b.r.d.Store.View(b.ctx, func(rd store.Reader) error {
+			it := rd.Scan(store.ScanOptions{})
+			for it.Next() {
+				if bytes.Contains(it.Key(), []byte("given")) {
+					n++
+				}
+			}
+			return it.Close()
+		}); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	deliver := func(id string, fresh bool) bus.Outcome {
+		t.Helper()
+		out, err := target{b.r}.Deliver(b.ctx, bus.Delivery{
+			ID: id, Fresh: fresh, Target: cloud.NewARN("sqs", servicetest.Scope, "q"), Payload: []byte("x"), As: cloud.Principal{Kind: cloud.Service}})
+		if err != nil || out.Kind != bus.Done {
+			t.Fatal(out, err)
+		}
+		return out
+	}
+	out := deliver("1", true)
+	if left() != 2 || out.Settle == nil {
+		t.Fatalf("%d rows of the id before it is settled", left())
+	}
+	deliver("1", false) // as after a crash: known
+	if err := b.r.d.Store.Update(b.ctx, out.Settle); err != nil || left() != 0 {
+		t.Fatal(left(), err)
+	}
+	if out := deliver("2", false); out.Settle != nil || left() != 2 {
+		t.Fatal("the id of a delivery that may come again is forgotten")
+	}
+	if n := b.attribute(new("http://h/"+servicetest.Scope.Account+"/q"), "ApproximateNumberOfMessages"); n != "2" {
+		t.Fatalf("%s messages of two deliveries", n)
 	}
 }

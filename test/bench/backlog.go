@@ -37,6 +37,8 @@ func (b *bench) fullQueue() error {
 	if err := b.weigh(name+"memory (RSS)", p); err != nil {
 		return err
 	}
+	b.table.budget(name+"memory (RSS)", "300 MB")
+	b.table.note("The other tools keep messages in memory and are not asked for %s of them, nor for %s polls at once.", thousands(float64(b.backlog)), thousands(pollers))
 	p.stop()
 	if p, err = b.restarted(name, dir, full); err != nil {
 		return err

@@ -34,7 +34,11 @@ func (s spent) each(n int) string {
 		return ""
 	}
 	us := func(d time.Duration) int64 { return d.Microseconds() / int64(n) }
-	return fmt.Sprintf("CPU us each: platform %d, function %d, client %d", us(s.platform), us(s.functions), us(s.client))
+	functions := ""
+	if s.functions > 0 {
+		functions = fmt.Sprintf(", function %d", us(s.functions))
+	}
+	return fmt.Sprintf("CPU us each: server %d%s, client %d", us(s.platform), functions, us(s.client))
 }
 
 // ownTime reads the processor time of a process, with that of its ended children or without.
