@@ -81,7 +81,7 @@ func (s *suite) extensions(t *testing.T) {
 
 func (s *suite) extensionsFail(t *testing.T) {
 	for wrong, want := range map[string][2]string{
-		"crash in init": {"Extension.Crash", "Error: exit status 3"}, "init error": {"Extension.InitError", "Error: Extension.NoConfig"},
+		"crash in init": {"Extension.Crash", "RequestId: r Error: exit status 3"}, "init error": {"Extension.InitError", "Error: Extension.NoConfig"},
 	} {
 		j := &journal{}
 		failed(t, s.invoke(t, s.probed(wrong), `{"op":"count"}`, "r", j), compute.Init, want[0], want[1])

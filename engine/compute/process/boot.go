@@ -62,7 +62,7 @@ func (e *environment) bootCustom(ctx context.Context) (answer, error) {
 	d, v := e.d, &e.pool.v
 	file, refusal := d.world(nil, v).bootstrap(v)
 	if refusal != "" {
-		return entrypoint("RequestId: " + d.o.IDs.UUID() + " Error: " + refusal), nil
+		return entrypoint("RequestId: " + e.initID + " Error: " + refusal), nil
 	}
 	return e.bootProgram(ctx, program{argv: func(map[string]string) []string { return []string{file} }})
 }
@@ -117,7 +117,7 @@ func (e *environment) bootProgram(ctx context.Context, p program) (answer, error
 		if p.it != nil && vars["AWS_LAMBDA_EXEC_WRAPPER"] == "" {
 			return answer{}, fmt.Errorf("process: start %s: %w", p.it.path, err)
 		}
-		return entrypoint(fmt.Sprintf("RequestId: %s Error: %v", d.o.IDs.UUID(), err)), nil
+		return entrypoint(fmt.Sprintf("RequestId: %s Error: %v", e.initID, err)), nil
 	}
 	if !several {
 		e.named()
@@ -154,7 +154,9 @@ func (e *environment) startMain(p program, vars map[string]string, in inside, se
 	if err != nil {
 		return err
 	}
+	e.mu.Lock()
 	e.proc = main
+	e.mu.Unlock()
 	go e.out.follow(main.output)
 	return nil
 }

@@ -1,11 +1,13 @@
 package process
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -125,19 +127,19 @@ func (u *unbooted) result(i *compute.Invocation) (compute.Result, error) {
 	if u.err != nil {
 		return compute.Result{}, u.err
 	}
-	r := compute.Result{Payload: u.a.payload, Kind: u.a.kind, Error: u.a.text, Cold: true, MaxMemoryMB: u.peakMB}
-	if r.Init = u.took; u.e != nil && u.e.before != nil { // the second init is a part of the invocation
+	e := u.e
+	r := compute.Result{Kind: u.a.kind, Cold: true, Init: u.took, MaxMemoryMB: u.peakMB, Environment: e.id, LogStream: e.stream}
+	r.Payload = bytes.ReplaceAll(u.a.payload, []byte(e.initID), []byte(i.RequestID))
+	r.Error = strings.ReplaceAll(u.a.text, e.initID, i.RequestID)
+	if e.before != nil { // the second init is a part of the invocation
 		r.Init, r.Duration = 0, u.took
 	}
-	if u.e != nil {
-		r.Environment, r.LogStream = u.e.id, u.e.stream
+	if i.Started != nil {
+		i.Started(compute.Start{Environment: e.id, LogStream: e.stream, Cold: true, Init: r.Init})
 	}
-	if u.e != nil && i.Started != nil {
-		i.Started(compute.Start{Environment: u.e.id, LogStream: u.e.stream, Cold: true, Init: r.Init})
-	}
-	if u.e != nil && u.e.host != nil {
-		u.e.out.begin(i.Log)
-		u.e.out.end()
+	if e.host != nil {
+		e.out.begin(i.Log)
+		e.out.end()
 	}
 	return r, nil
 }

@@ -46,6 +46,7 @@ type environment struct {
 	attached bool              // it has extensions, internal or external
 	active   atomic.Bool       // it starts, or has an invocation
 	reason   string            // why it ends, for extensions; "": nobody needs it any more
+	initID   string            // stands in errors of the init for the id of the invocation that will get them
 	limit    time.Duration     // of its init
 	begun    time.Time         // of its init
 	deadline time.Time         // of the invocation that runs
@@ -86,7 +87,7 @@ func (d *Driver) try(ctx context.Context, p *pool, early bool, limit time.Durati
 	if !ok {
 		return nil, &unbooted{err: cloud.NotImplementedf("This platform cannot run the runtime %s.", p.v.Runtime)}
 	}
-	e := &environment{id: d.o.IDs.Hex(16), d: d, pool: p, arn: p.v.ARN.String(), fresh: true, born: start, early: early, limit: limit, begun: start, before: before}
+	e := &environment{id: d.o.IDs.Hex(16), d: d, pool: p, arn: p.v.ARN.String(), fresh: true, born: start, early: early, initID: d.o.IDs.UUID(), limit: limit, begun: start, before: before}
 	e.stream = fmt.Sprintf("%s[%s]%s", d.o.Clock.Now().UTC().Format("2006/01/02/"), p.v.Qualifier, e.id)
 	e.active.Store(true)
 	defer e.active.Store(false)
@@ -166,7 +167,7 @@ func (e *environment) load(cfg runtimes.InitConfig) (answer, error) {
 	case ok:
 		a = e.initialised(e.left())
 	case err != nil:
-		a = e.ended(err, e.d.o.IDs.UUID(), e.pool.v.Timeout)
+		a = e.ended(err, e.initID, e.pool.v.Timeout)
 	default:
 		e.reason = "failure"
 	}

@@ -102,8 +102,11 @@ func (e *environment) logsJSON() bool { return e.pool.v.Env["AWS_LAMBDA_LOG_FORM
 
 // breakDown ends the program of an environment whose extension has failed: whoever waits for it finds the fault.
 func (e *environment) breakDown() {
-	if e.proc != nil {
-		e.proc.kill()
+	e.mu.Lock()
+	p := e.proc
+	e.mu.Unlock()
+	if p != nil {
+		p.kill()
 	}
 }
 
@@ -122,9 +125,11 @@ func (e *environment) startExtensions(vars map[string]string, limit time.Duratio
 	for i, name := range names {
 		p, err := e.d.launch(e.host, []string{files[i]}, flat(env), "/", false)
 		if err != nil {
-			return e.fault(runtimeapi.Fault{Type: "Extension.LaunchError", Message: err.Error()}, e.d.o.IDs.UUID())
+			return e.fault(runtimeapi.Fault{Type: "Extension.LaunchError", Message: err.Error()}, e.initID)
 		}
+		e.mu.Lock()
 		e.more = append(e.more, &companion{name, p})
+		e.mu.Unlock()
 		go e.out.followBeside(p.output)
 		go func() {
 			<-p.exited
@@ -132,7 +137,7 @@ func (e *environment) startExtensions(vars map[string]string, limit time.Duratio
 			e.api.Ended(name, p.status)
 		}()
 	}
-	return e.fromWait(e.api.Registered(limit), e.d.o.IDs.UUID())
+	return e.fromWait(e.api.Registered(limit), e.initID)
 }
 
 // fromWait says what the end of a wait for extensions means.
@@ -155,7 +160,7 @@ func (e *environment) fault(f runtimeapi.Fault, requestID string) answer {
 // initialised ends the Init phase: when runtime and extensions are ready. An answer without kind says that all is well.
 func (e *environment) initialised(limit time.Duration) answer {
 	e.api.RuntimeReady()
-	if a := e.fromWait(e.api.Settle(limit, e.proc.exited), e.d.o.IDs.UUID()); a.kind != compute.None {
+	if a := e.fromWait(e.api.Settle(limit, e.proc.exited), e.initID); a.kind != compute.None {
 		return a
 	}
 	e.api.InitDone()

@@ -25,6 +25,7 @@ type host struct {
 	coded  bool  // it has a function's code: nothing is to be mounted any more
 	shell  *proc // the sandbox of an environment of several programs, which are started inside; nil: proc is all there is
 	more   []*companion
+	mu     sync.Mutex                         // for proc and more, while an environment of several programs starts and is watched already
 	name   func(function, environment string) // tells the network what the sandbox has become; nil: there is no sandbox
 	detach func()
 	gone   sync.Once

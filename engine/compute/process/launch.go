@@ -85,6 +85,8 @@ func (h *host) control() *sandbox.Control {
 
 // heads lists the processes above which nothing belongs to the host.
 func (h *host) heads() []*proc {
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	if h.shell != nil {
 		return []*proc{h.shell}
 	}
