@@ -23,12 +23,17 @@ func TestPageHasEveryServiceOnce(t *testing.T) {
 			t.Errorf("%s serves %d of %d", s.schema.ID, len(s.served), s.total())
 		}
 	}
-	listed := 0
+	listed, ofAWS := 0, 0
 	for _, s := range c.services {
 		listed += len(c.typesOf(s))
 	}
-	if listed != len(c.types) {
-		t.Errorf("the summary lists %d of %d resource types: namespaces lacks one", listed, len(c.types))
+	for _, r := range c.types {
+		if strings.HasPrefix(r.Type, "AWS::") { // the platform's own belong to no API
+			ofAWS++
+		}
+	}
+	if listed != ofAWS {
+		t.Errorf("the summary lists %d of %d resource types: namespaces lacks one", listed, ofAWS)
 	}
 }
 
