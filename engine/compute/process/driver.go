@@ -33,8 +33,9 @@ type Driver struct {
 	o            Options
 	ctx          context.Context // ends at Close
 	cancel       context.CancelFunc
-	runtimes     string // where the embedded runtimes are
-	etc          string // the /etc of sandboxes
+	runtimes     string   // where the embedded runtimes are
+	etc          string   // the /etc of sandboxes
+	compiled     sync.Map // interpreters' paths whose runtime is, or is being, compiled
 	spawner      *spawner
 	groups       *groups
 	interpreters interpreters
