@@ -105,21 +105,23 @@ func (b *Buffer) deleted(key []byte) bool {
 
 // Put implements store.Tx. It copies key and value.
 func (b *Buffer) Put(key, value []byte) error {
-	if err := b.grow(key, len(value)); err != nil {
-		return err
-	}
-	b.puts++
-	b.ops.Set(bytes.Clone(key), Op{Kind: Put, Value: append(make([]byte, 0, len(value)), value...)})
-	return nil
+	return b.take(bytes.Clone(key), Op{Kind: Put, Value: append(make([]byte, 0, len(value)), value...)})
 }
 
 // Delete implements store.Tx.
-func (b *Buffer) Delete(key []byte) error {
-	if err := b.grow(key, 0); err != nil {
+func (b *Buffer) Delete(key []byte) error { return b.take(bytes.Clone(key), Op{Kind: Delete}) }
+
+// take keeps a key with a Put or a Delete, whose bytes nobody changes any more.
+func (b *Buffer) take(key []byte, op Op) error {
+	if err := b.grow(key, len(op.Value)); err != nil {
 		return err
 	}
-	b.deletes++
-	b.ops.Set(bytes.Clone(key), Op{Kind: Delete})
+	if op.Kind == Put {
+		b.puts++
+	} else {
+		b.deletes++
+	}
+	b.ops.Set(key, op)
 	return nil
 }
 
@@ -291,12 +293,15 @@ func (b *Buffer) WriteTo(tx store.Tx) error {
 	if err := stamped(len(b.dels)); err != nil {
 		return err
 	}
+	same, ok := tx.(*Buffer)
 	return b.Each(func(key []byte, op Op) error {
-		switch op.Kind {
-		case Delete:
-			return tx.Delete(key)
-		case Add:
+		switch {
+		case op.Kind == Add:
 			return tx.Add(key, op.N)
+		case ok: // no need to copy once more
+			return same.take(key, op)
+		case op.Kind == Delete:
+			return tx.Delete(key)
 		}
 		return tx.Put(key, op.Value)
 	})
