@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -99,8 +100,15 @@ func (i *inside) begin(p *Plan) error {
 	return err
 }
 
-// launcher confines its thread for good and starts programs from it, which inherit everything.
+// launcher confines its thread for good and starts programs from it, which inherit everything. It must not be the process's first thread: that stands for the
+// process, in /proc and as a target of signals, and keeps out of the function's reach.
 func (i *inside) launcher(p *Plan, confined chan<- error) {
+	runtime.LockOSThread() // and never unlocked
+	if unix.Gettid() == unix.Getpid() {
+		go i.launcher(p, confined) // on another thread, since this one is held
+		<-i.done
+		return
+	}
 	err := confine(p)
 	confined <- err
 	if err != nil {
