@@ -195,3 +195,48 @@ func TestAuthorityIsConstrained(t *testing.T) {
 		t.Error("the authority is not constrained")
 	}
 }
+
+// A client that knows a cloud's address by another way still gets the platform; others lose nothing by being overheard.
+func TestWhomATLSClientWants(t *testing.T) {
+	w := open(t, egress.Functions{Public: true}, nil)
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(w.s.Authority())
+	dial := func() net.Conn { // a connection to a public address, as a sandbox makes it
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		ours, err := net.Dial("tcp", l.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		theirs, err := l.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		go w.g.relay(theirs, netip.MustParseAddrPort("93.184.216.34:443"))
+		return ours
+	}
+	tr := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}, DialContext: func(context.Context, string, string) (net.Conn, error) { return dial(), nil }}
+	defer tr.CloseIdleConnections()
+	r, err := (&http.Client{Transport: tr}).Get("https://sqs.us-east-1.amazonaws.com/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Body.Close()
+	if body, err := io.ReadAll(r.Body); err != nil || !strings.Contains(string(body), "sqs.us-east-1.amazonaws.com from fn") {
+		t.Errorf("%q %v", body, err)
+	}
+	for _, text := range []string{"GET / HTTP/1.1\r\n\r\n", "\x16\x03\x01\x00\x05hello and more"} {
+		ours, theirs := net.Pipe()
+		go func() {
+			_, _ = io.WriteString(ours, text)
+			ours.Close()
+		}()
+		name, same := wanted(theirs, computetest.Wall())
+		if got, err := io.ReadAll(same); name != "" || string(got) != text {
+			t.Errorf("%q became %q (%v), for %q", text, got, err, name)
+		}
+	}
+}

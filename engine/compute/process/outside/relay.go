@@ -2,11 +2,13 @@ package outside
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
 	"net/netip"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -22,6 +24,14 @@ func (g *guest) relay(c net.Conn, to netip.AddrPort) {
 		g.block(names, to, reason)
 		reset(c)
 		return
+	}
+	from := c
+	if to.Port() == httpsPort {
+		var name string
+		if name, from = wanted(c, g.s.o.Clock.Wall()); Cloud(strings.ToLower(name)) { // an address of a real cloud, found out by another way
+			g.s.gateway.give(tls.Server(&guestConn{from, g}, g.s.tls))
+			return
+		}
 	}
 	if !g.keep(c) {
 		return
@@ -41,7 +51,7 @@ func (g *guest) relay(c net.Conn, to netip.AddrPort) {
 	defer g.release(out)
 	done := make(chan struct{})
 	go func() {
-		pipe(out, c)
+		pipe(out, from)
 		close(done)
 	}()
 	pipe(c, out)
