@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -41,6 +42,9 @@ type environment struct {
 	peak   int
 	peakAt time.Time
 	pids   []int // of the programs that count as the function's memory
+
+	ice    sync.Mutex // held while it is stopped or let go on
+	frozen bool
 
 	api      *runtimeapi.Server
 	attached bool              // it has extensions, internal or external
@@ -210,6 +214,7 @@ func (e *environment) run(i *compute.Invocation) (r compute.Result, broken bool)
 		deadline = i.Deadline
 	}
 	e.deadline = deadline
+	e.thaw()
 	e.active.Store(true)
 	if e.d.o.Running != nil {
 		e.d.o.Running(e.id, &i.Trace)
@@ -299,6 +304,7 @@ func (e *environment) dead() bool {
 func (e *environment) close() {
 	e.d.watch(e, false)
 	if e.api != nil {
+		e.thaw()
 		e.shutdown()
 	}
 	e.d.end(e.host)

@@ -35,6 +35,7 @@ type Options struct {
 	IdleTimeout     time.Duration // 0: 5 minutes
 	MaxAge          time.Duration // an environment is not used again after it; 0: 6 hours
 	Patience        time.Duration // how long an invocation waits for a busy environment before it starts another; 0: 20 ms
+	FreezeAfter     time.Duration // a sandbox that has been idle so long is stopped until it is needed; 0: 500 ms, negative: never
 	MaxEnvironments int           // of all versions; 0: by the machine's memory
 	Spares          int           // pre-started processes of each interpreter in use; 0: 1, negative: none
 }
@@ -58,6 +59,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.MaxAge <= 0 {
 		o.MaxAge = 6 * time.Hour
+	}
+	if o.FreezeAfter == 0 {
+		o.FreezeAfter = 500 * time.Millisecond
 	}
 	if o.Patience <= 0 {
 		o.Patience = 20 * time.Millisecond

@@ -115,6 +115,13 @@ func (c *Control) Signal(pid int, sig syscall.Signal) error {
 	return err
 }
 
+// Freeze stops all programs inside, so that they take no processor time, or lets them go on.
+func (c *Control) Freeze(stop bool) error {
+	a, err := c.ask(request{Stop: &stop})
+	closeFiles(a.files)
+	return err
+}
+
 // Dial connects to a TCP port of loopback inside.
 func (c *Control) Dial(port string) (net.Conn, error) {
 	a, err := c.ask(request{Dial: port})

@@ -86,6 +86,7 @@ type request struct {
 	Run  *Program `json:",omitempty"` // a further program; descriptors that come along are its output and its descriptor 3
 	Dial string   `json:",omitempty"` // a TCP port of loopback inside
 	Kill *Signal  `json:",omitempty"`
+	Stop *bool    `json:",omitempty"` // all programs inside (true), or let them go on (false)
 }
 
 // Signal is a signal to a program inside.

@@ -163,6 +163,8 @@ func (i *inside) answer(r *request, files []*os.File) (reply, *os.File) {
 		give, err = dial(r.Dial)
 	case r.Kill != nil:
 		err = i.signal(r.Kill)
+	case r.Stop != nil:
+		err = freeze(*r.Stop)
 	}
 	if err != nil {
 		a.Error = err.Error()
@@ -210,6 +212,18 @@ func (i *inside) signal(s *Signal) error {
 		return fmt.Errorf("no program %d", s.PID)
 	}
 	return syscall.Kill(pid, syscall.Signal(s.Number))
+}
+
+// freeze stops everything in the namespace but this process, or lets it go on.
+func freeze(stop bool) error {
+	sig := syscall.SIGCONT
+	if stop {
+		sig = syscall.SIGSTOP
+	}
+	if err := syscall.Kill(-1, sig); err != nil && err != syscall.ESRCH {
+		return fmt.Errorf("%s: %w", sig, err)
+	}
+	return nil
 }
 
 func dial(port string) (*os.File, error) {
