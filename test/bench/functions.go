@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"sundog/api/apigatewayv2"
-	"sundog/api/iam"
 	"sundog/api/lambda"
 )
 
@@ -45,13 +44,12 @@ func coldRow(name string) string  { return "invoke " + name + ", cold" }
 // functions measures invocations. They do not depend on the durability mode, so one is enough.
 func (b *bench) functions(all []*platform) error {
 	p := all[0]
-	role, err := call[iam.CreateRoleOutput](p, iam.CreateRoleOp, &iam.CreateRoleInput{RoleName: new("bench"),
-		AssumeRolePolicyDocument: new(`{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": ["lambda.amazonaws.com", "states.amazonaws.com"]}, "Action": "sts:AssumeRole"}]}`)})
+	role, err := p.role()
 	if err != nil {
 		return err
 	}
 	for _, l := range languages {
-		if err := b.language(p, l, *role.Role.Arn); err != nil {
+		if err := b.language(p, l, role); err != nil {
 			b.table.put(warmAPI(l.name), p.mode, "failed")
 			b.table.note("%s: %v", l.name, err)
 		}

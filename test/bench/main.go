@@ -27,7 +27,7 @@ type bench struct {
 }
 
 // parts are what can be measured by itself, in the order of the table.
-var parts = []string{"process", "dynamodb", "s3", "sqs", "sns", "backlog", "polls", "functions", "workflows"}
+var parts = []string{"process", "dynamodb", "s3", "sqs", "sns", "backlog", "polls", "functions", "many", "workflows"}
 
 func (b *bench) wants(part ...string) bool {
 	return len(b.only) == 0 || slices.ContainsFunc(part, func(p string) bool { return slices.Contains(b.only, p) })
@@ -115,6 +115,9 @@ func (b *bench) platforms() error {
 	stop()
 	if b.wants("polls") {
 		b.try(b.polls())
+	}
+	if b.wants("many") {
+		b.try(b.many())
 	}
 	if b.wants("backlog") {
 		b.try(b.fullQueue())
