@@ -20,6 +20,11 @@ const (
 
 // Remember keeps value under id for interval, and gives nil when it is new, else the value that is known. Expired ids go with some of the calls.
 func (o Once) Remember(tx store.Tx, id string, value []byte, now, interval int64) (earlier []byte, err error) {
+	if crc32.ChecksumIEEE([]byte(id))%sweepEvery == 0 {
+		if err := o.sweep(tx, now); err != nil {
+			return nil, err
+		}
+	}
 	b, err := tx.Get(o.Rows.Clone().Str(id))
 	if err != nil {
 		return nil, err
@@ -27,29 +32,24 @@ func (o Once) Remember(tx store.Tx, id string, value []byte, now, interval int64
 	if len(b) >= 8 && int64(binary.BigEndian.Uint64(b)) > now {
 		return b[8:], nil
 	}
-	return nil, o.Note(tx, id, value, now, interval)
+	return nil, o.Note(tx, id, value, now+interval)
 }
 
-// Note is Remember of an id that cannot be known yet.
-func (o Once) Note(tx store.Tx, id string, value []byte, now, interval int64) error {
-	if crc32.ChecksumIEEE([]byte(id))%sweepEvery == 0 {
-		if err := o.sweep(tx, now); err != nil {
-			return err
-		}
-	}
-	due := uint64(now + interval)
+// Note keeps an id, which cannot be known yet and is to be forgotten soon, until a moment.
+func (o Once) Note(tx store.Tx, id string, value []byte, until int64) error {
+	due := uint64(until)
 	if err := tx.Put(o.Rows.Clone().Str(id), append(binary.BigEndian.AppendUint64(nil, due), value...)); err != nil {
 		return err
 	}
 	return tx.Put(o.Due.Clone().U64(due).Str(id), nil)
 }
 
-// Forget takes away an id that expires at a moment.
-func (o Once) Forget(tx store.Tx, id string, due int64) error {
+// Forget takes away an id that was kept until a moment.
+func (o Once) Forget(tx store.Tx, id string, until int64) error {
 	if err := tx.Delete(o.Rows.Clone().Str(id)); err != nil {
 		return err
 	}
-	return tx.Delete(o.Due.Clone().U64(uint64(due)).Str(id))
+	return tx.Delete(o.Due.Clone().U64(uint64(until)).Str(id))
 }
 
 func (o Once) sweep(tx store.Tx, now int64) error {

@@ -60,7 +60,7 @@ func rejected(err error) bus.Outcome {
 // took notes that a delivery is taken in, and tells whether it had been before.
 func (q *queue) took(tx store.Tx, d bus.Delivery, now int64) (before bool, err error) {
 	if d.Fresh {
-		return false, q.once("given").Note(tx, d.ID, []byte{1}, now, given(d, now))
+		return false, q.once("given").Note(tx, d.ID, []byte{1}, now+given(d, now))
 	}
 	seen, err := q.once("given").Remember(tx, d.ID, []byte{1}, now, given(d, now))
 	return seen != nil, err
@@ -71,8 +71,8 @@ func (q *queue) settles(d bus.Delivery, now int64) func(store.Tx) error {
 	if !d.Fresh {
 		return nil
 	}
-	ids, due := q.once("given"), now+given(d, now)
-	return func(tx store.Tx) error { return ids.Forget(tx, d.ID, due) }
+	ids, until := q.once("given"), now+given(d, now)
+	return func(tx store.Tx) error { return ids.Forget(tx, d.ID, until) }
 }
 
 // given says how long a delivery's id is remembered: until it expires, and an hour.
