@@ -176,14 +176,14 @@ func TestAccess(t *testing.T) {
 	w.must("CreateTable", plainTable)
 	ctx := cloud.WithCall(w.ctx, cloud.Call{Scope: testScope, Principal: cloud.Principal{Kind: cloud.AssumedRole, Account: testScope.Account}})
 	for _, c := range []struct{ op, in, want string }{
-		{"PutItem", `{"TableName":"tab","Item":{"id":{"S":"k"},"x":{"N":"1"}}}`, "[{dynamodb:PutItem arn:aws:dynamodb:us-east-1:123456789012:table/tab map[dynamodb:attributes:[id x] dynamodb:leadingkeys:[k]]}]"},
+		{"PutItem", `{"TableName":"tab","Item":{"id":{"S":"k"},"x":{"N":"1"}}}`, "[{dynamodb:PutItem arn:aws:dynamodb:us-east-1:123456789012:table/tab map[dynamodb:attributes:[id x] dynamodb:leadingkeys:[k]] false}]"},
 		{"Query", `{"TableName":"tab","IndexName":"abc","KeyConditionExpression":"id = :v","ExpressionAttributeValues":{":v":{"S":"k"}}}`,
-			"[{dynamodb:Query arn:aws:dynamodb:us-east-1:123456789012:table/tab/index/abc map[]}]"},
+			"[{dynamodb:Query arn:aws:dynamodb:us-east-1:123456789012:table/tab/index/abc map[] false}]"},
 		{"Query", `{"TableName":"tab","KeyConditionExpression":"id = :v","ExpressionAttributeValues":{":v":{"S":"k"}},"Select":"COUNT"}`,
-			"[{dynamodb:Query arn:aws:dynamodb:us-east-1:123456789012:table/tab map[dynamodb:leadingkeys:[k] dynamodb:select:[COUNT]]}]"},
+			"[{dynamodb:Query arn:aws:dynamodb:us-east-1:123456789012:table/tab map[dynamodb:leadingkeys:[k] dynamodb:select:[COUNT]] false}]"},
 		{"TransactWriteItems", `{"TransactItems":[{"ConditionCheck":{"TableName":"tab","Key":{"id":{"S":"k"}},"ConditionExpression":"attribute_exists(id)"}}]}`,
-			"[{dynamodb:ConditionCheckItem arn:aws:dynamodb:us-east-1:123456789012:table/tab map[dynamodb:attributes:[id] dynamodb:leadingkeys:[k]]}]"},
-		{"ListTables", `{}`, "[{dynamodb:ListTables  map[]}]"},
+			"[{dynamodb:ConditionCheckItem arn:aws:dynamodb:us-east-1:123456789012:table/tab map[dynamodb:attributes:[id] dynamodb:leadingkeys:[k]] false}]"},
+		{"ListTables", `{}`, "[{dynamodb:ListTables  map[] false}]"},
 	} {
 		op := w.ops[c.op]
 		in := op.New()
