@@ -73,8 +73,11 @@ func (p *Platform) Sandboxed() (ok bool, lack error) { return p.compute.Sandboxe
 
 // requireSandbox fails where functions must run in sandboxes and cannot.
 func (p *Platform) requireSandbox() error {
+	if p.o.Sandbox != SandboxRequired {
+		return nil // found out when it is first asked for
+	}
 	ok, lack := p.compute.Sandboxed()
-	if ok || p.o.Sandbox != SandboxRequired {
+	if ok {
 		return nil
 	}
 	if lack == nil {
