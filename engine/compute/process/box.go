@@ -125,6 +125,9 @@ func (d *Driver) trySandbox() error {
 
 // plan says what a sandbox is to be made of.
 func (d *Driver) plan(h *host, p sandbox.Program, in inside) (*sandbox.Plan, error) {
+	if err := d.ownEtc(); err != nil { // not at the platform's start, which does not always wait for it
+		return nil, err
+	}
 	binds, links := system()
 	binds = append(binds, sandbox.Bind{From: d.etc, To: "/etc"}, sandbox.Bind{From: d.runtimes, To: sandbox.RuntimeDir})
 	if d.o.SDKDir != "" {

@@ -33,9 +33,10 @@ type Driver struct {
 	o            Options
 	ctx          context.Context // ends at Close
 	cancel       context.CancelFunc
-	runtimes     string   // where the embedded runtimes are
-	etc          string   // the /etc of sandboxes
-	compiled     sync.Map // interpreters' paths whose runtime is, or is being, compiled
+	runtimes     string       // where the embedded runtimes are
+	etc          string       // the /etc of sandboxes
+	ownEtc       func() error // makes etc, once
+	compiled     sync.Map     // interpreters' paths whose runtime is, or is being, compiled
 	spawner      *spawner
 	groups       *groups
 	interpreters interpreters
@@ -76,10 +77,8 @@ func New(o Options) (*Driver, error) {
 	sweep(filepath.Join(dir, "environments"))
 	d.ctx, d.cancel = context.WithCancel(context.Background())
 	d.spawner = newSpawner(o.Reexec)
+	d.ownEtc = sync.OnceValue(d.makeEtc)
 	if d.etc = filepath.Join(dir, "etc"); o.Reexec && !o.Unsandboxed {
-		if err := d.makeEtc(); err != nil {
-			return nil, err
-		}
 		d.spawner.sandbox = d.trySandbox
 	}
 	d.spares = &spares{d: d, kept: map[spareKey][]*host{}, busy: map[spareKey]int{}}
