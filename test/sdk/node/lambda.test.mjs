@@ -58,5 +58,5 @@ test('the SDK of the runtime, with the credentials of the role', async () => {
 test('errors by name', async () => {
   await refused(lambda.getFunction({ FunctionName: name() }), 'ResourceNotFoundException', 404);
   await refused(lambda.invoke({ FunctionName, Payload: '{' }), 'InvalidRequestContentException', 400);
-  await refused(lambda.listCodeSigningConfigs({}), 'NotImplemented', 501);
+  await refused(lambda.listCapacityProviders({}), 'NotImplemented', 501);
 });
