@@ -2,6 +2,7 @@ package sqs
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"maps"
@@ -172,7 +173,10 @@ func (r *sqsRoom) retag(ctx context.Context, req room.Request) error {
 }
 
 func (r *sqsRoom) deleteResource(ctx context.Context, req room.Request) error {
-	err := r.d.Do(ctx, service, "DeleteQueue", map[string]any{"QueueUrl": req.Physical}, nil)
+	return ignoreAbsent(r.d.Do(ctx, service, "DeleteQueue", map[string]any{"QueueUrl": req.Physical}, nil))
+}
+
+func ignoreAbsent(err error) error {
 	if cloud.IsCode(err, "QueueDoesNotExist") {
 		return nil
 	}
@@ -183,31 +187,25 @@ func (r *sqsRoom) putPolicy(ctx context.Context, req room.Request) (room.Result,
 	if err := r.setPolicies(ctx, req); err != nil {
 		return room.Result{}, err
 	}
-	id := req.Physical
-	if id == "" {
-		id = req.Name(128)
-	}
+	id := cmp.Or(req.Physical, req.Name(128))
 	return room.Result{Physical: id, Attributes: map[string]any{"Id": id}}, nil
 }
 
 func (r *sqsRoom) putInlinePolicy(ctx context.Context, req room.Request) (room.Result, error) {
-	if req.Old.Text("Queue") != req.New.Text("Queue") {
-		req.Old = nil // replacement: the old one is deleted in clean-up
-	}
-	return room.Result{Physical: req.New.Text("Queue")}, r.setPolicies(ctx, req)
+	queue := req.New.Text("Queue")
+	return room.Result{Physical: queue}, r.setPolicy(ctx, queue, string(req.New["PolicyDocument"]))
 }
 
 func (r *sqsRoom) deletePolicy(ctx context.Context, req room.Request) error {
+	if queue := req.Old.Text("Queue"); queue != "" {
+		return ignoreAbsent(r.setPolicy(ctx, queue, ""))
+	}
 	return r.setPolicies(ctx, room.Request{Old: req.Old})
 }
 
 // setPolicies gives the queues of New its policy, and takes that of queues which only Old has.
 func (r *sqsRoom) setPolicies(ctx context.Context, req room.Request) error {
-	now, err := queuesOf(req.New)
-	if err != nil {
-		return err
-	}
-	before, err := queuesOf(req.Old)
+	now, gone, err := req.ListChanges("Queues")
 	if err != nil {
 		return err
 	}
@@ -216,11 +214,8 @@ func (r *sqsRoom) setPolicies(ctx context.Context, req room.Request) error {
 			return err
 		}
 	}
-	for _, u := range before {
-		if slices.Contains(now, u) {
-			continue
-		}
-		if err := r.setPolicy(ctx, u, ""); err != nil && !cloud.IsCode(err, "QueueDoesNotExist") {
+	for _, u := range gone {
+		if err := ignoreAbsent(r.setPolicy(ctx, u, "")); err != nil {
 			return err
 		}
 	}
@@ -229,13 +224,4 @@ func (r *sqsRoom) setPolicies(ctx context.Context, req room.Request) error {
 
 func (r *sqsRoom) setPolicy(ctx context.Context, url, policy string) error {
 	return r.d.Do(ctx, service, "SetQueueAttributes", map[string]any{"QueueUrl": url, "Attributes": map[string]string{"Policy": policy}}, nil)
-}
-
-// queuesOf gives the URLs that a policy's properties name: a list or one.
-func queuesOf(p room.Props) (urls []string, err error) {
-	if u := p.Text("Queue"); u != "" {
-		return []string{u}, nil
-	}
-	_, err = p.Get("Queues", &urls)
-	return urls, err
 }

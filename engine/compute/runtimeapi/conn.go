@@ -106,7 +106,7 @@ func (s *Server) step(k *conn) (then func(), err error) {
 func (k *conn) pass() {
 	k.s.drop(k)
 	_ = k.c.SetDeadline(time.Time{})
-	k.s.others.give(&resumed{Conn: k.c, r: k.r})
+	k.s.others.Give(&resumed{Conn: k.c, r: k.r})
 }
 
 // parks serves a request for an invocation: the connection waits for one from now on, if the runtime may ask.

@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"net"
 	"strconv"
-	"sync"
 )
 
 // hot is which of the requests a head is that are served without net/http.
@@ -107,42 +106,3 @@ func (c *resumed) Read(p []byte) (int, error) {
 	}
 	return c.Conn.Read(p)
 }
-
-// handed is the listener of net/http: it gets the connections that are not served here.
-type handed struct {
-	ch   chan net.Conn
-	done chan struct{}
-	once sync.Once
-	addr net.Addr
-}
-
-func newHanded(addr net.Addr) *handed {
-	return &handed{ch: make(chan net.Conn), done: make(chan struct{}), addr: addr}
-}
-
-func (l *handed) give(c net.Conn) {
-	select {
-	case l.ch <- c:
-	case <-l.done:
-		_ = c.Close()
-	}
-}
-
-// Accept implements net.Listener.
-func (l *handed) Accept() (net.Conn, error) {
-	select {
-	case c := <-l.ch:
-		return c, nil
-	case <-l.done:
-		return nil, net.ErrClosed
-	}
-}
-
-// Close implements net.Listener.
-func (l *handed) Close() error {
-	l.once.Do(func() { close(l.done) })
-	return nil
-}
-
-// Addr implements net.Listener.
-func (l *handed) Addr() net.Addr { return l.addr }

@@ -11,6 +11,7 @@ import (
 
 	"sundog/cloud"
 	"sundog/engine/compute"
+	"sundog/internal/handover"
 )
 
 // MaxResponse is the longest response or error that a runtime may post: Lambda's 6 MB and a little.
@@ -45,7 +46,7 @@ type Options struct {
 type Server struct {
 	o      Options
 	ln     net.Listener
-	others *handed // connections that net/http serves
+	others *handover.Listener // connections that net/http serves
 	http   *http.Server
 	ready  chan struct{} // closed when the runtime is ready for the first time
 	idle   chan *conn    // a connection that waits for an invocation
@@ -106,7 +107,7 @@ func Listen(o Options) (*Server, error) {
 // Serve starts the API on a listener, which the Server closes. The caller closes the Server.
 func Serve(ln net.Listener, o Options) *Server {
 	s := &Server{
-		o: o, ln: ln, others: newHanded(ln.Addr()), conns: map[*conn]struct{}{}, ready: make(chan struct{}), idle: make(chan *conn, 1), next: make(chan *call),
+		o: o, ln: ln, others: handover.New(ln.Addr()), conns: map[*conn]struct{}{}, ready: make(chan struct{}), idle: make(chan *conn, 1), next: make(chan *call),
 		fail: make(chan []byte, 1), done: make(chan struct{}),
 	}
 	if s.o.Dial == nil {

@@ -20,6 +20,7 @@ import (
 	"sundog/cloud"
 	"sundog/engine/compute/process/sandbox"
 	"sundog/engine/egress"
+	"sundog/internal/handover"
 )
 
 // Ports inside every sandbox.
@@ -61,9 +62,9 @@ type Blocked struct {
 type Server struct {
 	o         Options
 	authority *authority
-	gateway   *feed
-	own       map[int]*feed
-	samples   *feed
+	gateway   *handover.Listener
+	own       map[int]*handover.Listener
+	samples   *handover.Listener
 	servers   []*http.Server
 	tls       *tls.Config
 	told      sync.Map // function and destination -> struct{}
@@ -82,7 +83,7 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{o: o, authority: a, own: map[int]*feed{}}
+	s := &Server{o: o, authority: a, own: map[int]*handover.Listener{}}
 	s.tls = &tls.Config{GetCertificate: a.certificate, NextProtos: []string{"h2", "http/1.1"}, MinVersion: tls.VersionTLS12}
 	s.gateway = s.serve(served(o.Gateway))
 	for port, h := range o.Own {
@@ -94,9 +95,9 @@ func New(o Options) (*Server, error) {
 	return s, nil
 }
 
-// serve starts an HTTP server on a feed.
-func (s *Server) serve(h http.Handler) *feed {
-	f := newFeed()
+// serve starts an HTTP server for connections that sandboxes made.
+func (s *Server) serve(h http.Handler) *handover.Listener {
+	f := handover.New(&net.TCPAddr{IP: platform.AsSlice(), Port: httpsPort})
 	web := &http.Server{
 		Handler: h, ReadHeaderTimeout: 30 * time.Second, IdleTimeout: 5 * time.Minute, MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(s.o.Log.Handler(), slog.LevelDebug),
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
@@ -295,15 +296,15 @@ func (g *guest) route(c net.Conn, port int) {
 	own := g.s.own[port]
 	switch {
 	case own != nil && (here || ip == g.s.o.Host):
-		own.give(&guestConn{c, g})
+		own.Give(&guestConn{c, g})
 	case ip == platform && port == httpPort:
-		g.s.gateway.give(&guestConn{c, g})
+		g.s.gateway.Give(&guestConn{c, g})
 	case ip == platform && port == httpsPort:
-		g.s.gateway.give(tls.Server(&guestConn{c, g}, g.s.tls))
+		g.s.gateway.Give(tls.Server(&guestConn{c, g}, g.s.tls))
 	case here && port == dnsPort:
 		go g.resolveStream(c)
 	case here && port == xrayPort && g.s.samples != nil:
-		g.s.samples.give(&guestConn{c, g})
+		g.s.samples.Give(&guestConn{c, g})
 	default:
 		go g.relay(c, netip.AddrPortFrom(ip, to.Port()))
 	}
@@ -314,39 +315,3 @@ type guestConn struct {
 	net.Conn
 	guest *guest
 }
-
-// feed is a listener whose connections are accepted elsewhere.
-type feed struct {
-	conns chan net.Conn
-	done  chan struct{}
-	once  sync.Once
-}
-
-func newFeed() *feed { return &feed{conns: make(chan net.Conn), done: make(chan struct{})} }
-
-func (f *feed) give(c net.Conn) {
-	select {
-	case f.conns <- c:
-	case <-f.done:
-		_ = c.Close()
-	}
-}
-
-// Accept implements net.Listener.
-func (f *feed) Accept() (net.Conn, error) {
-	select {
-	case c := <-f.conns:
-		return c, nil
-	case <-f.done:
-		return nil, net.ErrClosed
-	}
-}
-
-// Close implements net.Listener.
-func (f *feed) Close() error {
-	f.once.Do(func() { close(f.done) })
-	return nil
-}
-
-// Addr implements net.Listener.
-func (f *feed) Addr() net.Addr { return &net.TCPAddr{IP: platform.AsSlice(), Port: httpsPort} }

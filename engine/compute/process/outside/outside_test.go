@@ -148,7 +148,7 @@ func TestCloudsAreThePlatform(t *testing.T) {
 			TLSClientConfig: &tls.Config{RootCAs: roots}, ForceAttemptHTTP2: h2,
 			DialContext: func(context.Context, string, string) (net.Conn, error) {
 				ours, theirs := net.Pipe()
-				go w.s.gateway.give(tls.Server(&guestConn{theirs, w.g}, w.s.tls))
+				go w.s.gateway.Give(tls.Server(&guestConn{theirs, w.g}, w.s.tls))
 				return ours, nil
 			},
 		}

@@ -29,7 +29,7 @@ func (g *guest) relay(c net.Conn, to netip.AddrPort) {
 	if to.Port() == httpsPort {
 		var name string
 		if name, from = wanted(c, g.s.o.Clock.Wall()); Cloud(strings.ToLower(name)) { // an address of a real cloud, found out by another way
-			g.s.gateway.give(tls.Server(&guestConn{from, g}, g.s.tls))
+			g.s.gateway.Give(tls.Server(&guestConn{from, g}, g.s.tls))
 			return
 		}
 	}
