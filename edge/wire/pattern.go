@@ -8,6 +8,7 @@ import (
 	"github.com/dlclark/regexp2"
 
 	"sundog/cloud/schema"
+	"sundog/internal/pattern"
 )
 
 // matchLimit bounds one match of a pattern that needs backtracking.
@@ -48,7 +49,7 @@ func compilePattern(p string) (func(string) bool, error) {
 var (
 	surrogates = strings.NewReplacer(`\uD800\uDC00-\uDBFF\uDFFF`, `\x{10000}-\x{10FFFF}`, `\ud800\udc00-\udbff\udfff`, `\x{10000}-\x{10FFFF}`,
 		`\p{ASCII}`, `\x00-\x7F`, `\p{Print}`, `[:print:]`, `\p{Graph}`, `[:graph:]`, `\p{Alnum}`, `[:alnum:]`, `\p{IsLetter}`, `\p{L}`)
-	unicodeEscape = regexp.MustCompile(`\\u([0-9A-Fa-f]{4})`)
+	unicodeEscape = pattern.New(`\\u([0-9A-Fa-f]{4})`)
 )
 
 func goPattern(p string) string {

@@ -2,8 +2,8 @@ package asl
 
 import (
 	"fmt"
-	"regexp"
 
+	"sundog/internal/pattern"
 	"sundog/lang/jsonpath"
 )
 
@@ -190,7 +190,7 @@ func (c *compiler) inner(s *State, o *jsonpath.Object, at string, depth *int) {
 }
 
 // labels may not hold these, nor control characters.
-var badLabel = regexp.MustCompile(`[\s?*<>{}\[\]:;,\\|^~$#%&` + "`" + `"/\x00-\x1f\x7f-\x9f]`)
+var badLabel = pattern.New(`[\s?*<>{}\[\]:;,\\|^~$#%&` + "`" + `"/\x00-\x1f\x7f-\x9f]`)
 
 func (c *compiler) mapState(s *State, o *jsonpath.Object, at string, depth int) {
 	key := "ItemProcessor"

@@ -3,9 +3,10 @@ package cfn
 import (
 	"encoding/base64"
 	"encoding/json"
-	"regexp"
 	"strconv"
 	"strings"
+
+	"sundog/internal/pattern"
 )
 
 // noValue is what {"Ref": "AWS::NoValue"} gives: its place is left out.
@@ -56,7 +57,7 @@ func (e *evaluator) eval(v Value) (any, error) {
 	return nil, nil
 }
 
-var dynamicForm = regexp.MustCompile(`\{\{resolve:([a-z-]+):([^{}]+)\}\}`)
+var dynamicForm = pattern.New(`\{\{resolve:([a-z-]+):([^{}]+)\}\}`)
 
 func (e *evaluator) dynamic(v Value) (any, error) {
 	if !strings.Contains(v.Text, "{{resolve:") {

@@ -5,10 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"regexp"
 	"strings"
 
 	yaml "go.yaml.in/yaml/v4"
+
+	"sundog/internal/pattern"
 )
 
 const (
@@ -191,7 +192,7 @@ func (c *converter) mapping(v Value, n *yaml.Node, depth int) (Value, error) {
 }
 
 var (
-	numberForm = regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?$`)
+	numberForm = pattern.New(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?$`)
 	truths     = map[string]string{"true": "true", "yes": "true", "on": "true", "false": "false", "no": "false", "off": "false"}
 )
 

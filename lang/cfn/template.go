@@ -1,9 +1,10 @@
 package cfn
 
 import (
-	"regexp"
 	"slices"
 	"strings"
+
+	"sundog/internal/pattern"
 )
 
 // Template is a parsed template. It is immutable and safe for concurrent use.
@@ -46,7 +47,7 @@ const (
 )
 
 var (
-	alphanumeric = regexp.MustCompile(`^[a-zA-Z0-9]{1,255}$`)
+	alphanumeric = pattern.New(`^[a-zA-Z0-9]{1,255}$`)
 	sections     = []string{"AWSTemplateFormatVersion", "Description", "Metadata", "Parameters", "Rules", "Mappings", "Conditions", "Transform", "Resources", "Outputs", "Hooks"}
 	resourceKeys = []string{"Type", "Properties", "Metadata", "DependsOn", "Condition", "DeletionPolicy", "UpdateReplacePolicy", "UpdatePolicy", "CreationPolicy"}
 )

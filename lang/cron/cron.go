@@ -5,10 +5,11 @@ package cron
 
 import (
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
+
+	"sundog/internal/pattern"
 )
 
 // Schedule is a compiled expression. It is immutable and safe for concurrent use.
@@ -76,7 +77,7 @@ func (s *Schedule) Next(after, start time.Time) (time.Time, bool) {
 	return s.at, s.at.After(after)
 }
 
-var rateForm = regexp.MustCompile(`^([0-9]{1,9}) (minute|hour|day)(s?)$`)
+var rateForm = pattern.New(`^([0-9]{1,9}) (minute|hour|day)(s?)$`)
 
 func parseRate(s string) (time.Duration, error) {
 	m := rateForm.FindStringSubmatch(s)

@@ -2,9 +2,9 @@ package ddbexpr
 
 import (
 	"cmp"
+	"math/big"
+	"strconv"
 	"strings"
-
-	"github.com/cockroachdb/apd/v3"
 )
 
 // Numbers (Developer Guide, "Supported data types", Number): up to 38 significant digits, magnitude 1E-130 to 9.99E+125.
@@ -44,7 +44,7 @@ func Number(s string) (Value, error) {
 
 // Int makes an N of an integer.
 func Int(i int64) Value {
-	v, _ := Number(apd.New(i, 0).Text('f'))
+	v, _ := Number(strconv.FormatInt(i, 10))
 	return v
 }
 
@@ -223,26 +223,38 @@ func compareNumbers(a, b string) int {
 	return x.compare(&y)
 }
 
-// exact is wide enough for any sum of two numbers: exponents span 256 decades, plus 38 digits on either side.
-var exact = apd.Context{Precision: 340, MaxExponent: apd.MaxExponent, MinExponent: apd.MinExponent, Rounding: apd.RoundHalfUp}
-
-// sum adds or subtracts two N.
+// sum adds or subtracts two N, exactly.
 func sum(a, b Value, minus bool) (Value, error) {
-	x, _, err := apd.NewFromString(a.Text)
+	x, err := parseDecimal(a.Text)
 	if err != nil {
-		return Value{}, errNotANumber(a.Text)
+		return Value{}, err
 	}
-	y, _, err := apd.NewFromString(b.Text)
+	y, err := parseDecimal(b.Text)
 	if err != nil {
-		return Value{}, errNotANumber(b.Text)
+		return Value{}, err
 	}
-	r := new(apd.Decimal)
-	op := exact.Add
-	if minus {
-		op = exact.Sub
+	y.neg = y.neg != minus
+	unit := min(x.exp-int(x.n), y.exp-int(y.n)) // the exponent of the last digit of either
+	r := x.inUnits(unit)
+	r.Add(r, y.inUnits(unit))
+	return Number(r.String() + "e" + strconv.Itoa(unit))
+}
+
+// inUnits gives the number as a multiple of 10^unit, which its last digit must be.
+func (d *decimal) inUnits(unit int) *big.Int {
+	var digits []byte
+	for _, c := range d.d[:d.n] {
+		digits = append(digits, '0'+c)
 	}
-	if _, err := op(r, x, y); err != nil {
-		return Value{}, errNotANumber(b.Text)
+	for range d.exp - int(d.n) - unit {
+		digits = append(digits, '0')
 	}
-	return Number(r.Text('f'))
+	if len(digits) == 0 {
+		return new(big.Int)
+	}
+	r, _ := new(big.Int).SetString(string(digits), 10) // digits alone
+	if d.neg {
+		r.Neg(r)
+	}
+	return r
 }

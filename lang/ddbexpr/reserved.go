@@ -1,6 +1,9 @@
 package ddbexpr
 
-import "strings"
+import (
+	"strings"
+	"sync"
+)
 
 // reservedText is the list of the Developer Guide, "Reserved words in DynamoDB".
 const reservedText = "ABORT ABSOLUTE ACTION ADD AFTER AGENT AGGREGATE ALL ALLOCATE ALTER ANALYZE AND ANY ARCHIVE ARE ARRAY AS ASC ASCII ASENSITIVE ASSERTION " +
@@ -35,13 +38,14 @@ const reservedText = "ABORT ABSOLUTE ACTION ADD AFTER AGENT AGGREGATE ALL ALLOCA
 	"VARCHAR VARIABLE VARIANCE VARINT VARYING VIEW VIEWS VIRTUAL VOID WAIT WHEN WHENEVER WHERE WHILE WINDOW WITH WITHIN WITHOUT WORK WRAPPED " +
 	"WRITE YEAR ZONE"
 
-var reservedWords = func() map[string]struct{} {
+// reservedWords is made when it is first used, not by every process that runs the program.
+var reservedWords = sync.OnceValue(func() map[string]struct{} {
 	m := map[string]struct{}{}
 	for w := range strings.FieldsSeq(reservedText) {
 		m[w] = struct{}{}
 	}
 	return m
-}()
+})
 
 const longestReserved = 16
 
@@ -58,6 +62,6 @@ func Reserved(word string) bool {
 		}
 		b[i] = c
 	}
-	_, ok := reservedWords[string(b[:len(word)])]
+	_, ok := reservedWords()[string(b[:len(word)])]
 	return ok
 }

@@ -93,6 +93,24 @@ func TestNumberKeysKeepOrder(t *testing.T) {
 	})
 }
 
+// TestSums compares sums and differences with those of rational numbers; what needs more than 38 digits is refused.
+func TestSums(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		a, b, minus := genNumber(t, "a"), genNumber(t, "b"), rapid.Bool().Draw(t, "minus")
+		x, _ := new(big.Rat).SetString(a.Text)
+		y, _ := new(big.Rat).SetString(b.Text)
+		if minus {
+			y.Neg(y)
+		}
+		digits, exactly := x.Add(x, y).FloatPrec()
+		want, wantErr := Number(x.FloatString(digits))
+		got, err := sum(a, b, minus)
+		if !exactly || (err == nil) != (wantErr == nil) || err != nil && message(err) != message(wantErr) || err == nil && got.Text != want.Text {
+			t.Fatalf("%s, %s, minus %t: got %s %v, want %s %v", a.Text, b.Text, minus, got.Text, err, want.Text, wantErr)
+		}
+	})
+}
+
 func TestStringKeysKeepOrder(t *testing.T) {
 	gen := rapid.SliceOfN(rapid.SampledFrom([]byte{0, 1, 2, 'a', 0xfe, 0xff}), 0, 6)
 	rapid.Check(t, func(t *rapid.T) {

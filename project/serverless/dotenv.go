@@ -3,11 +3,12 @@ package serverless
 import (
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
+
+	"sundog/internal/pattern"
 )
 
-var dotenvLine = regexp.MustCompile(`^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_.]*)\s*[=:]\s*(.*?)\s*$`)
+var dotenvLine = pattern.New(`^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_.]*)\s*[=:]\s*(.*?)\s*$`)
 
 // withDotenv adds .env.<stage>, or else .env, to the environment when useDotenv is set. What the environment has, it keeps.
 func withDotenv(dir string, cfg *Value, opts Options) func(string) (string, bool) {
@@ -43,7 +44,7 @@ func withDotenv(dir string, cfg *Value, opts Options) func(string) (string, bool
 	}
 }
 
-var dotenvReference = regexp.MustCompile(`\$\{?([A-Za-z_][A-Za-z0-9_]*)\}?`)
+var dotenvReference = pattern.New(`\$\{?([A-Za-z_][A-Za-z0-9_]*)\}?`)
 
 // parseDotenv reads NAME=value lines; double quotes know \n, single quotes nothing, and $NAME is expanded outside of single quotes.
 func parseDotenv(text string, env func(string) (string, bool)) map[string]string {

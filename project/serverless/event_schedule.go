@@ -2,10 +2,11 @@ package serverless
 
 import (
 	"fmt"
-	"regexp"
+
+	"sundog/internal/pattern"
 )
 
-var scheduleSyntax = regexp.MustCompile(`^(rate|cron|at)\(.+\)$`)
+var scheduleSyntax = pattern.New(`^(rate|cron|at)\(.+\)$`)
 
 // scheduleEvent makes one rule (or, with method: scheduler, one schedule) for each rate.
 func (c *compiler) scheduleEvent(fn *function, ev *event) {

@@ -1,9 +1,10 @@
 package serverless
 
 import (
-	"regexp"
 	"sort"
 	"strings"
+
+	"sundog/internal/pattern"
 )
 
 // httpAPI is the one HTTP API of the application while it is compiled.
@@ -31,7 +32,7 @@ type httpRoute struct {
 
 var httpMethods = []string{"ANY", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"}
 
-var routeText = regexp.MustCompile(`^(\S+)\s+(/\S*)$`)
+var routeText = pattern.New(`^(\S+)\s+(/\S*)$`)
 
 const accessLogFormat = `{"requestId":"$context.requestId","ip":"$context.identity.sourceIp","requestTime":"$context.requestTime","httpMethod":"$context.httpMethod","routeKey":"$context.routeKey","status":"$context.status","protocol":"$context.protocol","responseLength":"$context.responseLength"}`
 

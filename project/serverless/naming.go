@@ -1,8 +1,9 @@
 package serverless
 
 import (
-	"regexp"
 	"strings"
+
+	"sundog/internal/pattern"
 )
 
 // The framework's rules for logical ids: they decide what an update replaces, so they are kept to the letter.
@@ -14,7 +15,7 @@ func upperFirst(s string) string {
 	return strings.ToUpper(s[:1]) + s[1:]
 }
 
-var notAlphaNumeric = regexp.MustCompile(`[^0-9A-Za-z]`)
+var notAlphaNumeric = pattern.New(`[^0-9A-Za-z]`)
 
 func alphaNumeric(s string) string { return notAlphaNumeric.ReplaceAllString(s, "") }
 
@@ -26,7 +27,7 @@ func functionID(key string) string {
 	return upperFirst(strings.ReplaceAll(strings.ReplaceAll(key, "-", "Dash"), "_", "Underscore"))
 }
 
-var pathVariable = regexp.MustCompile(`\{(.*)\}`)
+var pathVariable = pattern.New(`\{(.*)\}`)
 
 // pathPartID makes a part of a logical id of one part of an HTTP path: {id} is IdVar, a-b is ADashb.
 func pathPartID(s string) string {

@@ -2,8 +2,9 @@ package serverless
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
+
+	"sundog/internal/pattern"
 )
 
 // segment is a stretch of text, or a variable in it.
@@ -28,8 +29,8 @@ type source struct {
 }
 
 var (
-	variableHead = regexp.MustCompile(`^\$\{\s*[a-zA-Z][a-zA-Z0-9_-]*(\(|:([^:]|$))`)
-	sourceHead   = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9_-]*[(:]`)
+	variableHead = pattern.New(`^\$\{\s*[a-zA-Z][a-zA-Z0-9_-]*(\(|:([^:]|$))`)
+	sourceHead   = pattern.New(`^[a-zA-Z][a-zA-Z0-9_-]*[(:]`)
 )
 
 const maxVariableDepth = 50

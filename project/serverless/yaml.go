@@ -4,11 +4,12 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"regexp"
 	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
+
+	"sundog/internal/pattern"
 )
 
 const (
@@ -42,7 +43,7 @@ func parseYAML(file string, data []byte) (*Value, error) {
 	return b.build(&doc, 0)
 }
 
-var lineInError = regexp.MustCompile(`line (\d+)`)
+var lineInError = pattern.New(`line (\d+)`)
 
 // syntaxError turns the parser's error, which knows a line only, into one with a position at that line's first character.
 func syntaxError(file string, data []byte, err error) error {
@@ -192,8 +193,8 @@ func mergeInto(v, m *Value) error {
 }
 
 var (
-	basedInt   = regexp.MustCompile(`^([-+]?)0(b[01]+|x[0-9a-fA-F]+|o[0-7]+)$`)
-	plainFloat = regexp.MustCompile(`^(?:[-+]?[0-9]+(?:\.[0-9]*)?(?:[eE][-+]?[0-9]+)?|\.[0-9]+(?:[eE][-+]?[0-9]+)?)$`)
+	basedInt   = pattern.New(`^([-+]?)0(b[01]+|x[0-9a-fA-F]+|o[0-7]+)$`)
+	plainFloat = pattern.New(`^(?:[-+]?[0-9]+(?:\.[0-9]*)?(?:[eE][-+]?[0-9]+)?|\.[0-9]+(?:[eE][-+]?[0-9]+)?)$`)
 )
 
 // resolveScalar gives a scalar its type: quoted and tagged-as-text ones are texts, the rest by js-yaml 4's core rules.

@@ -1,12 +1,12 @@
 package cloudformation
 
 import (
-	"regexp"
 	"strings"
 	"time"
 
 	"sundog/cloud"
 	"sundog/engine/store"
+	"sundog/internal/pattern"
 	"sundog/lang/cfn"
 	"sundog/services/room"
 )
@@ -112,7 +112,7 @@ type operation struct {
 
 const stackType = "AWS::CloudFormation::Stack"
 
-var stackName = regexp.MustCompile(`^[a-zA-Z][-a-zA-Z0-9]{0,127}$`)
+var stackName = pattern.New(`^[a-zA-Z][-a-zA-Z0-9]{0,127}$`)
 
 func checkName(s string) error {
 	if !stackName.MatchString(s) {

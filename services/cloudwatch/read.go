@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/base64"
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,6 +12,7 @@ import (
 	api "sundog/api/cloudwatch"
 	"sundog/cloud"
 	"sundog/engine/telemetry"
+	"sundog/internal/pattern"
 )
 
 // The limits of answers (API reference, GetMetricStatistics and GetMetricData).
@@ -105,7 +105,7 @@ func shown(p telemetry.Datapoint, statistics []string, extended map[string]stati
 	return d, len(statistics) > 0 || d.ExtendedStatistics != nil
 }
 
-var queryID = regexp.MustCompile(`^[a-z][a-zA-Z0-9_]*$`)
+var queryID = pattern.New(`^[a-z][a-zA-Z0-9_]*$`)
 
 func (r *metricsRoom) getMetricData(ctx context.Context, in *api.GetMetricDataInput) (*api.GetMetricDataOutput, error) {
 	if err := checkTimes(*in.StartTime, *in.EndTime); err != nil {

@@ -3,18 +3,18 @@ package events
 import (
 	"context"
 	"encoding/base64"
-	"regexp"
 	"strings"
 	"time"
 
 	api "sundog/api/events"
 	"sundog/cloud"
 	"sundog/engine/store"
+	"sundog/internal/pattern"
 	"sundog/lang/policydoc"
 	"sundog/services/room"
 )
 
-var busName = regexp.MustCompile(`^[.\-_A-Za-z0-9]{1,256}$`)
+var busName = pattern.New(`^[.\-_A-Za-z0-9]{1,256}$`)
 
 func refuse(members map[string]bool) error {
 	for m, there := range members {

@@ -2,13 +2,13 @@ package events
 
 import (
 	"context"
-	"regexp"
 	"slices"
 	"strings"
 
 	api "sundog/api/events"
 	"sundog/cloud"
 	"sundog/engine/store"
+	"sundog/internal/pattern"
 	"sundog/lang/cron"
 	"sundog/lang/eventpattern"
 )
@@ -18,7 +18,7 @@ const (
 	maxTargets = 5    // of one rule
 )
 
-var ruleName = regexp.MustCompile(`^[.\-_A-Za-z0-9]{1,64}$`)
+var ruleName = pattern.New(`^[.\-_A-Za-z0-9]{1,64}$`)
 
 func (ru *rule) state() string {
 	if ru.Disabled {

@@ -2,15 +2,15 @@ package events
 
 import (
 	"encoding/json"
-	"regexp"
 	"strings"
 
 	api "sundog/api/events"
 	"sundog/cloud"
+	"sundog/internal/pattern"
 	"sundog/lang/jsonpath"
 )
 
-var targetID = regexp.MustCompile(`^[.\-_A-Za-z0-9]{1,64}$`)
+var targetID = pattern.New(`^[.\-_A-Za-z0-9]{1,64}$`)
 
 // served tells whether deliveries to an ARN are known to have a room that takes them.
 func served(a cloud.ARN) bool {
@@ -86,7 +86,7 @@ func checkInput(t api.Target) error {
 }
 
 var (
-	placeholder = regexp.MustCompile(`<([^<>\s]+)>`)
+	placeholder = pattern.New(`<([^<>\s]+)>`)
 	predefined  = map[string]bool{"aws.events.rule-arn": true, "aws.events.rule-name": true, "aws.events.event.ingestion-time": true, "aws.events.event": true, "aws.events.event.json": true}
 )
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"maps"
-	"regexp"
 	goruntime "runtime"
 	"slices"
 	"strconv"
@@ -12,6 +11,7 @@ import (
 
 	api "sundog/api/lambda"
 	"sundog/cloud"
+	"sundog/internal/pattern"
 )
 
 // settings are what both creation and update can set; nil leaves a setting as it is.
@@ -108,7 +108,7 @@ const (
 	snapVersions = "PublishedVersions"
 )
 
-var snapRuntimes = regexp.MustCompile(`^(java(1[1-9]|[2-9]\d)|python3\.(1[2-9]|[2-9]\d)|dotnet([89]|\d\d))$`)
+var snapRuntimes = pattern.New(`^(java(1[1-9]|[2-9]\d)|python3\.(1[2-9]|[2-9]\d)|dotnet([89]|\d\d))$`)
 
 // applySnapStart keeps what is asked for: it means nothing before a version is published, which is refused then.
 func applySnapStart(c *api.FunctionConfiguration, s settings) error {

@@ -2,7 +2,6 @@ package lambda
 
 import (
 	"context"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -10,6 +9,7 @@ import (
 	api "sundog/api/lambda"
 	"sundog/cloud"
 	"sundog/engine/store"
+	"sundog/internal/pattern"
 	"sundog/services/room"
 )
 
@@ -24,7 +24,7 @@ type layer struct {
 	Gone                                bool // deleted: functions that have it keep it
 }
 
-var layerVersionARN = regexp.MustCompile(`^arn:[a-zA-Z0-9-]+:lambda:([a-zA-Z0-9-]+):(\d{12}):layer:([a-zA-Z0-9-_]+):([0-9]+)$`)
+var layerVersionARN = pattern.New(`^arn:[a-zA-Z0-9-]+:lambda:([a-zA-Z0-9-]+):(\d{12}):layer:([a-zA-Z0-9-_]+):([0-9]+)$`)
 
 // layerName takes the name out of a layer's ARN.
 func layerName(s string) string {

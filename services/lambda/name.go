@@ -2,10 +2,10 @@ package lambda
 
 import (
 	"context"
-	"regexp"
 	"strings"
 
 	"sundog/cloud"
+	"sundog/internal/pattern"
 )
 
 // ref names a function, perhaps with a version or alias.
@@ -18,8 +18,8 @@ type ref struct {
 const latest = "$LATEST"
 
 var (
-	functionName = regexp.MustCompile(`^(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:)?(\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\$LATEST|[a-zA-Z0-9-_]+))?$`)
-	digits       = regexp.MustCompile(`^[0-9]+$`)
+	functionName = pattern.New(`^(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:)?(\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\$LATEST|[a-zA-Z0-9-_]+))?$`)
+	digits       = pattern.New(`^[0-9]+$`)
 )
 
 const functionPattern = `(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:)?(\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\$LATEST|[a-zA-Z0-9-_]+))?`

@@ -2,12 +2,12 @@ package lambda
 
 import (
 	"context"
-	"regexp"
 	"strings"
 
 	api "sundog/api/lambda"
 	"sundog/cloud"
 	"sundog/engine/store"
+	"sundog/internal/pattern"
 )
 
 // signing is a code signing configuration. There is no AWS Signer here, so no package carries a signature that could be trusted: under the policy
@@ -23,7 +23,7 @@ const (
 	signingEnforce = "Enforce"
 )
 
-var signingARN = regexp.MustCompile(`^arn:[a-zA-Z0-9-]+:lambda:[a-z0-9-]+:\d{12}:code-signing-config:(csc-[a-z0-9]{17})$`)
+var signingARN = pattern.New(`^arn:[a-zA-Z0-9-]+:lambda:[a-z0-9-]+:\d{12}:code-signing-config:(csc-[a-z0-9]{17})$`)
 
 func signingKey(sc cloud.Scope, arn string) []byte {
 	return key(sc, "signing").Str(arn[strings.LastIndexByte(arn, ':')+1:])

@@ -4,13 +4,13 @@ import (
 	"context"
 	"encoding/base64"
 	"math/big"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
 
 	api "sundog/api/logs"
 	"sundog/engine/telemetry"
+	"sundog/internal/pattern"
 	"sundog/lang/logfilter"
 )
 
@@ -38,7 +38,7 @@ func (r *logsRoom) span(q *telemetry.LogQuery, rec *record, start, end *int64, i
 
 // position is a token of GetLogEvents: which way it goes from which event. The event of a token of the other way is included, so that
 // going back from an empty page shows what came before it.
-var position = regexp.MustCompile(`^([fb])/([0-9]{56})$`)
+var position = pattern.New(`^([fb])/([0-9]{56})$`)
 
 // origin is the event id that stands before all events.
 var origin = strings.Repeat("0", 56)

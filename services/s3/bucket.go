@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"net/netip"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -14,6 +13,7 @@ import (
 	api "sundog/api/s3"
 	"sundog/cloud"
 	"sundog/engine/store"
+	"sundog/internal/pattern"
 )
 
 // bucket is a bucket's row.
@@ -61,7 +61,7 @@ func readBucket(rd store.Reader, name string) (*bucket, error) {
 	return b, json.Unmarshal(v, b)
 }
 
-var accountID = regexp.MustCompile(`^[0-9]{12}$`)
+var accountID = pattern.New(`^[0-9]{12}$`)
 
 // checkOwner applies ExpectedBucketOwner.
 func checkOwner(b *bucket, expected *string) error {
@@ -119,7 +119,7 @@ func (r *s3Room) change(ctx context.Context, name, owner *string, fn func(store.
 }
 
 var (
-	bucketName = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
+	bucketName = pattern.New(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
 	badStarts  = []string{"xn--", "sthree-", "amzn-s3-demo-"}
 	badEnds    = []string{"-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3"}
 )
@@ -162,7 +162,7 @@ func location(endpoint string, c *api.CreateBucketConfiguration) (string, error)
 	return region, nil
 }
 
-var regionName = regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-[0-9]$`)
+var regionName = pattern.New(`^[a-z]{2}(-[a-z]+)+-[0-9]$`)
 
 var allTrue = api.PublicAccessBlockConfiguration{BlockPublicAcls: new(true), BlockPublicPolicy: new(true), IgnorePublicAcls: new(true), RestrictPublicBuckets: new(true)}
 

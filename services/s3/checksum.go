@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"sundog/cloud"
 )
@@ -38,8 +39,8 @@ func (c checksum) kind() *string {
 var algorithms = []string{"CRC64NVME", "CRC32", "CRC32C", "SHA1", "SHA256"}
 
 var (
-	castagnoli = crc32.MakeTable(crc32.Castagnoli)
-	nvme       = crc64.MakeTable(nvmePolynomial)
+	castagnoli = sync.OnceValue(func() *crc32.Table { return crc32.MakeTable(crc32.Castagnoli) })
+	nvme       = sync.OnceValue(func() *crc64.Table { return crc64.MakeTable(nvmePolynomial) })
 )
 
 const nvmePolynomial = 0x9a6c9329ac4bc9b5 // bits reversed
@@ -49,13 +50,13 @@ func newHash(algorithm string) hash.Hash {
 	case "CRC32":
 		return crc32.NewIEEE()
 	case "CRC32C":
-		return crc32.New(castagnoli)
+		return crc32.New(castagnoli())
 	case "SHA1":
 		return sha1.New() //nolint:gosec // a checksum that S3 offers
 	case "SHA256":
 		return sha256.New()
 	}
-	return crc64.New(nvme)
+	return crc64.New(nvme())
 }
 
 func sumSize(algorithm string) int { return newHash(algorithm).Size() }

@@ -3,12 +3,12 @@ package s3
 import (
 	"context"
 	"net/url"
-	"regexp"
 	"strings"
 	"unicode/utf8"
 
 	api "sundog/api/s3"
 	"sundog/engine/store"
+	"sundog/internal/pattern"
 )
 
 const (
@@ -16,7 +16,7 @@ const (
 	maxObjectTags = 10
 )
 
-var tagText = regexp.MustCompile(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$`)
+var tagText = pattern.New(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$`)
 
 func errTag(message string) error { return fault(400, "InvalidTag", "%s", message) }
 

@@ -4,13 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"regexp"
 	"strconv"
 	"time"
 
 	api "sundog/api/s3"
 	"sundog/cloud"
 	"sundog/engine/store"
+	"sundog/internal/pattern"
 )
 
 const (
@@ -236,7 +236,7 @@ func (r *s3Room) addPart(ctx context.Context, bucket string, u *upload, p part) 
 	return err
 }
 
-var sourceRange = regexp.MustCompile(`^bytes=([0-9]+)-([0-9]+)$`)
+var sourceRange = pattern.New(`^bytes=([0-9]+)-([0-9]+)$`)
 
 // copyExtent reads x-amz-copy-source-range.
 func copyExtent(header *string, size int64) (span, error) {

@@ -2,13 +2,13 @@ package sfn
 
 import (
 	"math"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
 
 	"sundog/cloud"
 	"sundog/engine/store"
+	"sundog/internal/pattern"
 )
 
 // name is the full name of a state machine or activity.
@@ -63,7 +63,7 @@ func parseTyped(arn, typ string) (name, error) {
 }
 
 // badName finds what names of machines, activities and executions may not hold (API reference, "CreateStateMachine").
-var badName = regexp.MustCompile(`[\s<>{}\[\]?*"#%\\^|~` + "`" + `$&,;:/\x00-\x1f\x7f-\x9f]`)
+var badName = pattern.New(`[\s<>{}\[\]?*"#%\\^|~` + "`" + `$&,;:/\x00-\x1f\x7f-\x9f]`)
 
 func checkName(s string) error {
 	if s == "" || len(s) > 80 || badName.MatchString(s) {

@@ -3,7 +3,6 @@ package sns
 import (
 	"context"
 	"encoding/json"
-	"regexp"
 	"strings"
 	"unicode/utf8"
 
@@ -12,14 +11,15 @@ import (
 	"sundog/engine/bus"
 	"sundog/engine/store"
 	"sundog/engine/telemetry"
+	"sundog/internal/pattern"
 )
 
 // Mail and text messages: the platform has no mail server and no carrier. What would be sent is kept in a log group, and says so.
 
 var (
-	emailAddress = regexp.MustCompile(`^[^@\s,;<>]+@[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?$`)
-	phoneNumber  = regexp.MustCompile(`^\+?[0-9]+(?:[./-][0-9]+)*$`)
-	fullNumber   = regexp.MustCompile(`^\+[1-9][0-9]{1,14}$`) // E.164
+	emailAddress = pattern.New(`^[^@\s,;<>]+@[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?$`)
+	phoneNumber  = pattern.New(`^\+?[0-9]+(?:[./-][0-9]+)*$`)
+	fullNumber   = pattern.New(`^\+[1-9][0-9]{1,14}$`) // E.164
 )
 
 // kept is one line of the log group.

@@ -2,12 +2,12 @@ package sns
 
 import (
 	"context"
-	"regexp"
 	"slices"
 	"strings"
 
 	api "sundog/api/sns"
 	"sundog/cloud"
+	"sundog/internal/pattern"
 )
 
 // Mobile push: an application holds the keys of a vendor's push service, an endpoint a device's token there. This platform reaches no vendor, so
@@ -15,7 +15,7 @@ import (
 
 var (
 	platforms       = []string{"ADM", "APNS", "APNS_SANDBOX", "APNS_VOIP", "APNS_VOIP_SANDBOX", "MACOS", "MACOS_SANDBOX", "BAIDU", "FCM", "GCM", "MPNS", "WNS"}
-	applicationName = regexp.MustCompile(`^[A-Za-z0-9_.-]+$`)
+	applicationName = pattern.New(`^[A-Za-z0-9_.-]+$`)
 )
 
 // mobileARN checks the ARN of an application ("app/PLATFORM/NAME") or an endpoint ("endpoint/PLATFORM/NAME/ID").

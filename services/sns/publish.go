@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"regexp"
 	"strings"
 	"unicode/utf8"
 
@@ -14,6 +13,7 @@ import (
 	"sundog/cloud"
 	"sundog/engine/bus"
 	"sundog/engine/store"
+	"sundog/internal/pattern"
 )
 
 const (
@@ -82,7 +82,7 @@ func publishTo(ctx context.Context, in *api.PublishInput) (name, error) {
 	return n, err
 }
 
-var batchID = regexp.MustCompile(`^[A-Za-z0-9_-]*$`)
+var batchID = pattern.New(`^[A-Za-z0-9_-]*$`)
 
 func (r *snsRoom) publishBatch(ctx context.Context, in *api.PublishBatchInput) (*api.PublishBatchOutput, error) {
 	n, err := topicOf(ctx, in.TopicArn)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"maps"
-	"regexp"
 	"slices"
 	"strconv"
 
@@ -12,6 +11,7 @@ import (
 	"sundog/cloud"
 	"sundog/engine/bus"
 	"sundog/engine/store"
+	"sundog/internal/pattern"
 )
 
 // The account's settings for text messages. The platform has no carrier: messages are kept (keep.go), with the defaults that hold for them. As
@@ -20,7 +20,7 @@ import (
 // The attributes that AWS has and this platform cannot apply.
 var refusedSMS = []string{"DeliveryStatusIAMRole", "DeliveryStatusSuccessSamplingRate", "UsageReportS3Bucket"}
 
-var senderID = regexp.MustCompile(`^[A-Za-z0-9]{1,11}$`)
+var senderID = pattern.New(`^[A-Za-z0-9]{1,11}$`)
 
 func checkSMSAttribute(n, v string) error {
 	var ok bool
@@ -155,4 +155,4 @@ func textOptions(attrs map[string]bus.Attribute, defaults map[string]string) map
 	return out
 }
 
-var smsOption = regexp.MustCompile(`^AWS\.(SNS|MM)\.SMS\.`)
+var smsOption = pattern.New(`^AWS\.(SNS|MM)\.SMS\.`)

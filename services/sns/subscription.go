@@ -5,12 +5,12 @@ import (
 	"context"
 	"encoding/json"
 	"maps"
-	"regexp"
 	"slices"
 
 	api "sundog/api/sns"
 	"sundog/cloud"
 	"sundog/engine/store"
+	"sundog/internal/pattern"
 )
 
 // subscription is a subscription's row.
@@ -41,7 +41,7 @@ func (s *subscription) shownARN(n name) string {
 
 func (s *subscription) raw() bool { return s.Attributes["RawMessageDelivery"] == "true" }
 
-var accountNumber = regexp.MustCompile(`^\d{12}$`)
+var accountNumber = pattern.New(`^\d{12}$`)
 
 // checkEndpoint checks protocol and endpoint.
 func checkEndpoint(protocol, endpoint string) error {

@@ -5,12 +5,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"regexp"
 	"strings"
 
 	api "sundog/api/sns"
 	"sundog/cloud"
 	"sundog/engine/store"
+	"sundog/internal/pattern"
 	"sundog/lang/policydoc"
 )
 
@@ -24,7 +24,7 @@ type record struct {
 
 func (r *record) fifo() bool { return r.Attributes["FifoTopic"] == "true" }
 
-var topicName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,256}$`)
+var topicName = pattern.New(`^[A-Za-z0-9_-]{1,256}$`)
 
 // topicAttributes are the attributes that can be set, with the values that they take; nil: checked apart, or any.
 var topicAttributes = map[string][]string{

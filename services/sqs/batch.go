@@ -2,13 +2,13 @@ package sqs
 
 import (
 	"cmp"
-	"regexp"
 
 	api "sundog/api/sqs"
 	"sundog/cloud"
+	"sundog/internal/pattern"
 )
 
-var batchID = regexp.MustCompile(`^[A-Za-z0-9_-]{1,80}$`)
+var batchID = pattern.New(`^[A-Za-z0-9_-]{1,80}$`)
 
 // checkBatch checks the ids of a batch's entries.
 func checkBatch[E any](entries []E, kind string, id func(*E) *string) error {

@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"maps"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,9 +12,10 @@ import (
 	api "sundog/api/sqs"
 	"sundog/cloud"
 	"sundog/engine/store"
+	"sundog/internal/pattern"
 )
 
-var queueName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,80}$`)
+var queueName = pattern.New(`^[A-Za-z0-9_-]{1,80}$`)
 
 func (r *sqsRoom) createQueue(ctx context.Context, in *api.CreateQueueInput) (*api.CreateQueueOutput, error) {
 	n := name{cloud.CallFrom(ctx).Scope, text(in.QueueName)}

@@ -8,7 +8,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -17,6 +16,7 @@ import (
 	"sundog/cloud"
 	"sundog/engine/bus"
 	"sundog/engine/store"
+	"sundog/internal/pattern"
 )
 
 // draft is a message to be sent, from whichever operation.
@@ -38,8 +38,8 @@ type sent struct {
 const dedupInterval = 5 * 60 * 1000 // ms (SQS Developer Guide, "Exactly-once processing")
 
 var (
-	dedupID       = regexp.MustCompile(`^[A-Za-z0-9!"#$%&'()*+,\-./:;<=>?@\[\\\]^_` + "`" + `{|}~]{1,128}$`)
-	attributeName = regexp.MustCompile(`^[\p{L}\p{N}_.-]+$`) // the service takes letters of all scripts; a count here would make a program of megabytes at every start
+	dedupID       = pattern.New(`^[A-Za-z0-9!"#$%&'()*+,\-./:;<=>?@\[\\\]^_` + "`" + `{|}~]{1,128}$`)
+	attributeName = pattern.New(`^[\p{L}\p{N}_.-]+$`) // the service takes letters of all scripts; a count here would make a program of megabytes
 )
 
 func (r *sqsRoom) sendMessage(ctx context.Context, in *api.SendMessageInput) (*api.SendMessageOutput, error) {
@@ -224,7 +224,7 @@ func attributeOf(n string, v api.MessageAttributeValue) (bus.Attribute, error) {
 	return a, nil
 }
 
-var numberText = regexp.MustCompile(`^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?$`)
+var numberText = pattern.New(`^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?$`)
 
 func isNumber(s string) bool { return numberText.MatchString(s) }
 

@@ -3,17 +3,17 @@ package sqs
 import (
 	"context"
 	"maps"
-	"regexp"
 	"strings"
 	"unicode/utf8"
 
 	api "sundog/api/sqs"
+	"sundog/internal/pattern"
 )
 
 const maxTags = 50
 
 // tagText are the characters of tags' keys and values (SQS Developer Guide, "Amazon SQS cost allocation tags").
-var tagText = regexp.MustCompile(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$`)
+var tagText = pattern.New(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$`)
 
 // checkTags checks the tags that a queue is to have.
 func checkTags(n name, tags map[string]string) error {
