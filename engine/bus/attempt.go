@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"sundog/cloud"
+	"sundog/engine/store"
 	"sundog/engine/telemetry"
 )
 
@@ -19,6 +20,7 @@ const (
 	later                       // it is tried again at a moment
 	dead                        // it is over, and goes to its dead letter queue
 	leave                       // the bus is closing: its rows stay as they are
+	cleared                     // of a parcel: its last delivery in memory is over
 )
 
 type verdictKind uint8
@@ -33,10 +35,7 @@ type verdict struct {
 
 // attempt hands a delivery to its target once.
 func (b *Dispatcher) attempt(e *entry) verdict {
-	b.mu.Lock()
-	gone := e.gone
-	b.mu.Unlock()
-	if gone {
+	if e.gone.Load() || e.over {
 		return verdict{kind: finished}
 	}
 	start := b.o.Clock.Now()
@@ -53,6 +52,12 @@ func (b *Dispatcher) attempt(e *entry) verdict {
 		return verdict{kind: leave}
 	}
 	b.record(e, span, start, o, err)
+	if e.over {
+		if err != nil {
+			b.o.Log.Warn("a target failed after it had accepted a delivery", "target", e.Target.String(), "id", e.ID, "error", err)
+		}
+		return verdict{kind: finished, outcome: o}
+	}
 	return b.judge(e, o, err)
 }
 
@@ -82,6 +87,10 @@ func (b *Dispatcher) hand(e *entry, span string) (o Outcome, err error) {
 			}
 			return Outcome{}, err
 		}
+	}
+	d.accept = func(tx store.Tx) error {
+		tx.AfterCommit(func(store.Stamp) { e.over = true })
+		return e.end(tx)
 	}
 	return t.Deliver(ctx, d)
 }

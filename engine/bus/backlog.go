@@ -2,6 +2,7 @@ package bus
 
 import (
 	"errors"
+	"time"
 
 	"sundog/cloud"
 	"sundog/engine/store"
@@ -20,19 +21,16 @@ func waitKey(s store.Shard, target cloud.ARN, at int64, id string) store.Key {
 	return waitTarget(s, target).U64(uint64(at)).Str(id)
 }
 
-// crowded gives the targets of deliveries whose backlog it is that they go into.
-func (b *Dispatcher) crowded(deliveries []Delivery) (out map[cloud.ARN]bool) {
+// crowded marks the deliveries that go into their target's backlog, of those that are due.
+func (b *Dispatcher) crowded(entries []*entry, now time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for i := range deliveries {
-		if q := b.targets[deliveries[i].Target]; q != nil && (len(q.waiting) > 0 || !q.room()) {
-			if out == nil {
-				out = map[cloud.ARN]bool{}
-			}
-			out[q.arn] = true
+	for _, e := range entries {
+		if e.OrderKey == "" && !e.NotBefore.After(now) {
+			q := b.targets[e.Target]
+			e.aside = q != nil && (len(q.waiting) > 0 || !q.room())
 		}
 	}
-	return out
 }
 
 // waits notes that a target has a backlog in a shard; the caller holds mu.
@@ -100,7 +98,7 @@ func (b *Dispatcher) left(q *target, s store.Shard) {
 func (b *Dispatcher) readBacklog(q *target, s store.Shard) (all []*entry, more bool, err error) {
 	err = b.o.Store.View(b.ctx, func(r store.Reader) error {
 		all, more = nil, false
-		shared := payloads{}
+		met := bodies{}
 		table := waitTarget(s, q.arn)
 		o := store.Prefix(table)
 		o.KeysOnly = true
@@ -113,12 +111,12 @@ func (b *Dispatcher) readBacklog(q *target, s store.Shard) (all []*entry, more b
 			if err != nil {
 				return errors.Join(err, it.Close())
 			}
-			if b.knows(s, id) {
-				continue
-			}
-			e, err := read(r, s, id, shared)
+			e, err := read(r, s, id, met)
 			if err != nil {
 				return errors.Join(err, it.Close())
+			}
+			if b.knows(s, e.ID) {
+				continue
 			}
 			e.Target, e.at, e.index = q.arn, at, append(store.Key(nil), it.Key()...)
 			all = append(all, e)
@@ -131,7 +129,11 @@ func (b *Dispatcher) readBacklog(q *target, s store.Shard) (all []*entry, more b
 func (b *Dispatcher) knows(s store.Shard, id string) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.known[name(s, id)] != nil
+	n := name(s, id)
+	if p := b.parcels[n]; p != nil && !p.partial {
+		return true
+	}
+	return b.known[n] != nil
 }
 
 // putAside moves due deliveries for which there is no room into their targets' backlogs.
@@ -144,19 +146,25 @@ func (b *Dispatcher) putAside(s store.Shard, all []*entry) error {
 			if b.knows(s, e.ID) {
 				continue
 			}
-			old, err := tx.Get(e.index)
+			waits, err := e.waits(tx)
 			if err != nil {
 				return err
 			}
-			body, err := tx.Get(bodyKey(s, e.ID))
-			if err != nil {
-				return err
-			}
-			if err := tx.Delete(e.index); err != nil {
-				return err
-			}
-			if old == nil || body == nil { // over meanwhile, or cancelled
+			if !waits { // over meanwhile, or cancelled
+				if err := e.strike(tx); err != nil {
+					return err
+				}
 				continue
+			}
+			if err := e.end(tx); err != nil {
+				return err
+			}
+			x, err := body{stored: e.stored}.encode()
+			if err != nil {
+				return err
+			}
+			if err := tx.Put(bodyKey(s, e.ID), x); err != nil {
+				return err
 			}
 			if err := tx.Put(waitKey(s, e.Target, e.at, e.ID), nil); err != nil {
 				return err

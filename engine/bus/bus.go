@@ -14,7 +14,7 @@ import (
 type Bus interface {
 	// Emit puts deliveries into the outbox of the emitting shard, atomically with the rest of tx.
 	Emit(tx store.Tx, s store.Shard, d ...Delivery) error
-	// Cancel takes a delivery that has not been handed over out of the outbox; unknown ids are no error.
+	// Cancel takes a delivery that has not been handed over out of the outbox; unknown ids are no error. Fresh ones cannot be cancelled.
 	Cancel(tx store.Tx, s store.Shard, id string) error
 	// Source gives the queue side of an ARN; an *Error of kind NotImplemented when its room has none.
 	Source(a cloud.ARN) (Source, error)
@@ -61,9 +61,20 @@ type Delivery struct {
 	Trace      cloud.Trace          `json:"trace,omitzero"`
 	// Report is for the emitting room, by its own names, which is told what became of the delivery; nil: it is not.
 	Report map[string]string `json:"report,omitempty"`
-	// Fresh says that ID is new, so that the target cannot have the delivery yet, and need not look. The emitter sets it; it holds for the first
-	// attempt, if the same process makes it.
-	Fresh bool `json:"-"`
+	// Fresh says that ID is new and that nobody will emit it again. Then a target that accepts the delivery in a transaction need not remember ID,
+	// and what is emitted together is stored together.
+	Fresh bool `json:"fresh,omitempty"`
+
+	accept func(store.Tx) error
+}
+
+// Accept ends the delivery in tx, the transaction in which its target takes it in: it is then either in the outbox or with the target, and never in
+// both. A target without such a transaction does not call it, and gets the delivery again when the process dies before the bus has noted its Outcome.
+func (d Delivery) Accept(tx store.Tx) error {
+	if d.accept == nil {
+		return nil
+	}
+	return d.accept(tx)
 }
 
 // OutcomeKind is what became of an attempt.
@@ -82,9 +93,6 @@ type Outcome struct {
 	After  time.Duration // Again: overrides Retry's delay when > 0
 	Reason string        // the error's text, for dead letters and the trace
 	Code   string        // the error's code
-	// Settle runs in the transaction that ends the delivery, nil: nothing does. It may run again, and not at all if the process dies before. A target
-	// forgets there what it keeps of a Fresh delivery, which cannot come again then.
-	Settle func(store.Tx) error
 }
 
 // Reporter takes what became of deliveries that asked for it: once each, unless the platform dies at that moment. It must not block.
@@ -101,8 +109,8 @@ type Result struct {
 type Target interface {
 	// Action is the permission that a delivery needs by the target's resource policy, such as "sqs:SendMessage".
 	Action(target cloud.ARN) string
-	// Deliver hands d over, idempotently by d.ID (ids are kept until d.Expires + 1 h, or until Outcome.Settle). ctx carries a Call with d.As, d.Scope and d.Trace. An error
-	// is infrastructure's and is retried without counting.
+	// Deliver hands d over, idempotently by d.ID (ids are kept until d.Expires + 1 h; see Fresh). ctx carries a Call with d.As, d.Scope and d.Trace. An
+	// error is infrastructure's and is retried without counting.
 	Deliver(ctx context.Context, d Delivery) (Outcome, error)
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"sundog/cloud"
@@ -54,11 +55,13 @@ type Dispatcher struct {
 	early   *recent.Map[string, bool] // names that a scan found and that are over; see arrive
 	removed map[string]bool           // names that left known during the running scan; nil: none runs
 	groups  map[string]*group         // groups in memory, by key
+	parcels map[string]*parcel        // of which due deliveries are in memory, by name
 	targets map[cloud.ARN]*target
 	pools   map[string]*pool // by service
 	next    [256]int64       // earliest due moment in the store that is not in memory, by shard; 0: none
 	spilt   [256]bool        // due deliveries wait in the store for room in memory
 	spiltG  [256]bool        // groups wait in the store for room in memory
+	spills  bool             // one of the above is set
 	rescan  bool             // a scan for what was spilt is on its way
 	alarm   int64
 	stop    func()
@@ -79,7 +82,7 @@ func New(o Options) *Dispatcher {
 	if o.Total == 0 {
 		o.Total = 1024
 	}
-	b := &Dispatcher{o: o, known: map[string]*entry{}, groups: map[string]*group{}, targets: map[cloud.ARN]*target{}, pools: map[string]*pool{}, early: recent.New[string, bool](4096)}
+	b := &Dispatcher{o: o, known: map[string]*entry{}, groups: map[string]*group{}, parcels: map[string]*parcel{}, targets: map[cloud.ARN]*target{}, pools: map[string]*pool{}, early: recent.New[string, bool](4096)}
 	b.ctx, b.cancel = context.WithCancel(context.Background())
 	return b
 }
@@ -127,6 +130,7 @@ func (b *Dispatcher) Start(context.Context) error {
 		b.scanning(func() {
 			for _, s := range all {
 				b.tryScan(s, b.scanWaits)
+				b.tryScan(s, b.sweep)
 			}
 		})
 	}, func() {})
@@ -157,12 +161,50 @@ type entry struct {
 	stored
 	shard   store.Shard
 	at      int64     // under which it waits; 0 in a group
-	index   store.Key // its row in the due, wait or group table
+	index   store.Key // its own row in the due, wait or group table; nil: its parcel is due
 	aside   bool      // it was put into its target's backlog
 	group   *group
-	scanned bool // found in the store by a scan
-	gone    bool // cancelled, or its body is not there
-	parked  bool // waited as its group's head: it may have been cancelled since
+	to      *target     // while it is in known
+	parcel  *parcel     // nil: it is stored by itself
+	bit     int         // in the parcel
+	scanned bool        // found in the store by a scan
+	parked  bool        // waited as its group's head: it may have been cancelled since
+	over    bool        // its rows are gone: the target has accepted it
+	gone    atomic.Bool // cancelled, or its body is not there
+}
+
+// end takes a delivery out of the outbox.
+func (e *entry) end(tx store.Tx) error {
+	if err := e.strike(tx); err != nil {
+		return err
+	}
+	if e.parcel != nil {
+		return tx.Add(overKey(e.shard, e.parcel.name), 1<<e.bit)
+	}
+	return tx.Delete(bodyKey(e.shard, e.ID))
+}
+
+// strike takes away a delivery's index row, if it has one to itself.
+func (e *entry) strike(tx store.Tx) error {
+	if e.index == nil {
+		return nil
+	}
+	return tx.Delete(e.index)
+}
+
+// waits tells whether a delivery is in the outbox.
+func (e *entry) waits(r store.Reader) (bool, error) {
+	if e.index != nil {
+		if v, err := r.Get(e.index); v == nil || err != nil || e.parcel != nil {
+			return v != nil, err
+		}
+	}
+	if e.parcel != nil {
+		v, err := r.Get(overKey(e.shard, e.parcel.name))
+		return !e.parcel.isOver(v, e.bit), err
+	}
+	v, err := r.Get(bodyKey(e.shard, e.ID))
+	return v != nil, err
 }
 
 func name(s store.Shard, id string) string { return string(rune(s)) + id }
@@ -191,36 +233,64 @@ func (b *Dispatcher) arrive(e *entry) {
 	case b.wasEarly(e):
 		// A scan can find a delivery before its commit is told of here, and it can be over by then. What is there shows another scan.
 		b.goScan(e.shard)
-	case b.target(e.Target).room():
-		b.load(e)
 	default:
-		b.spilt[e.shard] = true
+		if q := b.target(e.Target); q.room() {
+			b.load(q, e)
+			return
+		}
+		if e.parcel != nil {
+			e.parcel.partial = true
+		}
+		b.spilt[e.shard], b.spills = true, true
 		b.refill()
 	}
 }
 
 func (b *Dispatcher) wasEarly(e *entry) bool {
+	if b.early.Len() == 0 {
+		return false
+	}
 	_, over := b.early.Get(name(e.shard, e.ID))
 	return over
 }
 
 // load brings a due delivery into memory and makes it ready; one that is there already is left. The caller holds mu.
-func (b *Dispatcher) load(e *entry) {
+func (b *Dispatcher) load(q *target, e *entry) {
 	n := name(e.shard, e.ID)
 	if b.known[n] != nil {
 		return
 	}
-	b.known[n] = e
-	b.target(e.Target).enter(e)
+	b.known[n], e.to = e, q
+	if p := e.parcel; p != nil {
+		if p.live++; e.index == nil {
+			b.parcels[name(p.shard, p.name)] = p
+		}
+	}
+	q.enter(e)
 	b.hold()
-	b.ready(e.Target, task{entry: e})
+	b.ready(q, task{entry: e})
+}
+
+// unload takes a delivery out of memory that is over, or waits in the store for another moment; the caller holds mu.
+func (b *Dispatcher) unload(e *entry) {
+	n := name(e.shard, e.ID)
+	delete(b.known, n)
+	if b.removed != nil {
+		b.removed[n] = true
+	}
+	if e.scanned {
+		b.early.Put(n, true)
+	}
+	b.exit(e.to, len(e.Payload))
+	b.drop(e.parcel)
+	b.release()
 }
 
 func (b *Dispatcher) cancelled(s store.Shard, id string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if e := b.known[name(s, id)]; e != nil {
-		e.gone = true
+		e.gone.Store(true)
 	}
 }
 

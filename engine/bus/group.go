@@ -34,7 +34,7 @@ func (b *Dispatcher) noticeGroup(s store.Shard, key store.Key, target cloud.ARN)
 	g := b.groups[string(key)]
 	if g == nil {
 		if len(b.groups) >= maxGroups {
-			b.spiltG[s] = true
+			b.spiltG[s], b.spills = true, true
 			return
 		}
 		g = &group{shard: s, key: key, target: target, after: key}
@@ -51,7 +51,7 @@ func (b *Dispatcher) wakeGroup(g *group) {
 	}
 	g.active = true
 	b.hold()
-	b.ready(g.target, task{group: g})
+	b.ready(b.target(g.target), task{group: g})
 }
 
 // turn hands over a group's deliveries until it has none, its head must wait, or others have waited long enough.
@@ -65,8 +65,10 @@ func (b *Dispatcher) turn(g *group) {
 			return
 		}
 		e := g.entries[0]
-		if at := e.NotBefore; at.After(b.o.Clock.Now()) && !e.gone {
+		if at := e.NotBefore; at.After(b.o.Clock.Now()) && !e.gone.Load() {
 			e.parked = true
+			b.mu.Lock()
+			defer b.mu.Unlock()
 			b.park(g, at)
 			return
 		}
@@ -78,26 +80,47 @@ func (b *Dispatcher) turn(g *group) {
 		if v.kind != later { // else the head blocks; its row keeps its place
 			g.entries = g.entries[1:]
 		}
+		if v.kind == finished && e.over {
+			b.report(e, v)
+			b.mu.Lock()
+			b.drop(e.parcel)
+			b.mu.Unlock()
+			continue
+		}
 		b.mu.Lock()
 		g.unsettled++
 		b.hold()
 		b.mu.Unlock()
-		b.settle(e, v)
+		if b.settle(e, v); v.kind == later {
+			return // settledInGroup goes on
+		}
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.ready(g.target, task{group: g})
+	b.ready(b.target(g.target), task{group: g})
+}
+
+// settledInGroup lets a group go on after a settlement; the caller holds mu.
+func (b *Dispatcher) settledInGroup(s *settlement) {
+	e, g := s.entry, s.entry.group
+	g.unsettled--
+	if b.drop(e.parcel); s.kind == later {
+		e.parcel, e.over, e.parked = nil, s.lost, true
+		b.park(g, s.at)
+	}
+	b.forget(g)
+	b.release()
 }
 
 // look finds out whether a delivery was cancelled while it was parked.
 func (b *Dispatcher) look(e *entry) {
-	if !e.parked {
+	if !e.parked || e.over {
 		return
 	}
 	e.parked = false
 	if err := b.o.Store.View(b.ctx, func(r store.Reader) error {
-		body, err := r.Get(bodyKey(e.shard, e.ID))
-		e.gone = err == nil && body == nil
+		waits, err := e.waits(r)
+		e.gone.Store(err == nil && !waits)
 		return err
 	}); err != nil && b.ctx.Err() == nil {
 		b.o.Log.Error("reading the outbox failed", "delivery", e.ID, "error", err)
@@ -123,10 +146,8 @@ func (b *Dispatcher) forget(g *group) {
 	}
 }
 
-// park lets a group wait for its head's moment.
+// park lets a group wait for its head's moment; the caller holds mu.
 func (b *Dispatcher) park(g *group, at time.Time) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
 	if b.closed {
 		return
 	}
@@ -135,7 +156,7 @@ func (b *Dispatcher) park(g *group, at time.Time) {
 		defer b.mu.Unlock()
 		if !b.closed {
 			b.hold()
-			b.ready(g.target, task{group: g})
+			b.ready(b.target(g.target), task{group: g})
 		}
 	})
 	b.release()
@@ -150,6 +171,13 @@ func (b *Dispatcher) fill(g *group) bool {
 		entries, after, err := b.readGroup(g)
 		if err == nil {
 			g.entries, g.after = entries, after
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			for _, e := range entries {
+				if e.parcel != nil {
+					e.parcel.live++
+				}
+			}
 			return len(entries) > 0
 		}
 		if b.ctx.Err() != nil {
@@ -165,10 +193,10 @@ func (b *Dispatcher) fill(g *group) bool {
 func (b *Dispatcher) readGroup(g *group) (entries []*entry, after []byte, err error) {
 	err = b.o.Store.View(b.ctx, func(r store.Reader) error {
 		entries, after = nil, g.after
-		shared := payloads{}
+		met := bodies{}
 		it := r.Scan(store.ScanOptions{Lo: g.after, Hi: g.key.End()})
 		for len(entries) < groupTurn && it.Next() {
-			e, err := read(r, g.shard, string(it.Value()), shared)
+			e, err := read(r, g.shard, string(it.Value()), met)
 			if err != nil {
 				return errors.Join(err, it.Close())
 			}
@@ -224,7 +252,7 @@ func (b *Dispatcher) scanGroups(s store.Shard) error {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.spiltG[s] = b.spiltG[s] || full
+	b.spiltG[s], b.spills = b.spiltG[s] || full, b.spills || full
 	for _, x := range all {
 		b.noticeGroup(s, x.key, x.target)
 	}

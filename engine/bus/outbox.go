@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"sundog/cloud"
@@ -13,26 +14,26 @@ import (
 
 // The outbox of a shard:
 //
-//	(shard, "bus", "body", id)                          -> the delivery
-//	(shard, "bus", "due", moment, id)                   -> nothing; one for each delivery without an OrderKey
-//	(shard, "bus", "wait", target, moment, id)          -> nothing; in the place of the row above while memory has no room for the target's
-//	(shard, "bus", "group", target, order key) + stamp  -> id; one for each delivery with an OrderKey, in the order of commits
-//	(shard, "bus", "payload", name)                     -> a payload that several deliveries share
-//	(shard, "bus", "refs", name)                        -> how many bodies name it
+//	(shard, "bus", "body", name)                        -> a delivery, or several that were emitted together
+//	(shard, "bus", "over", name)                        -> for a body of several: a counter that is 0 once all of them are over; see parcel
+//	(shard, "bus", "due", moment, name)                 -> nothing; for a body, unless each of its deliveries has a row in one of the tables below
+//	(shard, "bus", "wait", target, moment, name)        -> nothing; in the place of the row above while memory has no room for the target's
+//	(shard, "bus", "group", target, order key) + stamp  -> name; one for each delivery with an OrderKey, in the order of commits
 //
-// A row of the index tables whose delivery is gone was cancelled, and is taken away when it is met.
+// The name of a delivery that is stored by itself is its ID; see ref for others. A row of the index tables whose body is gone was cancelled, and is taken
+// away when it is met.
 
 const (
 	lifetime = 24 * time.Hour // of a delivery that does not say
 	maxID    = 512
 )
 
-func bodyKey(s store.Shard, id string) store.Key { return store.K(s, "bus", "body").Str(id) }
+func bodyKey(s store.Shard, name string) store.Key { return store.K(s, "bus", "body").Str(name) }
 
 func dueTable(s store.Shard) store.Key { return store.K(s, "bus", "due") }
 
-func dueKey(s store.Shard, at int64, id string) store.Key {
-	return dueTable(s).U64(uint64(at)).Str(id)
+func dueKey(s store.Shard, at int64, name string) store.Key {
+	return dueTable(s).U64(uint64(at)).Str(name)
 }
 
 func groupTable(s store.Shard) store.Key { return store.K(s, "bus", "group") }
@@ -47,41 +48,44 @@ type stored struct {
 	Troubles int    `json:"troubles,omitempty"` // attempts that failed by infrastructure since the last that counted
 	Reason   string `json:"reason,omitempty"`   // of the last attempt
 	Code     string `json:"code,omitempty"`
-	Shared   string `json:"shared,omitempty"` // the payload's name, when it is stored apart
+}
+
+// body is what one row of the table of bodies holds.
+type body struct {
+	stored
+	At      int64    `json:"at,omitempty"`      // of several: under which the body is due
+	Members []member `json:"members,omitempty"` // of several: the first is the delivery above; nil: there is one
 }
 
 // encode puts the payload behind the JSON of the rest, so that it is stored as it is.
-func (d stored) encode() ([]byte, error) {
-	payload := d.Payload
-	d.Payload = nil
-	if d.Shared != "" {
-		payload = nil
-	}
-	head, err := json.Marshal(d)
+func (x body) encode() ([]byte, error) {
+	payload := x.Payload
+	x.Payload = nil
+	head, err := json.Marshal(x)
 	if err != nil {
-		return nil, fmt.Errorf("encoding delivery %s: %w", d.ID, err)
+		return nil, fmt.Errorf("encoding delivery %s: %w", x.ID, err)
 	}
 	b := make([]byte, 0, len(head)+len(payload)+4)
 	b = binary.AppendUvarint(b, uint64(len(head)))
 	return append(append(b, head...), payload...), nil
 }
 
-func decode(b []byte) (d stored, err error) {
+func decode(b []byte) (x body, err error) {
 	n, at := binary.Uvarint(b)
 	if at <= 0 || n > uint64(len(b)-at) {
-		return d, errors.New("bus: malformed delivery")
+		return x, errors.New("bus: malformed delivery")
 	}
-	if err := json.Unmarshal(b[at:at+int(n)], &d); err != nil {
-		return d, fmt.Errorf("decoding a delivery: %w", err)
+	if err := json.Unmarshal(b[at:at+int(n)], &x); err != nil {
+		return x, fmt.Errorf("decoding a delivery: %w", err)
 	}
 	if rest := b[at+int(n):]; len(rest) > 0 {
-		d.Payload = rest
+		x.Payload = rest
 	}
-	return d, nil
+	return x, nil
 }
 
 // due gives the moment from which a delivery may be tried.
-func due(d Delivery, now time.Time) int64 {
+func due(d *Delivery, now time.Time) int64 {
 	if d.NotBefore.After(now) {
 		return d.NotBefore.UnixNano()
 	}
@@ -96,8 +100,8 @@ func (b *Dispatcher) complete(d *Delivery, now time.Time) error {
 	if d.ID == "" {
 		d.ID, d.Fresh = b.o.IDs.UUID(), true
 	}
-	if len(d.ID) > maxID {
-		return fmt.Errorf("bus: the id of a delivery is over %d bytes", maxID)
+	if len(d.ID) > maxID || strings.HasPrefix(d.ID, several) {
+		return fmt.Errorf("bus: the id of a delivery is over %d bytes, or begins with a zero byte", maxID)
 	}
 	if d.Expires.IsZero() {
 		d.Expires = now.Add(lifetime)
@@ -115,59 +119,67 @@ func (b *Dispatcher) Emit(tx store.Tx, s store.Shard, deliveries ...Delivery) er
 		return nil
 	}
 	now := b.o.Clock.Now()
-	names, err := b.share(tx, s, deliveries)
-	if err != nil {
-		return err
-	}
-	entries := make([]*entry, 0, len(deliveries))
-	crowded := b.crowded(deliveries)
-	for _, d := range deliveries {
-		if err := b.complete(&d, now); err != nil {
+	entries := make([]*entry, len(deliveries))
+	for i := range deliveries {
+		e := &entry{stored: stored{Delivery: deliveries[i]}, shard: s}
+		if err := b.complete(&e.Delivery, now); err != nil {
 			return err
 		}
-		e, err := write(tx, s, stored{Delivery: d, Shared: names[identify(d.Payload)]}, now, crowded[d.Target])
+		entries[i] = e
+	}
+	b.crowded(entries, now)
+	for rest := entries; len(rest) > 0; {
+		n := together(rest)
+		var err error
+		if n == 1 {
+			err = write(tx, rest[0], now)
+		} else {
+			err = writeSeveral(tx, s, b.o.IDs.Hex(12), rest[:n], now)
+		}
 		if err != nil {
 			return err
 		}
-		entries = append(entries, e)
+		rest = rest[n:]
 	}
 	tx.AfterCommit(func(store.Stamp) { b.accept(entries) })
 	return nil
 }
 
-// write puts a delivery and its index row; aside: into the target's backlog, if it is due.
-func write(tx store.Tx, s store.Shard, d stored, now time.Time, aside bool) (*entry, error) {
-	body, err := d.encode()
+// write puts a delivery by itself, with its index row.
+func write(tx store.Tx, e *entry, now time.Time) error {
+	x, err := body{stored: e.stored}.encode()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if err := tx.Put(bodyKey(s, d.ID), body); err != nil {
-		return nil, err
+	if err := tx.Put(bodyKey(e.shard, e.ID), x); err != nil {
+		return err
 	}
-	e := &entry{stored: d, shard: s}
-	if d.OrderKey != "" {
-		return e, tx.PutStamped(groupKey(s, d.Target, d.OrderKey), nil, []byte(d.ID))
+	if apart, err := writeIndex(tx, e, now, e.ID); apart || err != nil {
+		return err
 	}
-	e.at = due(d.Delivery, now)
-	if e.index, e.aside = dueKey(s, e.at, d.ID), aside && e.at <= now.UnixNano(); e.aside {
-		e.index = waitKey(s, d.Target, e.at, d.ID)
+	e.index = dueKey(e.shard, e.at, e.ID)
+	return tx.Put(e.index, nil)
+}
+
+// writeIndex puts a delivery's row in the group or wait table, if it belongs into one of them, and notes when it is due.
+func writeIndex(tx store.Tx, e *entry, now time.Time, name string) (apart bool, err error) {
+	if e.OrderKey != "" {
+		return true, tx.PutStamped(groupKey(e.shard, e.Target, e.OrderKey), nil, []byte(name))
 	}
-	return e, tx.Put(e.index, nil)
+	e.at = due(&e.Delivery, now)
+	if !e.aside {
+		return false, nil
+	}
+	e.index = waitKey(e.shard, e.Target, e.at, name)
+	return true, tx.Put(e.index, nil)
 }
 
 // Cancel implements Bus. A delivery that is being handed over at this moment may still arrive.
 func (b *Dispatcher) Cancel(tx store.Tx, s store.Shard, id string) error {
-	body, err := tx.Get(bodyKey(s, id))
-	if err != nil || body == nil {
-		return err
-	}
-	d, err := decode(body)
-	if err != nil {
+	x, err := tx.Get(bodyKey(s, id))
+	if err != nil || x == nil {
 		return err
 	}
 	tx.AfterCommit(func(store.Stamp) { b.cancelled(s, id) })
-	if err := tx.Delete(bodyKey(s, id)); err != nil {
-		return err
-	}
-	return unref(tx, s, d.Shared)
+	return tx.Delete(bodyKey(s, id))
 }

@@ -78,8 +78,7 @@ func (b *Dispatcher) allowance(q *target) int {
 }
 
 // ready queues a task for its target and sees that there is a worker; the caller holds mu.
-func (b *Dispatcher) ready(arn cloud.ARN, t task) {
-	q := b.target(arn)
+func (b *Dispatcher) ready(q *target, t task) {
 	q.tasks = append(q.tasks, t)
 	b.staff(q)
 }
@@ -106,19 +105,27 @@ func (q *target) next() task {
 func (b *Dispatcher) worker(q *target, t task) {
 	defer b.work.Done()
 	for more := true; more; {
+		var over *entry
 		if t.group != nil {
 			b.turn(t.group)
+		} else if v := b.attempt(t.entry); v.kind == finished && t.entry.over {
+			b.report(t.entry, v)
+			over = t.entry
 		} else {
-			b.settle(t.entry, b.attempt(t.entry))
+			b.settle(t.entry, v)
 		}
-		t, more = b.another(q)
+		t, more = b.another(q, over)
 	}
 }
 
-// another gives a worker its next task; false ends it.
-func (b *Dispatcher) another(q *target) (task, bool) {
+// another gives a worker its next task, after one that is over and leaves nothing to be settled; false ends it.
+func (b *Dispatcher) another(q *target, over *entry) (task, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if over != nil {
+		b.unload(over)
+		b.refill()
+	}
 	q.running--
 	q.pool.running--
 	if len(q.tasks) == 0 || q.running >= b.allowance(q) || b.closed {

@@ -113,7 +113,7 @@ func (b *Dispatcher) scanDue(s store.Shard) error {
 func (b *Dispatcher) readDue(s store.Shard, from store.Key, now time.Time) (all []*entry, rest store.Key, next int64, err error) {
 	err = b.o.Store.View(b.ctx, func(r store.Reader) error {
 		all, rest, next = nil, nil, 0
-		shared, size := payloads{}, 0
+		met, size := bodies{}, 0
 		table := dueTable(s)
 		it := r.Scan(store.ScanOptions{Lo: from, Hi: table.End(), KeysOnly: true})
 		for it.Next() {
@@ -125,19 +125,22 @@ func (b *Dispatcher) readDue(s store.Shard, from store.Key, now time.Time) (all 
 				next = at
 				break
 			}
-			if len(all) == passRows || size > passBytes {
+			if len(all) >= passRows || size > passBytes {
 				rest = append(store.Key(nil), it.Key()...)
 				break
 			}
 			if b.knows(s, id) {
 				continue
 			}
-			e, err := read(r, s, id, shared)
+			found, err := readAll(r, s, id, it.Key(), met)
 			if err != nil {
 				return errors.Join(err, it.Close())
 			}
-			e.at, e.index, e.scanned = at, append(store.Key(nil), it.Key()...), true
-			all, size = append(all, e), size+len(e.Payload)
+			for _, e := range found {
+				e.at, e.scanned = at, true
+				size += len(e.Payload)
+			}
+			all = append(all, found...)
 		}
 		return errors.Join(it.Err(), it.Close())
 	})
@@ -149,11 +152,12 @@ func (b *Dispatcher) loadAll(s store.Shard, all []*entry) (left []*entry) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, e := range all {
-		switch {
-		case b.removed[name(s, e.ID)]: // settled after the snapshot
-		case e.gone || b.target(e.Target).room():
-			b.load(e)
-		default:
+		if b.removed[name(s, e.ID)] { // settled after the snapshot
+			continue
+		}
+		if q := b.target(e.Target); e.gone.Load() || q.room() {
+			b.load(q, e)
+		} else {
 			left = append(left, e)
 		}
 	}
@@ -169,29 +173,12 @@ func cutDue(key []byte) (at int64, id string, err error) {
 	return int64(n), id, err
 }
 
-// read reads a delivery's body; one that is not there was cancelled.
-func read(r store.Reader, s store.Shard, id string, shared payloads) (*entry, error) {
-	body, err := r.Get(bodyKey(s, id))
-	if err != nil {
-		return nil, err
-	}
-	e := &entry{shard: s}
-	if body == nil {
-		e.ID, e.gone = id, true
-		return e, nil
-	}
-	if e.stored, err = decode(body); err != nil || e.Shared == "" {
-		return e, err
-	}
-	e.Payload, err = shared.get(r, s, e.Shared)
-	return e, err
-}
-
 // refill scans for what was spilt: deliveries at once, groups when memory has room for some; the caller holds mu.
 func (b *Dispatcher) refill() {
-	if b.rescan || b.closed {
+	if !b.spills || b.rescan || b.closed {
 		return
 	}
+	b.spills = false
 	var due, groups []store.Shard
 	for s := range b.spilt {
 		if b.spilt[s] {
@@ -202,6 +189,7 @@ func (b *Dispatcher) refill() {
 			groups = append(groups, store.Shard(s))
 			b.spiltG[s] = false
 		}
+		b.spills = b.spills || b.spiltG[s]
 	}
 	if len(due)+len(groups) == 0 {
 		return

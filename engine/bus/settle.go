@@ -15,9 +15,11 @@ const maxSettle = 256 // attempts settled in one commit
 type settlement struct {
 	verdict
 	entry  *entry
-	d      stored // as it is from now on
-	letter *entry // the dead letter, once written
-	moved  int64  // where the delivery waits now; 0: nowhere
+	d      stored  // as it is from now on
+	letter *entry  // the dead letter, once written
+	moved  int64   // where the delivery waits now; 0: where it was, or nowhere
+	lost   bool    // later: it was over, or cancelled meanwhile
+	parcel *parcel // cleared; there is no entry
 }
 
 // settle writes a verdict, together with others.
@@ -26,7 +28,7 @@ func (b *Dispatcher) settle(e *entry, v verdict) {
 	case leave:
 		return
 	case later:
-		e.NotBefore, e.Reason, e.Code, e.Fresh = v.at, v.outcome.Reason, v.outcome.Code, false
+		e.NotBefore, e.Reason, e.Code = v.at, v.outcome.Reason, v.outcome.Code
 		if e.Troubles++; v.counted {
 			e.Attempt, e.Troubles = e.Attempt+1, 0
 		}
@@ -36,7 +38,12 @@ func (b *Dispatcher) settle(e *entry, v verdict) {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.settling = append(b.settling, &settlement{verdict: v, entry: e, d: e.stored})
+	b.enqueue(&settlement{verdict: v, entry: e, d: e.stored})
+}
+
+// enqueue has something settled; the caller holds mu.
+func (b *Dispatcher) enqueue(s *settlement) {
+	b.settling = append(b.settling, s)
 	if !b.flushing {
 		b.flushing = true
 		b.work.Add(1)
@@ -48,7 +55,7 @@ func (b *Dispatcher) settle(e *entry, v verdict) {
 func (b *Dispatcher) batch() []*settlement {
 	n, size := 0, 0
 	for n < min(len(b.settling), maxSettle) {
-		if s := b.settling[n]; s.kind != finished {
+		if s := b.settling[n]; s.kind == later || s.kind == dead {
 			size += len(s.d.Payload) + 8<<10
 		}
 		if n++; size > store.MaxUpdate/4 {
@@ -100,74 +107,66 @@ func (b *Dispatcher) write(batch []*settlement) bool {
 
 // apply writes one verdict.
 func (b *Dispatcher) apply(tx store.Tx, s *settlement, now time.Time) error {
-	s.letter, s.moved = nil, 0
-	if s.kind == later {
+	s.letter, s.moved, s.lost = nil, 0, false
+	switch {
+	case s.kind == cleared:
+		return s.parcel.clear(tx)
+	case s.kind == later:
 		return b.postpone(tx, s)
-	}
-	if s.kind == dead && !s.d.DeadLetter.IsZero() {
+	case s.kind == dead && !s.d.DeadLetter.IsZero():
 		if err := b.bury(tx, s, now); err != nil {
 			return err
 		}
 	}
-	if s.outcome.Settle != nil {
-		if err := s.outcome.Settle(tx); err != nil {
-			return err
-		}
-	}
-	if err := tx.Delete(s.entry.index); err != nil {
-		return err
-	}
-	key := bodyKey(s.entry.shard, s.d.ID)
-	if s.d.Shared != "" {
-		old, err := tx.Get(key)
-		if err != nil || old == nil { // Cancel has let go of the payload
-			return err
-		}
-		if err := unref(tx, s.entry.shard, s.d.Shared); err != nil {
-			return err
-		}
-	}
-	return tx.Delete(key)
+	return s.entry.end(tx)
 }
 
-// postpone writes what an attempt changed, and moves an unordered delivery to its next moment. One that was cancelled meanwhile goes.
+// postpone writes what an attempt changed, and moves an unordered delivery to its next moment; from now on it is stored by itself. One that was
+// cancelled meanwhile goes.
 func (b *Dispatcher) postpone(tx store.Tx, s *settlement) error {
-	shard, key := s.entry.shard, bodyKey(s.entry.shard, s.d.ID)
-	old, err := tx.Get(key)
+	e := s.entry
+	waits, err := e.waits(tx)
 	if err != nil {
 		return err
 	}
-	if old == nil {
-		return tx.Delete(s.entry.index)
+	if s.lost = !waits; s.lost {
+		return e.strike(tx)
 	}
-	body, err := s.d.encode()
+	x, err := body{stored: s.d}.encode()
 	if err != nil {
 		return err
 	}
-	if err := tx.Put(key, body); err != nil || s.entry.group != nil {
+	if e.parcel != nil || e.group == nil {
+		if err := e.end(tx); err != nil {
+			return err
+		}
+	}
+	if err := tx.Put(bodyKey(e.shard, s.d.ID), x); err != nil {
 		return err
+	}
+	if e.group != nil {
+		return tx.Put(e.index, []byte(s.d.ID))
 	}
 	s.moved = s.at.UnixNano()
-	if err := tx.Delete(s.entry.index); err != nil {
-		return err
-	}
-	return tx.Put(dueKey(shard, s.moved, s.d.ID), nil)
+	return tx.Put(dueKey(e.shard, s.moved, s.d.ID), nil)
 }
 
 // report tells the emitting room the end of a delivery that asked for it.
-func (b *Dispatcher) report(s *settlement) {
-	if s.d.Report == nil || b.bind.Report == nil || s.kind != finished && s.kind != dead || s.entry.gone {
+func (b *Dispatcher) report(e *entry, v verdict) {
+	if e.Report == nil || b.bind.Report == nil || v.kind != finished && v.kind != dead || e.gone.Load() {
 		return
 	}
-	if tell := b.bind.Report(s.d.Source.Service); tell != nil {
-		tell(s.d.Delivery, Result{Outcome: s.outcome, Attempts: s.d.Attempt + s.d.Troubles + 1, At: b.o.Clock.Now()})
+	if tell := b.bind.Report(e.Source.Service); tell != nil {
+		tell(e.Delivery, Result{Outcome: v.outcome, Attempts: e.Attempt + e.Troubles + 1, At: b.o.Clock.Now()})
 	}
 }
 
 // settled takes settled deliveries out of memory.
 func (b *Dispatcher) settled(batch []*settlement) {
 	for _, s := range batch {
-		b.report(s)
+		if s.entry != nil {
+			b.report(s.entry, s.verdict)
+		}
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -178,22 +177,14 @@ func (b *Dispatcher) settled(batch []*settlement) {
 		if s.moved != 0 {
 			b.notice(s.entry.shard, s.moved)
 		}
-		if g := s.entry.group; g != nil {
-			g.unsettled--
-			b.forget(g)
+		switch {
+		case s.entry == nil:
 			b.release()
-			continue
+		case s.entry.group != nil:
+			b.settledInGroup(s)
+		default:
+			b.unload(s.entry)
 		}
-		n := name(s.entry.shard, s.d.ID)
-		delete(b.known, n)
-		if b.removed != nil {
-			b.removed[n] = true
-		}
-		if s.entry.scanned {
-			b.early.Put(n, true)
-		}
-		b.exit(b.target(s.d.Target), len(s.d.Payload))
-		b.release()
 	}
 	b.refill()
 }
@@ -204,22 +195,22 @@ const maxReason = 1024
 // bury emits the dead letter of a delivery: its payload, with attributes that say what went wrong, by the names of the service that sent it
 // (Lambda Developer Guide, "Adding a dead-letter queue"; EventBridge User Guide, "Using dead-letter queues"; Scheduler User Guide, the same).
 func (b *Dispatcher) bury(tx store.Tx, s *settlement, now time.Time) error {
-	d := stored{Delivery: Delivery{
+	e := &entry{shard: s.entry.shard}
+	e.Delivery = Delivery{
 		ID: s.d.ID + ".dead", Scope: s.d.Scope, Source: s.d.Source, Target: s.d.DeadLetter, Payload: s.d.Payload, Parameters: s.d.Parameters,
 		Attributes: deadAttributes(s), Retry: Retry{Max: -1}, As: s.d.As, Trace: s.d.Trace,
-	}}
+	}
 	if s.d.Letter != nil {
-		d.Payload = s.d.Letter
+		e.Payload = s.d.Letter
 	}
-	if len(d.ID) > maxID {
-		d.ID = ""
+	if len(e.ID) > maxID {
+		e.ID = ""
 	}
-	if err := b.complete(&d.Delivery, now); err != nil {
+	if err := b.complete(&e.Delivery, now); err != nil {
 		return err
 	}
-	var err error
-	s.letter, err = write(tx, s.entry.shard, d, now, false)
-	return err
+	s.letter = e
+	return write(tx, e, now)
 }
 
 func deadAttributes(s *settlement) map[string]Attribute {

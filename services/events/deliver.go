@@ -44,8 +44,7 @@ func (t target) Deliver(ctx context.Context, d bus.Delivery) (bus.Outcome, error
 	if err == nil {
 		now := t.d.Clock.Now().UnixMilli()
 		err = t.d.Store.Update(ctx, func(tx store.Tx) error {
-			seen, err := given(sc).Remember(tx, d.ID, []byte{1}, now, givenFor)
-			if err != nil || seen != nil {
+			if seen, err := given(sc).Accept(tx, d, now); err != nil || seen {
 				return err
 			}
 			return t.d.Bus.Emit(tx, shardOf(sc), ds...)
@@ -56,9 +55,6 @@ func (t target) Deliver(ctx context.Context, d bus.Delivery) (bus.Outcome, error
 	}
 	return bus.Outcome{}, err
 }
-
-// givenFor is how long a delivery's id is remembered, in milliseconds: its longest life and an hour.
-const givenFor = 25 * 3_600_000
 
 func permanent(code, reason string) bus.Outcome {
 	return bus.Outcome{Kind: bus.Permanent, Code: code, Reason: reason}

@@ -207,6 +207,9 @@ func (s *service) match(ctx context.Context, sc cloud.Scope, b string, body []by
 		if err != nil {
 			return nil, err
 		}
+		for i := range more {
+			more[i].Fresh = true
+		}
 		out = append(out, more...)
 	}
 	return out, nil

@@ -73,17 +73,12 @@ func (t target) Deliver(ctx context.Context, d bus.Delivery) (bus.Outcome, error
 		return rejected(err)
 	}
 	now := t.d.Clock.Now().UnixMilli()
-	keep := (25 * time.Hour).Milliseconds()
-	if !d.Expires.IsZero() {
-		keep = max(0, d.Expires.UnixMilli()-now) + time.Hour.Milliseconds()
-	}
 	next := t.asyncDelivery(ctx, p, t.d.IDs.UUID(), payload)
 	if !followed(d.Source.Service) {
 		next.Trace.Lineage = ""
 	}
 	return bus.Outcome{}, t.d.Store.Update(ctx, func(tx store.Tx) error {
-		seen, err := given(f.Scope).Remember(tx, d.ID, []byte{1}, now, keep)
-		if err != nil || seen != nil {
+		if seen, err := given(f.Scope).Accept(tx, d, now); err != nil || seen {
 			return err
 		}
 		return t.d.Bus.Emit(tx, shardOf(f.Scope), next)
@@ -204,6 +199,9 @@ func (r *lambdaRoom) finish(ctx context.Context, e ended) error {
 		out = append(out, d)
 	}
 	return r.d.Store.Update(ctx, func(tx store.Tx) error {
+		if err := e.d.Accept(tx); err != nil {
+			return err
+		}
 		if err := tx.Delete(asyncKey(e.p.ref.Scope, e.d.ID)); err != nil || len(out) == 0 {
 			return err
 		}

@@ -231,7 +231,7 @@ func (f *feed) delivery(ctx context.Context, s *filter, m *message) (bus.Deliver
 	source := name{s.group.Scope, s.group.Name}.arn()
 	source.Resource += ":*"
 	return bus.Delivery{
-		ID: f.r.d.IDs.UUID(), Scope: s.group.Scope, Source: source, Target: s.target, Payload: payload, Retry: bus.Retry{Max: -1},
+		ID: f.r.d.IDs.UUID(), Fresh: true, Scope: s.group.Scope, Source: source, Target: s.target, Payload: payload, Retry: bus.Retry{Max: -1},
 		As: cloud.ServicePrincipal(f.principal(ctx, s), source),
 	}, err
 }

@@ -5,6 +5,7 @@ import (
 	"hash/crc32"
 	"slices"
 
+	"sundog/engine/bus"
 	"sundog/engine/store"
 )
 
@@ -32,24 +33,26 @@ func (o Once) Remember(tx store.Tx, id string, value []byte, now, interval int64
 	if len(b) >= 8 && int64(binary.BigEndian.Uint64(b)) > now {
 		return b[8:], nil
 	}
-	return nil, o.Note(tx, id, value, now+interval)
-}
-
-// Note keeps an id, which cannot be known yet and is to be forgotten soon, until a moment.
-func (o Once) Note(tx store.Tx, id string, value []byte, until int64) error {
-	due := uint64(until)
+	due := uint64(now + interval)
 	if err := tx.Put(o.Rows.Clone().Str(id), append(binary.BigEndian.AppendUint64(nil, due), value...)); err != nil {
-		return err
+		return nil, err
 	}
-	return tx.Put(o.Due.Clone().U64(due).Str(id), nil)
+	return nil, tx.Put(o.Due.Clone().U64(due).Str(id), nil)
 }
 
-// Forget takes away an id that was kept until a moment.
-func (o Once) Forget(tx store.Tx, id string, until int64) error {
-	if err := tx.Delete(o.Rows.Clone().Str(id)); err != nil {
-		return err
+// Accept takes a delivery in: it ends it in the outbox, and remembers its id until it expires, and an hour, if it may be emitted again. seen tells
+// that it had been taken in before.
+func (o Once) Accept(tx store.Tx, d bus.Delivery, now int64) (seen bool, err error) {
+	if err := d.Accept(tx); err != nil || d.Fresh {
+		return false, err
 	}
-	return tx.Delete(o.Due.Clone().U64(uint64(until)).Str(id))
+	const hour = 3_600_000
+	keep := int64(25 * hour)
+	if !d.Expires.IsZero() {
+		keep = max(0, d.Expires.UnixMilli()-now) + hour
+	}
+	earlier, err := o.Remember(tx, d.ID, []byte{1}, now, keep)
+	return earlier != nil, err
 }
 
 func (o Once) sweep(tx store.Tx, now int64) error {

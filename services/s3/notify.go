@@ -296,7 +296,7 @@ func (r *s3Room) notify(ctx context.Context, tx store.Tx, b *bucket, h happening
 func (r *s3Room) delivery(ctx context.Context, b *bucket, target string, payload []byte) (bus.Delivery, error) {
 	a, err := cloud.ParseARN(target)
 	d := bus.Delivery{
-		ID: r.d.IDs.UUID(), Scope: b.scope(), Source: bucketARN(b.Name), Target: a, Payload: payload, As: actor(b), Trace: cloud.CallFrom(ctx).Trace,
+		ID: r.d.IDs.UUID(), Fresh: true, Scope: b.scope(), Source: bucketARN(b.Name), Target: a, Payload: payload, As: actor(b), Trace: cloud.CallFrom(ctx).Trace,
 		Retry: bus.Retry{Max: -1, Jitter: true},
 	}
 	if a.Service == "sns" {

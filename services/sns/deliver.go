@@ -38,8 +38,7 @@ func (t target) Deliver(ctx context.Context, d bus.Delivery) (bus.Outcome, error
 		return rejected(err)
 	}
 	return bus.Outcome{}, t.d.Lanes.Do(ctx, n.shard(), func(tx store.Tx) error {
-		seen, err := n.once("given").Remember(tx, d.ID, []byte{1}, m.time, givenFor)
-		if err != nil || seen != nil {
+		if seen, err := n.once("given").Accept(tx, d, m.time); err != nil || seen {
 			return err
 		}
 		top, err := top.inLane(tx)
@@ -58,8 +57,6 @@ func (t target) Deliver(ctx context.Context, d bus.Delivery) (bus.Outcome, error
 		return t.d.Bus.Emit(tx, n.shard(), out...)
 	})
 }
-
-const givenFor = 25 * 3_600_000 // ms: a delivery's life and an hour
 
 func rejected(err error) (bus.Outcome, error) {
 	e := cloud.AsError(err)

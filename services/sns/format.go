@@ -61,7 +61,7 @@ type lambdaSNS struct {
 	MessageAttributes map[string]attribute `json:"MessageAttributes"`
 }
 
-// deliveries makes one delivery for each subscription whose filter lets the message pass.
+// deliveries makes one delivery for each subscription whose filter lets the message, which is a new one, pass.
 func (r *snsRoom) deliveries(ctx context.Context, c cloud.Call, t *topic, m *message) ([]bus.Delivery, error) {
 	var out []bus.Delivery
 	m.signatures = signatures{}
@@ -74,6 +74,7 @@ func (r *snsRoom) deliveries(ctx context.Context, c cloud.Call, t *topic, m *mes
 		if err != nil {
 			return nil, err
 		}
+		d.Fresh = true
 		out = append(out, d)
 	}
 	return out, nil

@@ -93,7 +93,7 @@ func (r *snsRoom) keep(ctx context.Context, n name, s *compiled, d bus.Delivery)
 	}
 	now := r.d.Clock.Now().UnixMilli()
 	return r.d.Store.Update(ctx, func(tx store.Tx) error {
-		_, err := n.once("given").Remember(tx, d.ID, []byte{1}, now, givenFor)
+		_, err := n.once("given").Accept(tx, d, now)
 		return err
 	})
 }

@@ -305,9 +305,6 @@ func (r *snsRoom) send(ctx context.Context, t *topic, messages []*message) error
 		if len(out) == 0 {
 			return nil
 		}
-		for i := range out {
-			out[i].Fresh = true // the messages' ids were made for this call
-		}
 		return r.d.Store.Update(ctx, func(tx store.Tx) error { return r.d.Bus.Emit(tx, t.name.shard(), out...) })
 	}
 	return r.d.Lanes.Do(ctx, t.name.shard(), func(tx store.Tx) error {

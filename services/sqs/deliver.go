@@ -23,11 +23,9 @@ func (t target) Deliver(ctx context.Context, d bus.Delivery) (bus.Outcome, error
 	if err != nil {
 		return rejected(err), nil
 	}
-	var settle func(store.Tx) error
 	err = t.lane(ctx, n, func(tx store.Tx, q *queue) error {
 		now := t.now()
-		settle = q.settles(d, now)
-		if seen, err := q.took(tx, d, now); err != nil || seen {
+		if seen, err := q.once("given").Accept(tx, d, now); err != nil || seen {
 			return err
 		}
 		if d.Parameters["transfer"] != "" {
@@ -44,7 +42,7 @@ func (t target) Deliver(ctx context.Context, d bus.Delivery) (bus.Outcome, error
 		return err
 	})
 	if err == nil {
-		return bus.Outcome{Settle: settle}, nil
+		return bus.Outcome{}, nil
 	}
 	if e := cloud.AsError(err); e.Kind != cloud.Internal && e.Kind != cloud.Unavailable {
 		return rejected(e), nil
@@ -55,33 +53,6 @@ func (t target) Deliver(ctx context.Context, d bus.Delivery) (bus.Outcome, error
 func rejected(err error) bus.Outcome {
 	e := cloud.AsError(err)
 	return bus.Outcome{Kind: bus.Permanent, Code: e.Code, Reason: e.Message}
-}
-
-// took notes that a delivery is taken in, and tells whether it had been before.
-func (q *queue) took(tx store.Tx, d bus.Delivery, now int64) (before bool, err error) {
-	if d.Fresh {
-		return false, q.once("given").Note(tx, d.ID, []byte{1}, now+given(d, now))
-	}
-	seen, err := q.once("given").Remember(tx, d.ID, []byte{1}, now, given(d, now))
-	return seen != nil, err
-}
-
-// settles gives what forgets a delivery once it cannot come again, so that ids do not gather for a day; nil: it may come again.
-func (q *queue) settles(d bus.Delivery, now int64) func(store.Tx) error {
-	if !d.Fresh {
-		return nil
-	}
-	ids, until := q.once("given"), now+given(d, now)
-	return func(tx store.Tx) error { return ids.Forget(tx, d.ID, until) }
-}
-
-// given says how long a delivery's id is remembered: until it expires, and an hour.
-func given(d bus.Delivery, now int64) int64 {
-	const hour = 3_600_000
-	if d.Expires.IsZero() {
-		return 25 * hour
-	}
-	return max(0, d.Expires.UnixMilli()-now) + hour
 }
 
 // delivered makes a draft of a delivery.

@@ -351,7 +351,7 @@ func (r *sqsRoom) bury(tx store.Tx, q *queue, m *message, f flight) (bool, error
 // transfer takes a message out of a queue and has the bus put it, as it is, into another, in one transaction.
 func (r *sqsRoom) transfer(tx store.Tx, q *queue, m *message, to name) error {
 	d := bus.Delivery{
-		ID: "sqs/" + q.rec.Gen + "/" + strconv.FormatUint(m.Sequence, 10), Scope: q.name.Scope, Source: q.name.arn(), Target: to.arn(),
+		ID: "sqs/" + q.rec.Gen + "/" + strconv.FormatUint(m.Sequence, 10), Fresh: true, Scope: q.name.Scope, Source: q.name.arn(), Target: to.arn(),
 		Payload: m.encode(), Parameters: map[string]string{"transfer": "1"}, OrderKey: m.Group,
 		As: cloud.RootOf(q.name.Account), Retry: bus.Retry{Max: -1}, Expires: r.d.Clock.Now().Add(14 * 24 * time.Hour),
 	}
