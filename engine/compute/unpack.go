@@ -20,16 +20,20 @@ const (
 // Errors of Unpack.
 var (
 	ErrUnzippedTooLarge = errors.New("Unzipped size must be smaller than 262144000 bytes")
+	ErrEmptyZip         = errors.New("Uploaded file must be a non-empty zip")
 	ErrNotZip           = errors.New("Could not unzip uploaded file. Please check your file, then try to upload again.")
 )
 
 // Unpack writes the files of a ZIP of size bytes below dir, which must exist, and gives how many bytes they have. limit bounds their sum whatever
-// the archive's own headers say (ErrUnzippedTooLarge). Names and links that lead out of dir, and anything that is neither file, folder nor link,
+// the archive's own headers say (ErrUnzippedTooLarge). A ZIP of nothing is ErrEmptyZip. Names and links that lead out of dir, and anything that is neither file, folder nor link,
 // are ErrNotZip with the name. What was written stays when it fails: the caller removes dir.
 func Unpack(r io.ReaderAt, size int64, dir string, limit int64) (int64, error) {
 	z, err := zip.NewReader(r, size)
 	if err != nil {
 		return 0, fmt.Errorf("%w (%w)", ErrNotZip, err)
+	}
+	if len(z.File) == 0 {
+		return 0, ErrEmptyZip
 	}
 	if len(z.File) > maxEntries {
 		return 0, fmt.Errorf("%w (%d entries)", ErrNotZip, len(z.File))

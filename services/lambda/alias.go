@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	api "sundog/api/lambda"
+	"sundog/cloud"
 	"sundog/engine/store"
 )
 
@@ -84,6 +85,9 @@ func (r *lambdaRoom) getAlias(ctx context.Context, in *api.GetAliasInput) (*api.
 	}
 	var a alias
 	err = r.d.Store.View(ctx, func(rd store.Reader) error { return loadAlias(rd, f, str(in.Name), &a) })
+	if cloud.IsCode(err, "ResourceNotFoundException") {
+		err = errNotFound("Cannot find alias arn: %s", ref{Scope: f.Scope, name: f.name, qualifier: str(in.Name)}.qualified())
+	}
 	if err != nil {
 		return nil, err
 	}

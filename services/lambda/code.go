@@ -46,28 +46,22 @@ func (r *lambdaRoom) fetch(ctx context.Context, s source) (pack, error) {
 	if s.image != nil {
 		return pack{}, cloud.NotImplementedf("Container images (ImageUri, PackageType Image) are not implemented on this platform.")
 	}
-	data := s.zip
-	if s.bucket != nil || s.key != nil {
-		var err error
-		if data, err = r.fromBucket(ctx, s); err != nil {
-			return pack{}, err
-		}
-	} else if len(data) > maxZipped {
-		return pack{}, errTooLarge("Zipped size must be smaller than %d bytes", maxZipped)
+	data, err := r.read(ctx, s)
+	if err != nil {
+		return pack{}, err
 	}
-	if len(data) == 0 {
-		return pack{}, errParameter("Please provide a source for function code.")
+	if err := r.room(ctx, cloud.CallFrom(ctx).Scope, int64(len(data))); err != nil {
+		return pack{}, err
 	}
 	sum := sha256.Sum256(data)
 	_, release, err := r.code.use(sum, func() (io.ReaderAt, int64, error) { return bytes.NewReader(data), int64(len(data)), nil })
 	r.code.want(sum)
 	defer release()
 	if err != nil {
-		if errors.Is(err, compute.ErrNotZip) {
-			return pack{}, errParameter("%v", compute.ErrNotZip)
-		}
-		if errors.Is(err, compute.ErrUnzippedTooLarge) {
-			return pack{}, errParameter("%v", compute.ErrUnzippedTooLarge)
+		for _, known := range []error{compute.ErrNotZip, compute.ErrEmptyZip, compute.ErrUnzippedTooLarge} {
+			if errors.Is(err, known) {
+				return pack{}, errParameter("%v", known)
+			}
 		}
 		return pack{}, err
 	}
@@ -81,6 +75,24 @@ func (r *lambdaRoom) fetch(ctx context.Context, s source) (pack, error) {
 	}
 	id, err := w.Commit()
 	return pack{blob: id, hash: base64.StdEncoding.EncodeToString(sum[:]), size: int64(len(data))}, err
+}
+
+// read gives the bytes of a package, which come with the request or lie in a bucket.
+func (r *lambdaRoom) read(ctx context.Context, s source) ([]byte, error) {
+	inBucket := s.bucket != nil || s.key != nil || s.version != nil
+	switch {
+	case s.zip == nil && !inBucket:
+		return nil, errParameter("Please provide a source for function code.")
+	case s.zip != nil && inBucket:
+		return nil, errParameter("Please do not provide other FunctionCode parameters when providing a ZipFile.")
+	case inBucket:
+		return r.fromBucket(ctx, s)
+	case len(s.zip) == 0:
+		return nil, errParameter("%v", compute.ErrEmptyZip)
+	case len(s.zip) > maxZipped:
+		return nil, errTooLarge("Zipped size must be smaller than %d bytes", maxZipped)
+	}
+	return s.zip, nil
 }
 
 // fromBucket reads a package from S3 as the caller.

@@ -7,6 +7,7 @@ import (
 
 	api "sundog/api/lambda"
 	"sundog/cloud"
+	"sundog/engine/compute"
 	"sundog/engine/store"
 )
 
@@ -76,27 +77,18 @@ func (r *lambdaRoom) accountSettings(ctx context.Context, _ *api.GetAccountSetti
 	sc := cloud.CallFrom(ctx).Scope
 	var count, size int64
 	var reserved int32
-	err := r.d.Store.View(ctx, func(rd store.Reader) error {
-		var err error
+	err := r.d.Store.View(ctx, func(rd store.Reader) (err error) {
 		if reserved, err = r.reserved(rd, sc, ""); err != nil {
 			return err
 		}
-		err = each(rd, key(sc, "function"), func(fn function) (bool, error) {
-			count++
-			size += val(fn.Latest.Config.CodeSize, 0)
-			return true, nil
-		})
-		if err != nil {
+		if size, err = codeStored(rd, sc); err != nil {
 			return err
 		}
-		if err := each(rd, key(sc, "layer"), func(l layer) (bool, error) { size += l.Size; return true, nil }); err != nil {
-			return err
-		}
-		return each(rd, key(sc, "version"), func(b build) (bool, error) { size += val(b.Config.CodeSize, 0); return true, nil })
+		return each(rd, key(sc, "function"), func(function) (bool, error) { count++; return true, nil })
 	})
 	return &api.GetAccountSettingsOutput{
 		AccountLimit: &api.AccountLimit{
-			TotalCodeSize: new(int64(80530636800)), CodeSizeUnzipped: new(int64(262144000)), CodeSizeZipped: new(int64(maxZipped)),
+			TotalCodeSize: new(int64(maxStorage)), CodeSizeUnzipped: new(int64(compute.MaxUnzipped)), CodeSizeZipped: new(int64(maxZipped)),
 			ConcurrentExecutions: new(int32(accounts)), UnreservedConcurrentExecutions: new(accounts - reserved),
 		},
 		AccountUsage: &api.AccountUsage{TotalCodeSize: &size, FunctionCount: &count},

@@ -2,6 +2,7 @@ package lambda
 
 import (
 	"context"
+	"strings"
 
 	api "sundog/api/lambda"
 	"sundog/cloud"
@@ -41,7 +42,8 @@ func (r *lambdaRoom) createFunction(ctx context.Context, in *api.CreateFunctionI
 		r.sweep(ctx, b)
 		return nil, err
 	}
-	return (*api.CreateFunctionOutput)(creating(out)), nil
+	r.storage.add(f.Scope, *b.Config.CodeSize*copies(in.Publish))
+	return (*api.CreateFunctionOutput)(r.creating(out)), nil
 }
 
 // newBuild checks all that a new function is made of, in AWS's order, and takes its package in.
@@ -92,8 +94,9 @@ func (r *lambdaRoom) newBuild(ctx context.Context, f ref, in *api.CreateFunction
 	return b, err
 }
 
-// creating is how a new function or version answers. It is there by the time that anyone can ask.
-func creating(c api.FunctionConfiguration) *api.FunctionConfiguration {
+// creating is how a new function or version answers. It is there by the time that anyone can ask; becoming so is a revision of its own, as on Lambda.
+func (r *lambdaRoom) creating(c api.FunctionConfiguration) *api.FunctionConfiguration {
+	c.RevisionId = new(r.d.IDs.UUID())
 	c.State, c.StateReason, c.StateReasonCode, c.LastUpdateStatus = new("Pending"), new("The function is being created."), new("Creating"), nil
 	return &c
 }
@@ -151,8 +154,10 @@ func (r *lambdaRoom) touch(b *build) {
 	b.Config.LastModified, b.Config.RevisionId = new(r.stamp()), new(r.d.IDs.UUID())
 }
 
-// updating is how a change answers: the configuration with its update under way. It is done by the time that anyone can ask.
-func updating(c api.FunctionConfiguration) *api.FunctionConfiguration {
+// updating is how a change answers: the configuration with its update under way. It is done by the time that anyone can ask, with the revision that
+// follows the one that is answered.
+func (r *lambdaRoom) updating(c api.FunctionConfiguration) *api.FunctionConfiguration {
+	c.RevisionId = new(r.d.IDs.UUID())
 	c.LastUpdateStatus, c.LastUpdateStatusReason, c.LastUpdateStatusReasonCode = new("InProgress"), new("The function is being created."), new("Creating")
 	return &c
 }
@@ -201,7 +206,7 @@ func (r *lambdaRoom) deleteFunction(ctx context.Context, in *api.DeleteFunctionI
 	if f.qualifier == latest {
 		return nil, errParameter("$LATEST version cannot be deleted without deleting the function.")
 	}
-	if f.qualifier != "" && !digits.MatchString(f.qualifier) {
+	if aliasName.MatchString(f.qualifier) {
 		return nil, errParameter("Deletion of aliases is not currently supported.")
 	}
 	var dead []build
@@ -224,6 +229,7 @@ func (r *lambdaRoom) deleteFunction(ctx context.Context, in *api.DeleteFunctionI
 		r.drop(f, b)
 	}
 	r.sweep(ctx, dead...)
+	r.storage.forget(f.Scope)
 	if f.qualifier == "" {
 		r.mounts.remove(f.arn())
 		r.gates.forget(f.Scope)
@@ -236,12 +242,16 @@ func deleteVersion(tx store.Tx, f ref, fn *function, dead *[]build) error {
 	if err != nil {
 		return nil // AWS deletes a version that is not there without a word
 	}
+	var users []string
 	err = each(tx, key(f.Scope, "alias").Str(f.name), func(a alias) (bool, error) {
-		if str(a.Config.FunctionVersion) == f.qualifier {
-			return false, errConflict("Version %s is currently in use by alias %s. Update or delete the alias before deleting the version.", f.qualifier, str(a.Config.Name))
+		if a.reaches(f.qualifier) {
+			users = append(users, str(a.Config.Name))
 		}
 		return true, nil
 	})
+	if err == nil && len(users) > 0 {
+		err = errConflict("Unable to delete version because the following aliases reference it: [%s]", strings.Join(users, ", "))
+	}
 	if err != nil {
 		return err
 	}

@@ -277,7 +277,7 @@ func TestVersionsAndAliases(t *testing.T) {
 	}
 	b.answers("f:live", `{}`, `["2","live"]`)
 	_, err = b.r.deleteFunction(b.ctx, &api.DeleteFunctionInput{FunctionName: new("f"), Qualifier: new("1")})
-	wantError(t, err, "ResourceConflictException", "in use by alias live")
+	wantError(t, err, "ResourceConflictException", "Unable to delete version because the following aliases reference it: [live]")
 	if l, err := b.r.listVersions(b.ctx, &api.ListVersionsByFunctionInput{FunctionName: new("f")}); err != nil || len(l.Versions) != 3 {
 		t.Fatal(l, err)
 	}

@@ -62,13 +62,11 @@ func (r *lambdaRoom) publishLayer(ctx context.Context, in *api.PublishLayerVersi
 	if err := checkLayerRuntimes(in.CompatibleRuntimes); err != nil {
 		return nil, err
 	}
-	if in.Content == nil {
-		return nil, errParameter("Please provide a source for layer code.")
-	}
-	if str(in.Content.S3ObjectStorageMode) == "REFERENCE" {
+	content := val(in.Content, api.LayerVersionContentInput{}) // without one, fetch says what is missing
+	if str(content.S3ObjectStorageMode) == "REFERENCE" {
 		return nil, cloud.NotImplementedf("PublishLayerVersion: S3ObjectStorageMode REFERENCE is not implemented on this platform: packages are copied.")
 	}
-	p, err := r.fetch(ctx, source{zip: in.Content.ZipFile, bucket: in.Content.S3Bucket, key: in.Content.S3Key, version: in.Content.S3ObjectVersion})
+	p, err := r.fetch(ctx, source{zip: content.ZipFile, bucket: content.S3Bucket, key: content.S3Key, version: content.S3ObjectVersion})
 	if err != nil {
 		return nil, err
 	}
@@ -92,6 +90,7 @@ func (r *lambdaRoom) publishLayer(ctx context.Context, in *api.PublishLayerVersi
 		r.sweep(ctx, p.build())
 		return nil, err
 	}
+	r.storage.add(sc, l.Size)
 	return (*api.PublishLayerVersionOutput)(r.layerShape(ctx, sc, &l)), nil
 }
 

@@ -20,6 +20,7 @@ const latest = "$LATEST"
 var (
 	functionName = pattern.New(`^(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:)?(\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\$LATEST|[a-zA-Z0-9-_]+))?$`)
 	digits       = pattern.New(`^[0-9]+$`)
+	aliasName    = pattern.New(`^[0-9]*[a-zA-Z_-][a-zA-Z0-9_-]*$`) // not a number alone
 )
 
 const functionPattern = `(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:)?(\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\$LATEST|[a-zA-Z0-9-_]+))?`

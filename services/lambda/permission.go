@@ -100,36 +100,72 @@ func (p policyRecord) revision(want *string, get string) error {
 	return nil
 }
 
-// editPolicy rewrites the policy of a function, version or alias. A wrong principal is refused by the policy language.
-func (r *lambdaRoom) editPolicy(ctx context.Context, f ref, revision *string, fn func(*room.Statements) error) error {
-	return r.change(ctx, f, func(tx store.Tx, rec *function) error {
-		if _, _, _, err := find(tx, f); err != nil {
-			return err
-		}
-		old := rec.Policies[f.qualifier]
-		if err := old.revision(revision, "GetPolicy"); err != nil {
-			return err
-		}
-		doc, err := room.ParseStatements(old.Text)
+// revised is whose revision a policy's is: a function's, a version's or an alias's. save keeps a new one.
+type revised struct {
+	at   **string
+	save func(store.Tx) error
+}
+
+// revisedBy finds whose revision the policy of a reference has. rec is the function's record, which the caller saves.
+func revisedBy(rd store.Reader, f ref, rec *function) (revised, error) {
+	_, b, al, err := find(rd, f)
+	switch {
+	case err != nil:
+		return revised{}, err
+	case al != nil:
+		return revised{&al.Config.RevisionId, func(tx store.Tx) error { return save(tx, aliasKey(f, f.qualifier), al) }}, nil
+	case f.qualifier == "" || f.qualifier == latest:
+		return revised{&rec.Latest.Config.RevisionId, func(store.Tx) error { return nil }}, nil
+	}
+	n, err := parseNumber(f.qualifier)
+	return revised{&b.Config.RevisionId, func(tx store.Tx) error { return save(tx, versionKey(f, n), b) }}, err
+}
+
+// writePolicy changes the policy of a function, version or alias, which is a revision of that; edit gets its text and gives the new one, "" for none.
+// get is the operation that tells revisions.
+func (r *lambdaRoom) writePolicy(ctx context.Context, f ref, revision *string, get string, edit func(text string) (string, error)) (next string, err error) {
+	err = r.change(ctx, f, func(tx store.Tx, rec *function) error {
+		rev, err := revisedBy(tx, f, rec)
 		if err != nil {
 			return err
+		}
+		if err := (policyRecord{Revision: str(*rev.at)}).revision(revision, get); err != nil {
+			return err
+		}
+		text, err := edit(rec.Policies[f.qualifier].Text)
+		if err != nil {
+			return err
+		}
+		if err := setPolicy(rec, f.qualifier, text); err != nil {
+			return err
+		}
+		next = r.d.IDs.UUID()
+		*rev.at = &next
+		return rev.save(tx)
+	})
+	return next, err
+}
+
+// editPolicy rewrites the statements of a policy. A wrong principal is refused by the policy language.
+func (r *lambdaRoom) editPolicy(ctx context.Context, f ref, revision *string, fn func(*room.Statements) error) error {
+	_, err := r.writePolicy(ctx, f, revision, "GetPolicy", func(text string) (string, error) {
+		doc, err := room.ParseStatements(text)
+		if err != nil {
+			return "", err
 		}
 		if err := fn(&doc); err != nil {
-			return err
+			return "", err
 		}
-		text, err := doc.Text()
-		if err != nil {
-			return err
-		}
-		return r.setPolicy(rec, f.qualifier, text)
+		return doc.Text()
 	})
+	return err
 }
 
 // maxPolicy is the size of a resource policy, in characters.
 const maxPolicy = 20480
 
 // setPolicy puts a policy's text in the place of the one that a function, version or alias has; "" takes it away.
-func (r *lambdaRoom) setPolicy(rec *function, qualifier, text string) error {
+func setPolicy(rec *function, qualifier, text string) error {
 	if text == "" {
 		delete(rec.Policies, qualifier)
 		return nil
@@ -143,7 +179,7 @@ func (r *lambdaRoom) setPolicy(rec *function, qualifier, text string) error {
 	if rec.Policies == nil {
 		rec.Policies = map[string]policyRecord{}
 	}
-	rec.Policies[qualifier] = policyRecord{Text: text, Revision: r.d.IDs.UUID()}
+	rec.Policies[qualifier] = policyRecord{Text: text}
 	return nil
 }
 
@@ -185,6 +221,10 @@ func (r *lambdaRoom) policyOf(ctx context.Context, f ref) (policyRecord, error) 
 	rec, ok := p.fn.Policies[f.qualifier]
 	if !ok {
 		return rec, errNoPolicy()
+	}
+	rec.Revision = str(p.main.Config.RevisionId)
+	if p.alias != nil {
+		rec.Revision = str(p.alias.Config.RevisionId)
 	}
 	return rec, nil
 }

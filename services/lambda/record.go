@@ -15,6 +15,7 @@ type build struct {
 	Config api.FunctionConfiguration
 	Blob   string // the package
 	Tag    string // new with every change of code or configuration: environments belong to it
+	Print  string `json:",omitempty"` // of a version: what it was published from
 }
 
 // function is all that belongs to a function's name.
@@ -42,10 +43,23 @@ func (fn *function) forget(qualifier string) {
 	delete(fn.Managed, qualifier)
 }
 
+// policyRecord is a resource policy. A function's, version's and alias's has no revision of its own: it is a part of theirs.
 type policyRecord struct{ Text, Revision string }
 
 // alias is an alias's record.
 type alias struct{ Config api.AliasConfiguration }
+
+// reaches tells whether calls by the alias can run a version.
+func (a *alias) reaches(number string) bool {
+	if str(a.Config.FunctionVersion) == number {
+		return true
+	}
+	if a.Config.RoutingConfig == nil {
+		return false
+	}
+	_, ok := a.Config.RoutingConfig.AdditionalVersionWeights[number]
+	return ok
+}
 
 func functionKey(f ref) []byte { return key(f.Scope, "function").Str(f.name) }
 

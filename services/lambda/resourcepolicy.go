@@ -5,7 +5,6 @@ import (
 
 	api "sundog/api/lambda"
 	"sundog/cloud"
-	"sundog/engine/store"
 )
 
 // policyRef reads the ARN of an operation on a whole resource policy: that of a function, a version or an alias.
@@ -20,33 +19,23 @@ func policyRef(ctx context.Context, arn *string) (ref, error) {
 	return parseRef(ctx, arn, nil)
 }
 
-// replacePolicy puts a whole policy in the place of the one that is there; "" takes it away.
-func (r *lambdaRoom) replacePolicy(ctx context.Context, arn, revision *string, text string) (rec policyRecord, err error) {
+// replacePolicy puts a whole policy in the place of the one that is there; "" takes it away. It gives the revision that follows.
+func (r *lambdaRoom) replacePolicy(ctx context.Context, arn, revision *string, text string) (next string, err error) {
 	f, err := policyRef(ctx, arn)
 	if err != nil {
-		return rec, err
+		return "", err
 	}
-	err = r.change(ctx, f, func(tx store.Tx, fn *function) error {
-		if _, _, _, err := find(tx, f); err != nil {
-			return err
+	return r.writePolicy(ctx, f, revision, "GetResourcePolicy", func(old string) (string, error) {
+		if text == "" && old == "" {
+			return "", errNoPolicy()
 		}
-		old, had := fn.Policies[f.qualifier]
-		if text == "" && !had {
-			return errNoPolicy()
-		}
-		if err := old.revision(revision, "GetResourcePolicy"); err != nil {
-			return err
-		}
-		err := r.setPolicy(fn, f.qualifier, text)
-		rec = fn.Policies[f.qualifier]
-		return err
+		return text, nil
 	})
-	return rec, err
 }
 
 func (r *lambdaRoom) putResourcePolicy(ctx context.Context, in *api.PutResourcePolicyInput) (*api.PutResourcePolicyOutput, error) {
-	rec, err := r.replacePolicy(ctx, in.ResourceArn, in.RevisionId, str(in.Policy))
-	return &api.PutResourcePolicyOutput{Policy: &rec.Text, RevisionId: &rec.Revision}, err
+	next, err := r.replacePolicy(ctx, in.ResourceArn, in.RevisionId, str(in.Policy))
+	return &api.PutResourcePolicyOutput{Policy: in.Policy, RevisionId: &next}, err
 }
 
 func (r *lambdaRoom) getResourcePolicy(ctx context.Context, in *api.GetResourcePolicyInput) (*api.GetResourcePolicyOutput, error) {

@@ -24,6 +24,7 @@ type lambdaRoom struct {
 	cache    cache
 	code     codeStore
 	gates    gates
+	storage  storage
 	mounts   mounts
 	pools    pools
 	ready    readiness

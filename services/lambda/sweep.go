@@ -122,6 +122,7 @@ func (r *lambdaRoom) sweepPackages(ctx context.Context, dead []build) error {
 	}
 	for _, l := range unused {
 		gone = append(gone, pack{blob: l.Blob, hash: l.Hash})
+		defer r.storage.forget(l.Scope)
 	}
 	if len(unused) > 0 {
 		err := r.d.Store.Update(ctx, func(tx store.Tx) error {

@@ -24,7 +24,7 @@ func (r *lambdaRoom) updateCode(ctx context.Context, in *api.UpdateFunctionCodeI
 	if err := r.checkSigned(ctx, f, pl.fn.Signing); err != nil {
 		return nil, err
 	}
-	p, err := r.fetch(ctx, source{zip: in.ZipFile, bucket: in.S3Bucket, key: in.S3Key, version: in.S3ObjectVersion, image: in.ImageUri})
+	p, err := r.fetch(ctx, source{zip: in.ZipFile, bucket: in.S3Bucket, key: in.S3Key, version: in.S3ObjectVersion})
 	if err != nil {
 		return nil, err
 	}
@@ -65,15 +65,18 @@ func (r *lambdaRoom) updateCode(ctx context.Context, in *api.UpdateFunctionCodeI
 		return nil, err
 	}
 	r.retire(ctx, f, old)
+	r.storage.add(f.Scope, p.size*copies(in.Publish)-*old.Config.CodeSize)
 	if val(in.Publish, false) {
-		return (*api.UpdateFunctionCodeOutput)(creating(out)), nil
+		return (*api.UpdateFunctionCodeOutput)(r.creating(out)), nil
 	}
-	return (*api.UpdateFunctionCodeOutput)(updating(out)), nil
+	return (*api.UpdateFunctionCodeOutput)(r.updating(out)), nil
 }
 
 // refuseCode refuses by name what code cannot be here.
 func refuseCode(in *api.UpdateFunctionCodeInput) error {
 	switch {
+	case in.ImageUri != nil:
+		return errParameter("Please don't provide ImageUri when updating a function with packageType Zip.")
 	case in.PublishTo != nil:
 		return errPublishTo("UpdateFunctionCode")
 	case str(in.S3ObjectStorageMode) == "REFERENCE":
@@ -174,5 +177,5 @@ func (r *lambdaRoom) updateConfiguration(ctx context.Context, in *api.UpdateFunc
 	} else {
 		r.drop(f, old) // its packages are still in use
 	}
-	return (*api.UpdateFunctionConfigurationOutput)(updating(out)), nil
+	return (*api.UpdateFunctionConfigurationOutput)(r.updating(out)), nil
 }
