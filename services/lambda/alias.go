@@ -43,6 +43,14 @@ func (r *lambdaRoom) createAlias(ctx context.Context, in *api.CreateAliasInput) 
 	return (*api.CreateAliasOutput)(&a.Config), nil
 }
 
+// orNoAlias words what is said of an alias that is not there, where an alias is looked for.
+func (f ref) orNoAlias(err error) error {
+	if cloud.IsCode(err, "ResourceNotFoundException") && aliasName.MatchString(f.qualifier) {
+		return errNotFound("Cannot find alias arn: %s", f.qualified())
+	}
+	return err
+}
+
 // routing keeps no empty configuration.
 func routing(c *api.AliasRoutingConfiguration) *api.AliasRoutingConfiguration {
 	if c == nil || len(c.AdditionalVersionWeights) == 0 {
@@ -85,11 +93,8 @@ func (r *lambdaRoom) getAlias(ctx context.Context, in *api.GetAliasInput) (*api.
 	}
 	var a alias
 	err = r.d.Store.View(ctx, func(rd store.Reader) error { return loadAlias(rd, f, str(in.Name), &a) })
-	if cloud.IsCode(err, "ResourceNotFoundException") {
-		err = errNotFound("Cannot find alias arn: %s", ref{Scope: f.Scope, name: f.name, qualifier: str(in.Name)}.qualified())
-	}
 	if err != nil {
-		return nil, err
+		return nil, ref{Scope: f.Scope, name: f.name, qualifier: str(in.Name)}.orNoAlias(err)
 	}
 	return (*api.GetAliasOutput)(&a.Config), nil
 }

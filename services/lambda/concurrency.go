@@ -15,7 +15,7 @@ import (
 const minUnreserved = 100
 
 func (r *lambdaRoom) putConcurrency(ctx context.Context, in *api.PutFunctionConcurrencyInput) (*api.PutFunctionConcurrencyOutput, error) {
-	p, err := r.existing(ctx, in.FunctionName)
+	p, err := r.whole(ctx, in.FunctionName)
 	if err != nil {
 		return nil, err
 	}
@@ -55,7 +55,7 @@ func (r *lambdaRoom) reserved(rd store.Reader, sc cloud.Scope, but string) (sum 
 }
 
 func (r *lambdaRoom) getConcurrency(ctx context.Context, in *api.GetFunctionConcurrencyInput) (*api.GetFunctionConcurrencyOutput, error) {
-	p, err := r.existing(ctx, in.FunctionName)
+	p, err := r.whole(ctx, in.FunctionName)
 	if err != nil {
 		return nil, err
 	}
@@ -63,7 +63,7 @@ func (r *lambdaRoom) getConcurrency(ctx context.Context, in *api.GetFunctionConc
 }
 
 func (r *lambdaRoom) deleteConcurrency(ctx context.Context, in *api.DeleteFunctionConcurrencyInput) (*api.DeleteFunctionConcurrencyOutput, error) {
-	p, err := r.existing(ctx, in.FunctionName)
+	p, err := r.whole(ctx, in.FunctionName)
 	if err != nil {
 		return nil, err
 	}

@@ -72,6 +72,9 @@ func (r *lambdaRoom) apply(ctx context.Context, f ref, c *api.FunctionConfigurat
 	set(&c.Runtime, s.Runtime)
 	set(&c.Description, s.Description)
 	set(&c.KMSKeyArn, s.KMSKeyArn)
+	if v := s.VpcConfig; v != nil && (len(v.SubnetIds) > 0) != (len(v.SecurityGroupIds) > 0) {
+		return errParameter("SubnetIds and SecurityIds must coexist or be both empty list.")
+	}
 	if s.VpcConfig != nil && len(s.VpcConfig.SubnetIds) > 0 {
 		c.VpcConfig = &api.VpcConfigResponse{SubnetIds: s.VpcConfig.SubnetIds, SecurityGroupIds: s.VpcConfig.SecurityGroupIds, VpcId: new(""), Ipv6AllowedForDualStack: s.VpcConfig.Ipv6AllowedForDualStack}
 	} else if s.VpcConfig != nil {

@@ -32,7 +32,7 @@
 //	function NAME               function: the unpublished version and all that belongs to the name
 //	version NAME NUMBER         a published version
 //	alias NAME ALIAS            an alias
-//	layer NAME NUMBER           a layer version;  layers NAME: the last number
+//	layer NAME NUMBER           a layer version;  layers NAME: the last number;  layertags NAME: the tags of all its versions
 //	mapping UUID                an event source mapping
 //	checkpoint UUID SHARD LANE  its position in a lane of a stream's shard, and the tumbling window that is open
 //	processed UUID              what became of its last batch

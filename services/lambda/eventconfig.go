@@ -66,7 +66,7 @@ func (c *eventConfig) set(retries, age *int32, d *api.DestinationConfig) {
 
 func (r *lambdaRoom) putEventConfig(ctx context.Context, in *api.PutFunctionEventInvokeConfigInput) (*api.PutFunctionEventInvokeConfigOutput, error) {
 	if in.MaximumRetryAttempts == nil && in.MaximumEventAgeInSeconds == nil && in.DestinationConfig == nil {
-		return nil, errParameter("You must specify at least one of error handling or destination setting.")
+		return nil, errNoEventSetting()
 	}
 	out, err := r.writeEventConfig(ctx, in.FunctionName, in.Qualifier, in.DestinationConfig, func(eventConfig, bool, ref) (eventConfig, error) {
 		var c eventConfig
@@ -76,11 +76,18 @@ func (r *lambdaRoom) putEventConfig(ctx context.Context, in *api.PutFunctionEven
 	return (*api.PutFunctionEventInvokeConfigOutput)(out), err
 }
 
+func errNoEventSetting() error {
+	return errParameter("You must specify at least one of error handling or destination setting.")
+}
+
 func errNoEventConfig(f ref) error {
 	return errNotFound("The function %s doesn't have an EventInvokeConfig", f.exact())
 }
 
 func (r *lambdaRoom) updateEventConfig(ctx context.Context, in *api.UpdateFunctionEventInvokeConfigInput) (*api.UpdateFunctionEventInvokeConfigOutput, error) {
+	if in.MaximumRetryAttempts == nil && in.MaximumEventAgeInSeconds == nil && in.DestinationConfig == nil {
+		return nil, errNoEventSetting()
+	}
 	out, err := r.writeEventConfig(ctx, in.FunctionName, in.Qualifier, in.DestinationConfig, func(c eventConfig, ok bool, f ref) (eventConfig, error) {
 		if !ok {
 			return c, errNoEventConfig(f)

@@ -57,6 +57,9 @@ func (r *lambdaRoom) newBuild(ctx context.Context, f ref, in *api.CreateFunction
 	if len(in.Tags) > maxTags {
 		return b, errManyTags()
 	}
+	if err := checkTags(in.Tags); err != nil {
+		return b, err
+	}
 	if in.Runtime == nil || in.Handler == nil {
 		return b, errParameter("Runtime and Handler are mandatory parameters for functions created with deployment packages.")
 	}

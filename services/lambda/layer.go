@@ -10,6 +10,7 @@ import (
 	"sundog/cloud"
 	"sundog/engine/store"
 	"sundog/internal/pattern"
+	"sundog/lang/policydoc"
 	"sundog/services/room"
 )
 
@@ -26,12 +27,14 @@ type layer struct {
 
 var layerVersionARN = pattern.New(`^arn:[a-zA-Z0-9-]+:lambda:([a-zA-Z0-9-]+):(\d{12}):layer:([a-zA-Z0-9-_]+):([0-9]+)$`)
 
-// layerName takes the name out of a layer's ARN.
-func layerName(s string) string {
-	if i := strings.LastIndex(s, ":layer:"); i >= 0 {
-		return s[i+len(":layer:"):]
+// layerNamed reads a layer's name, or its ARN, which may be another account's.
+func layerNamed(ctx context.Context, text *string) (sc cloud.Scope, name string) {
+	sc, name = cloud.CallFrom(ctx).Scope, str(text)
+	if a, err := cloud.ParseARN(name); err == nil {
+		_, name, _ = strings.Cut(a.Resource, ":")
+		sc = a.Scope()
 	}
-	return s
+	return sc, name
 }
 
 func layerARN(sc cloud.Scope, name string) cloud.ARN { return cloud.NewARN(service, sc, "layer:"+name) }
@@ -40,8 +43,25 @@ func layerKey(sc cloud.Scope, name string, n int64) []byte {
 	return key(sc, "layer").Str(name).U64(uint64(n))
 }
 
-func (l *layer) arn(sc cloud.Scope) string {
-	return layerARN(sc, l.Name).String() + ":" + strconv.FormatInt(l.Number, 10)
+// layerVersionOf is the ARN of a layer's version.
+func layerVersionOf(sc cloud.Scope, name string, n int64) cloud.ARN {
+	return layerARN(sc, name+":"+strconv.FormatInt(n, 10))
+}
+
+func (l *layer) arn(sc cloud.Scope) string { return layerVersionOf(sc, l.Name, l.Number).String() }
+
+func layerTagsKey(sc cloud.Scope, name string) []byte { return key(sc, "layertags").Str(name) }
+
+// readLayerTags gives the tags of a layer; its error says that the layer has no version.
+func readLayerTags(rd store.Reader, sc cloud.Scope, name string) (*map[string]string, error) {
+	there := false
+	err := each(rd, key(sc, "layer").Str(name), func(l layer) (bool, error) { there = !l.Gone; return !there, nil })
+	if err != nil || !there {
+		return nil, orElse(err, errLayerNotFound())
+	}
+	var tags map[string]string
+	_, err = load(rd, layerTagsKey(sc, name), &tags)
+	return &tags, err
 }
 
 func errNoLayer(sc cloud.Scope, name string, n int64) error {
@@ -58,7 +78,7 @@ func readLayer(rd store.Reader, sc cloud.Scope, name string, n int64) (*layer, e
 }
 
 func (r *lambdaRoom) publishLayer(ctx context.Context, in *api.PublishLayerVersionInput) (*api.PublishLayerVersionOutput, error) {
-	sc, name := cloud.CallFrom(ctx).Scope, layerName(str(in.LayerName))
+	sc, name := layerNamed(ctx, in.LayerName)
 	if err := checkLayerRuntimes(in.CompatibleRuntimes); err != nil {
 		return nil, err
 	}
@@ -133,7 +153,10 @@ func layerVersion(ctx context.Context, name *string, number *int64) (sc cloud.Sc
 	if n = val(number, 0); n < 1 {
 		err = errParameter("Layer Version Cannot be less than 1")
 	}
-	return cloud.CallFrom(ctx).Scope, layerName(str(name)), n, err
+	if sc, layer = layerNamed(ctx, name); err == nil && sc.Region != cloud.CallFrom(ctx).Scope.Region {
+		err = errLayerNotFound() // another region's
+	}
+	return sc, layer, n, err
 }
 
 func (r *lambdaRoom) getLayer(ctx context.Context, in *api.GetLayerVersionInput) (*api.GetLayerVersionOutput, error) {
@@ -178,7 +201,7 @@ func parseLayerARN(s string) (sc cloud.Scope, name string, n int64, err error) {
 
 // deleteLayer hides a version: functions that have it keep it, as on Lambda. It is removed when none has it.
 func (r *lambdaRoom) deleteLayer(ctx context.Context, in *api.DeleteLayerVersionInput) (*api.DeleteLayerVersionOutput, error) {
-	err := r.editLayer(ctx, in.LayerName, in.VersionNumber, func(l *layer) error { l.Gone = true; return nil })
+	err := r.editLayer(ctx, in.LayerName, in.VersionNumber, func(l *layer) error { l.Gone, l.Policy = true, policyRecord{}; return nil })
 	if cloud.IsCode(err, "ResourceNotFoundException") {
 		return &api.DeleteLayerVersionOutput{}, nil
 	}
@@ -193,6 +216,7 @@ func (r *lambdaRoom) editLayer(ctx context.Context, name *string, number *int64,
 	if err != nil {
 		return err
 	}
+	defer r.policies.Forget(layerVersionOf(sc, layer, n))
 	return r.d.Store.Update(ctx, func(tx store.Tx) error {
 		l, err := readLayer(tx, sc, layer, n)
 		if err != nil {
@@ -201,7 +225,13 @@ func (r *lambdaRoom) editLayer(ctx context.Context, name *string, number *int64,
 		if err := edit(l); err != nil {
 			return err
 		}
-		return save(tx, layerKey(sc, l.Name, l.Number), l)
+		if err := save(tx, layerKey(sc, l.Name, l.Number), l); err != nil || !l.Gone {
+			return err
+		}
+		if _, err := readLayerTags(tx, sc, l.Name); cloud.IsCode(err, "ResourceNotFoundException") {
+			return tx.Delete(layerTagsKey(sc, l.Name)) // it was the last version
+		}
+		return nil
 	})
 }
 
@@ -220,8 +250,11 @@ func (r *lambdaRoom) layerList(ctx context.Context, prefix []byte, runtime, arch
 func fits(list []string, want *string) bool { return want == nil || slices.Contains(list, *want) }
 
 func (r *lambdaRoom) listLayerVersions(ctx context.Context, in *api.ListLayerVersionsInput) (*api.ListLayerVersionsOutput, error) {
-	sc := cloud.CallFrom(ctx).Scope
-	found, err := r.layerList(ctx, key(sc, "layer").Str(layerName(str(in.LayerName))), in.CompatibleRuntime, in.CompatibleArchitecture)
+	sc, name := layerNamed(ctx, in.LayerName)
+	if err := checkLayerRuntime(in.CompatibleRuntime); err != nil {
+		return nil, err
+	}
+	found, err := r.layerList(ctx, key(sc, "layer").Str(name), in.CompatibleRuntime, in.CompatibleArchitecture)
 	if err != nil {
 		return nil, err
 	}
@@ -235,8 +268,8 @@ func (r *lambdaRoom) listLayerVersions(ctx context.Context, in *api.ListLayerVer
 
 func (r *lambdaRoom) listLayers(ctx context.Context, in *api.ListLayersInput) (*api.ListLayersOutput, error) {
 	sc := cloud.CallFrom(ctx).Scope
-	if rt := str(in.CompatibleRuntime); rt != "" && !slices.Contains(creatable, rt) && !slices.Contains(retired, rt) {
-		return nil, errValidation("Value '%s' at 'compatibleRuntime' failed to satisfy constraint: Member must satisfy enum value set: [%s]", rt, knownRuntimes())
+	if err := checkLayerRuntime(in.CompatibleRuntime); err != nil {
+		return nil, err
 	}
 	found, err := r.layerList(ctx, key(sc, "layer"), in.CompatibleRuntime, in.CompatibleArchitecture)
 	if err != nil {
@@ -276,12 +309,24 @@ func (r *lambdaRoom) resolveLayers(ctx context.Context, f ref, arns []string) ([
 		if cloud.IsCode(err, "ResourceNotFoundException") {
 			return nil, errParameter("Layer version %s does not exist.", text)
 		}
+		if err == nil && sc.Account != f.Account {
+			err = r.mayUseLayer(ctx, layerVersionOf(sc, name, n))
+		}
 		if err != nil {
 			return nil, err
 		}
 		all = append(all, api.Layer{Arn: new(text), CodeSize: &l.Size})
 	}
 	return all, nil
+}
+
+// mayUseLayer checks that another account's layer lets the caller have it.
+func (r *lambdaRoom) mayUseLayer(ctx context.Context, version cloud.ARN) error {
+	err := r.d.Bus.Permit(ctx, cloud.CallFrom(ctx).Principal, version, "lambda:GetLayerVersion")
+	if e := cloud.AsError(err); err != nil && e.Kind == cloud.Denied {
+		return cloud.Errorf(cloud.Denied, "AccessDeniedException", "%s", e.Message)
+	}
+	return err
 }
 
 // layerDirs gives the unpacked folders of a function's layers, deleted ones too. They stay until release, which is never nil.
@@ -312,7 +357,7 @@ func (r *lambdaRoom) layerDirs(ctx context.Context, layers []api.Layer) (dirs []
 }
 
 func (r *lambdaRoom) addLayerPermission(ctx context.Context, in *api.AddLayerVersionPermissionInput) (*api.AddLayerVersionPermissionOutput, error) {
-	sc := cloud.CallFrom(ctx).Scope
+	sc, _ := layerNamed(ctx, in.LayerName)
 	out := &api.AddLayerVersionPermissionOutput{}
 	err := r.editLayer(ctx, in.LayerName, in.VersionNumber, func(l *layer) error {
 		st := statement{Sid: str(in.StatementId), Effect: "Allow", Principal: principalOf(str(in.Principal)), Action: str(in.Action), Resource: l.arn(sc)}
@@ -385,4 +430,17 @@ func (r *lambdaRoom) getLayerPolicy(ctx context.Context, in *api.GetLayerVersion
 		return nil, errNotFound("No policy is associated with the given resource.")
 	}
 	return &api.GetLayerVersionPolicyOutput{Policy: &l.Policy.Text, RevisionId: &l.Policy.Revision}, nil
+}
+
+// readLayerPolicy reads the policy of a layer's version; nil when there is none.
+func (r *lambdaRoom) readLayerPolicy(ctx context.Context, a cloud.ARN) (*cloud.Policy, error) {
+	sc, name, n, err := parseLayerARN(a.String())
+	if err != nil {
+		return nil, nil // a layer as a whole has none
+	}
+	l, err := r.layer(ctx, sc, name, n)
+	if err != nil || l.Policy.Text == "" {
+		return nil, err
+	}
+	return policydoc.Parse(l.Policy.Text, policydoc.Resource)
 }

@@ -55,6 +55,12 @@ func (r *lambdaRoom) createMapping(ctx context.Context, in *api.CreateEventSourc
 	if err != nil {
 		return nil, err
 	}
+	if len(in.Tags) > maxTags {
+		return nil, errManyTags()
+	}
+	if err := checkTags(in.Tags); err != nil {
+		return nil, err
+	}
 	src, err := sourceARN(in)
 	if err != nil {
 		return nil, err

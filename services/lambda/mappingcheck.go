@@ -36,7 +36,7 @@ func sourceARN(in *api.CreateEventSourceMappingInput) (cloud.ARN, error) {
 		return src, cloud.NotImplementedf("Event source mappings from %s are not implemented on this platform.", src.Service)
 	case src.Service == "kinesis" && strings.Contains(src.Resource, "/consumer/"):
 		return src, cloud.NotImplementedf("Event source mappings from Kinesis consumers (enhanced fan-out) are not implemented on this platform.")
-	case !slices.Contains([]string{"sqs", "dynamodb", "kinesis"}, src.Service):
+	case !slices.Contains([]string{"sqs", "dynamodb", "kinesis"}, src.Service), src.Service == "dynamodb" && !strings.Contains(src.Resource, "/stream/"):
 		return src, errParameter("Unrecognized event source, must be kinesis, dynamodb stream or sqs. Unsupported source arn %s", src)
 	}
 	return src, nil

@@ -107,14 +107,24 @@ func (r *lambdaRoom) eventOperations() []cloud.Operation {
 		op(api.DeleteEventSourceMappingOp, r.deleteMapping, onMapping("DeleteEventSourceMapping", func(in *api.DeleteEventSourceMappingInput) *string { return in.UUID })),
 		op(api.ListEventSourceMappingsOp, r.listMappings, everywhere[api.ListEventSourceMappingsInput]("ListEventSourceMappings")),
 		op(api.PublishLayerVersionOp, r.publishLayer, onLayer("PublishLayerVersion", func(in *api.PublishLayerVersionInput) *string { return in.LayerName })),
-		op(api.GetLayerVersionOp, r.getLayer, onLayer("GetLayerVersion", func(in *api.GetLayerVersionInput) *string { return in.LayerName })),
+		op(api.GetLayerVersionOp, r.getLayer, onLayerVersion("GetLayerVersion", func(in *api.GetLayerVersionInput) (*string, *int64) {
+			return in.LayerName, in.VersionNumber
+		})),
 		op(api.GetLayerVersionByArnOp, r.getLayerByARN, onResource("GetLayerVersion", func(in *api.GetLayerVersionByArnInput) *string { return in.Arn })),
-		op(api.DeleteLayerVersionOp, r.deleteLayer, onLayer("DeleteLayerVersion", func(in *api.DeleteLayerVersionInput) *string { return in.LayerName })),
+		op(api.DeleteLayerVersionOp, r.deleteLayer, onLayerVersion("DeleteLayerVersion", func(in *api.DeleteLayerVersionInput) (*string, *int64) {
+			return in.LayerName, in.VersionNumber
+		})),
 		op(api.ListLayersOp, r.listLayers, everywhere[api.ListLayersInput]("ListLayers")),
 		op(api.ListLayerVersionsOp, r.listLayerVersions, onLayer("ListLayerVersions", func(in *api.ListLayerVersionsInput) *string { return in.LayerName })),
-		op(api.AddLayerVersionPermissionOp, r.addLayerPermission, onLayer("AddLayerVersionPermission", func(in *api.AddLayerVersionPermissionInput) *string { return in.LayerName })),
-		op(api.RemoveLayerVersionPermissionOp, r.removeLayerPermission, onLayer("RemoveLayerVersionPermission", func(in *api.RemoveLayerVersionPermissionInput) *string { return in.LayerName })),
-		op(api.GetLayerVersionPolicyOp, r.getLayerPolicy, onLayer("GetLayerVersionPolicy", func(in *api.GetLayerVersionPolicyInput) *string { return in.LayerName })),
+		op(api.AddLayerVersionPermissionOp, r.addLayerPermission, onLayerVersion("AddLayerVersionPermission", func(in *api.AddLayerVersionPermissionInput) (*string, *int64) {
+			return in.LayerName, in.VersionNumber
+		})),
+		op(api.RemoveLayerVersionPermissionOp, r.removeLayerPermission, onLayerVersion("RemoveLayerVersionPermission", func(in *api.RemoveLayerVersionPermissionInput) (*string, *int64) {
+			return in.LayerName, in.VersionNumber
+		})),
+		op(api.GetLayerVersionPolicyOp, r.getLayerPolicy, onLayerVersion("GetLayerVersionPolicy", func(in *api.GetLayerVersionPolicyInput) (*string, *int64) {
+			return in.LayerName, in.VersionNumber
+		})),
 	}
 }
 
@@ -171,7 +181,16 @@ func onMapping[I any](action string, pick func(*I) *string) func(context.Context
 
 func onLayer[I any](action string, pick func(*I) *string) func(context.Context, *I) ([]cloud.Access, error) {
 	return func(ctx context.Context, in *I) ([]cloud.Access, error) {
-		return []cloud.Access{{Action: "lambda:" + action, Resource: layerARN(cloud.CallFrom(ctx).Scope, layerName(str(pick(in))))}}, nil
+		return []cloud.Access{{Action: "lambda:" + action, Resource: layerARN(layerNamed(ctx, pick(in)))}}, nil
+	}
+}
+
+// onLayerVersion is the access of operations on one version of a layer.
+func onLayerVersion[I any](action string, pick func(*I) (*string, *int64)) func(context.Context, *I) ([]cloud.Access, error) {
+	return func(ctx context.Context, in *I) ([]cloud.Access, error) {
+		text, n := pick(in)
+		sc, name := layerNamed(ctx, text)
+		return []cloud.Access{{Action: "lambda:" + action, Resource: layerVersionOf(sc, name, val(n, 0))}}, nil
 	}
 }
 

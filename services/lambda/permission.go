@@ -2,6 +2,7 @@ package lambda
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	api "sundog/api/lambda"
@@ -32,6 +33,29 @@ func principalOf(p string) any {
 		return map[string]string{"AWS": "arn:aws:iam::" + p + ":root"}
 	}
 	return map[string]string{"AWS": p}
+}
+
+// clouds are what the names of service principals end in.
+var clouds = []string{".amazonaws.com", ".amazonaws.com.cn", ".amazon.com"}
+
+// checkPrincipal refuses principals that do not exist: services of no cloud, and users and roles of the function's own account that are not there.
+func (r *lambdaRoom) checkPrincipal(ctx context.Context, f ref, p string) error {
+	a, err := cloud.ParseARN(p)
+	switch {
+	case err != nil && strings.Contains(p, "."):
+		if !slices.ContainsFunc(clouds, func(end string) bool { return strings.HasSuffix(p, end) }) {
+			return errPrincipal()
+		}
+	case err == nil && a.Service == "iam" && a.Account == f.Account && a.Resource != "root":
+		if _, err := r.d.Directory.Describe(ctx, a); err != nil && cloud.AsError(err).Kind == cloud.NotFound {
+			return errPrincipal()
+		}
+	}
+	return nil
+}
+
+func errPrincipal() error {
+	return errParameter("The provided principal was invalid. Please check the principal and try again.")
 }
 
 func permission(f ref, in *api.AddPermissionInput) statement {
@@ -70,6 +94,12 @@ func (r *lambdaRoom) addPermission(ctx context.Context, in *api.AddPermissionInp
 	}
 	if f.qualifier == latest {
 		return nil, errParameter("We currently do not support adding policies for $LATEST.")
+	}
+	if in.FunctionUrlAuthType != nil && str(in.Action) != "lambda:InvokeFunctionUrl" {
+		return nil, errParameter("FunctionUrlAuthType is only supported for lambda:InvokeFunctionUrl action")
+	}
+	if err := r.checkPrincipal(ctx, f, str(in.Principal)); err != nil {
+		return nil, err
 	}
 	st := permission(f, in)
 	var text string
@@ -174,7 +204,7 @@ func setPolicy(rec *function, qualifier, text string) error {
 		return cloud.Errorf(cloud.Invalid, "PolicyLengthExceededException", "The final policy size (%d) is bigger than the limit (%d).", len(text), maxPolicy).With("Type", "User")
 	}
 	if _, err := policydoc.Parse(text, policydoc.Resource); err != nil {
-		return errParameter("The provided principal was invalid. Please check the principal and try again.")
+		return errPrincipal()
 	}
 	if rec.Policies == nil {
 		rec.Policies = map[string]policyRecord{}
@@ -194,6 +224,9 @@ func (r *lambdaRoom) removePermission(ctx context.Context, in *api.RemovePermiss
 		return nil, errNotFound("No policy found for: %s", f.qualified())
 	}
 	return &api.RemovePermissionOutput{}, r.editPolicy(ctx, f, in.RevisionId, func(doc *room.Statements) error {
+		if len(doc.Statement) == 0 {
+			return errNotFound("No policy is associated with the given resource.")
+		}
 		i := doc.Find(str(in.StatementId))
 		if i < 0 {
 			return errNotFound("Statement %s is not found in resource policy.", str(in.StatementId))
@@ -231,6 +264,9 @@ func (r *lambdaRoom) policyOf(ctx context.Context, f ref) (policyRecord, error) 
 
 // readPolicy reads the policy that holds for an ARN; nil when there is none.
 func (r *lambdaRoom) readPolicy(ctx context.Context, a cloud.ARN) (*cloud.Policy, error) {
+	if strings.HasPrefix(a.Resource, "layer:") {
+		return r.readLayerPolicy(ctx, a)
+	}
 	if !strings.HasPrefix(a.Resource, "function:") {
 		return nil, nil
 	}

@@ -143,7 +143,7 @@ func (r *lambdaRoom) putProvisioned(ctx context.Context, in *api.PutProvisionedC
 	err = r.change(ctx, f, func(tx store.Tx, fn *function) error {
 		_, _, alias, err := find(tx, f)
 		if err != nil {
-			return err
+			return f.orNoAlias(err)
 		}
 		if err := provisionable(tx, f, fn, alias); err != nil {
 			return err
@@ -248,7 +248,7 @@ func (r *lambdaRoom) getProvisioned(ctx context.Context, in *api.GetProvisionedC
 	}
 	p, err := r.plan(ctx, f)
 	if err != nil {
-		return nil, err
+		return nil, f.orNoAlias(err)
 	}
 	c, ok := p.fn.Ready[f.qualifier]
 	if !ok {

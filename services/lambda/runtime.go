@@ -34,6 +34,14 @@ func checkLayerRuntimes(list []string) error {
 	return nil
 }
 
+// checkLayerRuntime checks the runtime that layers are listed for.
+func checkLayerRuntime(asked *string) error {
+	if rt := str(asked); rt != "" && !slices.Contains(creatable, rt) && !slices.Contains(retired, rt) {
+		return errValidation("Value '%s' at 'compatibleRuntime' failed to satisfy constraint: Member must satisfy enum value set: [%s]", rt, knownRuntimes())
+	}
+	return nil
+}
+
 func knownRuntimes() string {
 	all := slices.Concat(creatable, retired)
 	slices.Sort(all)

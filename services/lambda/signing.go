@@ -94,6 +94,9 @@ func (r *lambdaRoom) createSigning(ctx context.Context, in *api.CreateCodeSignin
 	if len(s.Tags) > maxTags {
 		return nil, errManyTags()
 	}
+	if err := checkTags(s.Tags); err != nil {
+		return nil, err
+	}
 	err := r.d.Store.Update(ctx, func(tx store.Tx) error { return save(tx, signingKey(sc, *s.Config.CodeSigningConfigArn), &s) })
 	return &api.CreateCodeSigningConfigOutput{CodeSigningConfig: &s.Config}, err
 }

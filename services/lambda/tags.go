@@ -12,6 +12,16 @@ import (
 
 const maxTags = 50
 
+// checkTags refuses keys that are the cloud's own.
+func checkTags(tags map[string]string) error {
+	for k := range tags {
+		if strings.HasPrefix(strings.ToLower(k), "aws:") {
+			return errParameter("The tag key %s is invalid: keys that begin with aws: are reserved.", k)
+		}
+	}
+	return nil
+}
+
 func errManyTags() error { return errParameter("Number of tags exceeds resource tag limit.") }
 
 // tagged is the row of what a tag operation's ARN names. read gives its tags; write keeps new ones.
@@ -21,7 +31,7 @@ type tagged struct {
 	write func(store.Tx, map[string]string) error
 }
 
-// taggable finds what a tag operation's ARN names: a function, an event source mapping or a code signing configuration.
+// taggable finds what a tag operation's ARN names: a function, a layer, an event source mapping or a code signing configuration.
 func taggable(resource string) (tagged, error) {
 	a, err := cloud.ParseARN(resource)
 	kind, id, _ := strings.Cut(a.Resource, ":")
@@ -33,6 +43,8 @@ func taggable(resource string) (tagged, error) {
 	case kind == "event-source-mapping":
 		get := func(rd store.Reader) (*mapping, error) { return readMapping(rd, a.Scope(), id) }
 		return taggedRow(mappingKey(a.Scope(), id), get, func(m *mapping) *map[string]string { return &m.Tags }), nil
+	case kind == "layer":
+		return taggedRow(layerTagsKey(a.Scope(), id), func(rd store.Reader) (*map[string]string, error) { return readLayerTags(rd, a.Scope(), id) }, func(tags *map[string]string) *map[string]string { return tags }), nil
 	case kind == "code-signing-config":
 		get := func(rd store.Reader) (*signing, error) { return readSigning(rd, a.Scope(), resource, errNoSigning) }
 		return taggedRow(signingKey(a.Scope(), resource), get, func(s *signing) *map[string]string { return &s.Tags }), nil
@@ -113,6 +125,12 @@ func (r *lambdaRoom) listTags(ctx context.Context, in *api.ListTagsInput) (*api.
 }
 
 func (r *lambdaRoom) tagResource(ctx context.Context, in *api.TagResourceInput) (*api.TagResourceOutput, error) {
+	if len(in.Tags) == 0 {
+		return nil, errParameter("An error occurred and the request cannot be processed.")
+	}
+	if err := checkTags(in.Tags); err != nil {
+		return nil, err
+	}
 	return &api.TagResourceOutput{}, r.editTags(ctx, in.Resource, func(tags map[string]string) { maps.Copy(tags, in.Tags) })
 }
 

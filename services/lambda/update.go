@@ -10,7 +10,7 @@ import (
 )
 
 func (r *lambdaRoom) updateCode(ctx context.Context, in *api.UpdateFunctionCodeInput) (*api.UpdateFunctionCodeOutput, error) {
-	pl, err := r.existing(ctx, in.FunctionName)
+	pl, err := r.unpublished(ctx, in.FunctionName)
 	if err != nil {
 		return nil, err
 	}
@@ -97,6 +97,31 @@ func (r *lambdaRoom) existing(ctx context.Context, name *string) (*plan, error) 
 	return r.plan(ctx, f)
 }
 
+// unpublished gives the function of a name that may name $LATEST besides, and nothing else.
+func (r *lambdaRoom) unpublished(ctx context.Context, name *string) (*plan, error) {
+	f, err := parseRef(ctx, name, nil)
+	if err == nil && f.qualifier != "" && f.qualifier != latest {
+		err = errParameter("Current operation does not support versions other than $LATEST")
+	}
+	if err != nil {
+		return nil, err
+	}
+	f.qualifier = ""
+	return r.plan(ctx, f)
+}
+
+// whole gives the function of a name that has no qualifier.
+func (r *lambdaRoom) whole(ctx context.Context, name *string) (*plan, error) {
+	f, err := parseRef(ctx, name, nil)
+	if err == nil && f.qualifier != "" {
+		err = errParameter("This operation is permitted on Lambda functions only. Aliases and versions do not support this operation. Please specify either a function name or an unqualified function ARN.")
+	}
+	if err != nil {
+		return nil, err
+	}
+	return r.plan(ctx, f)
+}
+
 func (b *build) revision(want *string) error {
 	if want != nil && *want != str(b.Config.RevisionId) {
 		return errPrecondition("GetFunction/GetAlias")
@@ -118,7 +143,7 @@ func (r *lambdaRoom) drop(f ref, b build) {
 }
 
 func (r *lambdaRoom) updateConfiguration(ctx context.Context, in *api.UpdateFunctionConfigurationInput) (*api.UpdateFunctionConfigurationOutput, error) {
-	p, err := r.existing(ctx, in.FunctionName)
+	p, err := r.unpublished(ctx, in.FunctionName)
 	if err != nil {
 		return nil, err
 	}
