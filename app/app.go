@@ -61,6 +61,7 @@ type Options struct {
 	Warn       func(gateway.Missing)
 	Progress   func(string) // short lines about slow work
 	Spares     int          // pre-started runtimes; 0: 1, negative: none
+	Settle     bool         // give memory that only the start needed back to the system, a little later; for a process that is this platform alone
 	// AllowPrivate lets the platform's own requests (subscriptions by HTTP) out to loopback and private addresses, EgressAllow to these ranges.
 	AllowPrivate bool
 	EgressAllow  []netip.Prefix
@@ -121,9 +122,10 @@ type Platform struct {
 	servers   []*http.Server
 	stopped   sync.Once
 	stopErr   error
-	openRooms int // rooms whose Start has run
-	sweeping  sync.WaitGroup
-	endSweep  context.CancelFunc
+	openRooms int            // rooms whose Start has run
+	trying    sync.WaitGroup // a sandbox is tried out
+	beside    sync.WaitGroup // what goes on after the start
+	endBeside context.CancelFunc
 	temporary bool
 	ids       *ids.IDs
 }
@@ -138,7 +140,7 @@ func Open(ctx context.Context, o Options) (*Platform, error) {
 }
 
 func (p *Platform) open(ctx context.Context) error {
-	if err := p.openStorage(); err != nil {
+	if err := p.openStore(); err != nil {
 		return err
 	}
 	offset, err := p.readOffset(ctx)
@@ -192,28 +194,18 @@ func userCache() string {
 
 // build makes engines, rooms and gateway, and binds them.
 func (p *Platform) build() error {
-	id := p.ids
+	id, bound := p.ids, &late{}
+	if err := p.openCompute(bound); err != nil { // first: it takes longest to know whether functions can run in sandboxes
+		return err
+	}
+	if err := p.openBeside(); err != nil {
+		return err
+	}
 	p.Telemetry = telemetry.New(telemetry.Options{Store: p.side, Clock: p.Clock, Log: p.o.Log})
 	p.lanes = lane.New(p.store, p.o.Log)
 	p.timers = timer.New(timer.Options{Store: p.store, Clock: p.Clock, Log: p.o.Log})
-	bound := &late{}
 	judge := bus.Policies{Directory: bound, Identity: bound, Clock: p.Clock, Evaluator: policy.NewEvaluator(4096)}
 	p.bus = bus.New(bus.Options{Store: p.store, Clock: p.Clock, IDs: id, Log: p.o.Log, Telemetry: p.Telemetry, Authorise: p.lenient(judge.Authorise)})
-	var err error
-	scope := cloud.Scope{Account: p.o.Account, Region: p.o.Region}
-	if p.daemon, err = xray.Listen(xray.Options{Addr: "127.0.0.1:0", Caller: bound, Scope: scope, Log: p.o.Log}); err != nil {
-		return err
-	}
-	if err := p.openOutside(); err != nil {
-		return err
-	}
-	p.compute, err = process.New(process.Options{
-		Dir: p.scratch(), SDKDir: p.o.Cache, Clock: p.Clock, IDs: id, Log: p.o.Log, Reexec: true, Unsandboxed: p.o.Sandbox == SandboxNone, Network: p.outside, Spares: p.o.Spares,
-		Credentials: bound.Issue, Running: bound.Running, XRayDaemon: p.daemon.Addr(), Progress: p.o.Progress,
-	})
-	if err != nil {
-		return err
-	}
 	if err := p.openEgress(); err != nil {
 		return err
 	}
@@ -231,6 +223,25 @@ func (p *Platform) build() error {
 	bound.caller, bound.directory, bound.identity, bound.invoker = p.Gateway, p.Gateway, p.House.Identity, permitted{p.Gateway, p.House.Invoker}
 	p.bus.Bind(binding(p.House.Rooms))
 	return nil
+}
+
+// openCompute makes what runs functions, and begins to find out whether they can run in sandboxes where they must; requireSandbox waits for that.
+func (p *Platform) openCompute(bound *late) (err error) {
+	scope := cloud.Scope{Account: p.o.Account, Region: p.o.Region}
+	if p.daemon, err = xray.Listen(xray.Options{Addr: "127.0.0.1:0", Caller: bound, Scope: scope, Log: p.o.Log}); err != nil {
+		return err
+	}
+	if err := p.openOutside(); err != nil {
+		return err
+	}
+	p.compute, err = process.New(process.Options{
+		Dir: p.scratch(), SDKDir: p.o.Cache, Clock: p.Clock, IDs: p.ids, Log: p.o.Log, Reexec: true, Unsandboxed: p.o.Sandbox == SandboxNone, Network: p.outside, Spares: p.o.Spares,
+		Credentials: bound.Issue, Running: bound.Running, XRayDaemon: p.daemon.Addr(), Progress: p.o.Progress,
+	})
+	if err == nil && p.o.Sandbox == SandboxRequired {
+		p.trying.Go(func() { _, _ = p.compute.Sandboxed() }) // requireSandbox asks again
+	}
+	return err
 }
 
 // lenient makes a missing permission of a delivery a warning where permissions are not enforced. Explicit denials stay.
@@ -276,7 +287,12 @@ func (p *Platform) start(ctx context.Context) error {
 	if err := p.timers.Start(ctx); err != nil {
 		return err
 	}
-	p.startSweep()
+	beside, cancel := context.WithCancel(context.Background())
+	p.endBeside = cancel
+	p.startSweep(beside)
+	if p.o.Settle {
+		p.beside.Go(func() { p.settle(beside) })
+	}
 	return p.bus.Start(ctx)
 }
 
@@ -307,9 +323,9 @@ func (p *Platform) close() error {
 	if p.daemon != nil {
 		errs = append(errs, p.daemon.Close())
 	}
-	if p.endSweep != nil {
-		p.endSweep()
-		p.sweeping.Wait()
+	if p.endBeside != nil {
+		p.endBeside()
+		p.beside.Wait()
 	}
 	if p.bus != nil {
 		errs = append(errs, p.bus.Close(), p.timers.Close())
@@ -319,6 +335,7 @@ func (p *Platform) close() error {
 			errs = append(errs, c())
 		}
 	}
+	p.trying.Wait()
 	if p.compute != nil {
 		errs = append(errs, p.compute.Close(ctx))
 	}

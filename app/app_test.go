@@ -114,7 +114,7 @@ func TestSweep(t *testing.T) {
 		t.Fatal(err)
 	}
 	again := open(t, Options{Data: dir, Durability: Sync})
-	again.sweeping.Wait()
+	again.beside.Wait()
 	if _, err := again.blob.Size(t.Context(), orphan); !errors.Is(err, blob.ErrNotFound) {
 		t.Errorf("the orphan: %v", err)
 	}

@@ -16,8 +16,8 @@ import (
 	"sundog/engine/store/pebble"
 )
 
-// openStorage opens the stores in the platform's folder, which is the owner's alone.
-func (p *Platform) openStorage() error {
+// openStore opens the store in the platform's folder, which is the owner's alone. From then on no other process uses the folder.
+func (p *Platform) openStore() error {
 	if p.o.Durability == Memory {
 		if p.o.Data == "" {
 			dir, err := os.MkdirTemp("", "sundog-")
@@ -26,7 +26,7 @@ func (p *Platform) openStorage() error {
 			}
 			p.o.Data, p.temporary = dir, true
 		}
-		p.store, p.side, p.blob = mem.New(), mem.New(), blobmem.New(p.ids)
+		p.store = mem.New()
 		return nil
 	}
 	if p.o.Durability != Sync && p.o.Durability != Relaxed {
@@ -35,18 +35,26 @@ func (p *Platform) openStorage() error {
 	if err := os.MkdirAll(p.o.Data, 0o700); err != nil {
 		return fmt.Errorf("the data folder: %w", err)
 	}
-	relaxed := p.o.Durability == Relaxed
-	s, err := pebble.Open(pebble.Options{Dir: filepath.Join(p.o.Data, "store"), Relaxed: relaxed, Log: p.o.Log})
+	s, err := pebble.Open(pebble.Options{Dir: filepath.Join(p.o.Data, "store"), Relaxed: p.o.Durability == Relaxed, Log: p.o.Log})
 	if err != nil {
 		return err
 	}
 	p.store = s
+	return nil
+}
+
+// openBeside opens what stands beside the store: telemetry's, and the blobs.
+func (p *Platform) openBeside() error {
+	if p.o.Durability == Memory {
+		p.side, p.blob = mem.New(), blobmem.New(p.ids)
+		return nil
+	}
 	side, err := pebble.Open(pebble.Options{Dir: filepath.Join(p.o.Data, "telemetry"), Relaxed: true, Memtable: 4 << 20, Cache: 2 << 20, Runs: 8, Log: p.o.Log})
 	if err != nil {
 		return err
 	}
 	p.side = side
-	b, err := blobfile.Open(blobfile.Options{Dir: filepath.Join(p.o.Data, "blobs"), IDs: p.ids, Sync: !relaxed})
+	b, err := blobfile.Open(blobfile.Options{Dir: filepath.Join(p.o.Data, "blobs"), IDs: p.ids, Sync: p.o.Durability == Sync})
 	if err != nil {
 		return err
 	}

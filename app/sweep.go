@@ -7,10 +7,8 @@ import (
 )
 
 // startSweep removes, in the background, the blobs that a process which was killed had committed without a row that names them.
-func (p *Platform) startSweep() {
-	ctx, cancel := context.WithCancel(context.Background())
-	p.endSweep = cancel
-	p.sweeping.Go(func() {
+func (p *Platform) startSweep(ctx context.Context) {
+	p.beside.Go(func() {
 		gone, err := blob.Sweep(ctx, p.blob, p.named)
 		if err != nil && ctx.Err() == nil {
 			p.o.Log.Error("blobs that nothing names stay until the next start", "error", err)

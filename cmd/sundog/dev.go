@@ -136,7 +136,7 @@ func (l *live) openPlatform(ctx context.Context) (err error) {
 		level = slog.LevelDebug
 	}
 	l.platform, err = app.Open(ctx, app.Options{
-		Data: data, Durability: durability, Listen: l.cmd.Listen, HTTP: l.cmd.HTTP, Dev: true, AllowPrivate: true, Sandbox: sandbox, AllowEgress: rules, AllowPublic: true, Blocked: l.blocked, Enforce: l.cmd.Enforce, Region: l.app.Region, Account: devAccount,
+		Data: data, Durability: durability, Listen: l.cmd.Listen, HTTP: l.cmd.HTTP, Dev: true, AllowPrivate: true, Sandbox: sandbox, AllowEgress: rules, AllowPublic: true, Blocked: l.blocked, Enforce: l.cmd.Enforce, Region: l.app.Region, Account: devAccount, Settle: true,
 		Roots: map[string]string{"test": "test"}, Warn: l.warn, Progress: func(s string) { l.out.line("%s", l.out.paint(dim, s)) },
 		Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level})),
 	})

@@ -51,7 +51,7 @@ func (c *serveCommand) Run(ctx context.Context) error {
 	}
 	p, err := app.Open(ctx, app.Options{
 		Data: c.Data, Durability: c.Durability, Listen: c.Listen, Enforce: true, Region: c.Region, Account: serveAccount, EgressAllow: c.EgressAllow,
-		Sandbox: sandbox, AllowEgress: rules,
+		Sandbox: sandbox, AllowEgress: rules, Settle: true,
 		Roots: map[string]string{root.AccessKeyID: root.SecretAccessKey}, Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level})),
 	})
 	var none *app.NoSandbox

@@ -24,7 +24,7 @@ type row struct {
 
 // budgets are those of ARCHITECTURE.md, by row.
 var budgets = map[string]string{
-	rowStart: "50 ms", rowMemory: "30 MiB", rowSize: "60 MB",
+	rowStart: "50 ms", rowTrial: "50 ms", rowMemory: "30 MiB", rowSize: "60 MB",
 	"PutItem": "relaxed 15,000, durable 10,000", rowSend: "relaxed 15,000, durable 10,000",
 	rowBatch: "relaxed 60,000", rowCycle: "5,000", rowFanOut: "3,000", rowPolls: "1% while they wait",
 	warmHTTP("node"): "5,000; p50 under 1 ms alone", warmHTTP("go"): "6,000",
@@ -34,6 +34,7 @@ var budgets = map[string]string{
 
 const (
 	rowStart       = "start to first answer"
+	rowTrial       = "the same, a sandbox tried out first"
 	rowMemory      = "idle memory (RSS)"
 	rowSize        = "binary"
 	rowTransitions = "workflow transitions, standard"

@@ -28,6 +28,8 @@ const (
 	defaultTemp  = 512
 )
 
+const loaderCache = "/etc/ld.so.cache" // where the system's libraries are
+
 // inside is what a started program needs beside the base: an interpreter, a function's code; nil: none, or not yet.
 type inside struct {
 	it *interpreter
@@ -107,10 +109,11 @@ func (d *Driver) trySandbox() error {
 		return err
 	}
 	defer d.remove(h)
-	p, err := d.plan(h, sandbox.Program{Argv: []string{program}, Dir: "/"}, inside{})
-	if err != nil {
-		return err
+	binds, links := system()
+	if fileExists(loaderCache) { // not all of functions' /etc, which takes longer to make than all the rest
+		binds = append(binds, sandbox.Bind{From: loaderCache, To: loaderCache})
 	}
+	p := d.bare(h, sandbox.Program{Argv: []string{program}, Dir: "/"}, binds, links)
 	started, err := d.spawner.run(modeSandbox, spec{number: h.number, plan: p})
 	if err != nil {
 		return err
@@ -120,12 +123,13 @@ func (d *Driver) trySandbox() error {
 	if started.status != "exit status 0" {
 		return errors.New(started.status)
 	}
+	d.wantEtc.Store(true)
 	return nil
 }
 
 // plan says what a sandbox is to be made of.
 func (d *Driver) plan(h *host, p sandbox.Program, in inside) (*sandbox.Plan, error) {
-	if err := d.ownEtc(); err != nil { // not at the platform's start, which does not always wait for it
+	if err := d.ownEtc(); err != nil { // not at the platform's start, which does not wait for it
 		return nil, err
 	}
 	binds, links := system()
@@ -141,15 +145,20 @@ func (d *Driver) plan(h *host, p sandbox.Program, in inside) (*sandbox.Plan, err
 			binds = append(binds, sandbox.Bind{From: n, To: n})
 		}
 	}
-	plan := &sandbox.Plan{
-		Root: h.dir, Binds: binds, Links: links, Program: p, Own: ownUser(h.number), Ports: d.ports(),
-		Limits: sandbox.Limits{Processes: maxProcesses + initThreads, Files: maxFiles, FileMB: maxFileMB},
-	}
+	plan := d.bare(h, p, binds, links)
 	if in.v != nil {
 		c := d.code(in.v)
 		plan.Code = &c
 	}
 	return plan, nil
+}
+
+// bare is the plan of a sandbox without a function's code.
+func (d *Driver) bare(h *host, p sandbox.Program, binds []sandbox.Bind, links []sandbox.Link) *sandbox.Plan {
+	return &sandbox.Plan{
+		Root: h.dir, Binds: binds, Links: links, Program: p, Own: ownUser(h.number), Ports: d.ports(),
+		Limits: sandbox.Limits{Processes: maxProcesses + initThreads, Files: maxFiles, FileMB: maxFileMB},
+	}
 }
 
 // ports are the sockets of every sandbox.

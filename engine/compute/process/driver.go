@@ -36,6 +36,7 @@ type Driver struct {
 	runtimes     string       // where the embedded runtimes are
 	etc          string       // the /etc of sandboxes
 	ownEtc       func() error // makes etc, once
+	wantEtc      atomic.Bool  // soon, so that the first sandbox finds it made
 	compiled     sync.Map     // interpreters' paths whose runtime is, or is being, compiled
 	spawner      *spawner
 	groups       *groups
@@ -311,6 +312,9 @@ func (d *Driver) keep() {
 			d.freeze(p, now)
 		}
 		d.sample()
+		if d.wantEtc.Swap(false) {
+			d.background(func() { _ = d.ownEtc() }) // what starts a sandbox gets the error
+		}
 		if d.live.Load() > 0 {
 			lastUse = now
 		} else if now.Sub(lastUse) > d.o.IdleTimeout {

@@ -81,7 +81,10 @@ func (d *Driver) trust() error {
 		}
 	}
 	if d.o.Network != nil {
-		own = d.o.Network.Authority()
+		var err error
+		if own, err = d.o.Network.Authority(); err != nil {
+			return err
+		}
 	}
 	bundle = append(bundle, own...)
 	if err := os.MkdirAll(filepath.Join(d.etc, "ssl/certs"), 0o755); err != nil {

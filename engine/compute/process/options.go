@@ -47,7 +47,7 @@ type Network interface {
 	// Attach serves the sockets of a sandbox, which it closes. name says which function (its ARN) and environment the sandbox has become; detach ends it.
 	Attach(sockets []sandbox.Socket) (name func(function, environment string), detach func(), err error)
 	// Authority gives the certificate, in PEM, that functions are to trust.
-	Authority() []byte
+	Authority() ([]byte, error)
 }
 
 func (o Options) withDefaults() Options {

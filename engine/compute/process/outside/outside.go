@@ -61,7 +61,7 @@ type Blocked struct {
 // Server serves the sockets of all sandboxes of a platform. Close it.
 type Server struct {
 	o         Options
-	authority *authority
+	authority func() (*authority, error) // made when a sandbox first needs it
 	gateway   *handover.Listener
 	own       map[int]*handover.Listener
 	samples   *handover.Listener
@@ -79,12 +79,9 @@ func New(o Options) (*Server, error) {
 	if o.Blocked == nil {
 		o.Blocked = func(Blocked) {}
 	}
-	a, err := newAuthority(o.Clock.Wall())
-	if err != nil {
-		return nil, err
-	}
-	s := &Server{o: o, authority: a, own: map[int]*handover.Listener{}}
-	s.tls = &tls.Config{GetCertificate: a.certificate, NextProtos: []string{"h2", "http/1.1"}, MinVersion: tls.VersionTLS12}
+	s := &Server{o: o, own: map[int]*handover.Listener{}}
+	s.authority = sync.OnceValues(func() (*authority, error) { return newAuthority(o.Clock.Wall()) })
+	s.tls = &tls.Config{GetCertificate: s.certificate, NextProtos: []string{"h2", "http/1.1"}, MinVersion: tls.VersionTLS12}
 	s.gateway = s.serve(served(o.Gateway))
 	for port, h := range o.Own {
 		s.own[port] = s.serve(h)
@@ -129,7 +126,21 @@ func (s *Server) Close() error {
 }
 
 // Authority gives the certificate, in PEM, that everything inside is to trust.
-func (s *Server) Authority() []byte { return s.authority.pem }
+func (s *Server) Authority() ([]byte, error) {
+	a, err := s.authority()
+	if err != nil {
+		return nil, err
+	}
+	return a.pem, nil
+}
+
+func (s *Server) certificate(h *tls.ClientHelloInfo) (*tls.Certificate, error) {
+	a, err := s.authority()
+	if err != nil {
+		return nil, err
+	}
+	return a.certificate(h)
+}
 
 // Ports lists the sockets that every sandbox is to open.
 func (s *Server) Ports() []sandbox.Port {

@@ -139,10 +139,7 @@ func TestNamesThatLeadInside(t *testing.T) {
 
 func TestCloudsAreThePlatform(t *testing.T) {
 	w := open(t, egress.Functions{}, nil)
-	roots := x509.NewCertPool()
-	if !roots.AppendCertsFromPEM(w.s.Authority()) {
-		t.Fatal("no authority")
-	}
+	roots := trusting(t, w)
 	for _, h2 := range []bool{false, true} {
 		tr := &http.Transport{
 			TLSClientConfig: &tls.Config{RootCAs: roots}, ForceAttemptHTTP2: h2,
@@ -172,6 +169,16 @@ func TestCloudsAreThePlatform(t *testing.T) {
 	}
 }
 
+// trusting gives what everything inside trusts.
+func trusting(t *testing.T, w *world) *x509.CertPool {
+	roots := x509.NewCertPool()
+	text, err := w.s.Authority()
+	if err != nil || !roots.AppendCertsFromPEM(text) {
+		t.Fatal("no authority", err)
+	}
+	return roots
+}
+
 // The authority cannot be used for names that are no cloud's.
 func TestAuthorityIsConstrained(t *testing.T) {
 	a, err := newAuthority(computetest.Wall())
@@ -199,8 +206,7 @@ func TestAuthorityIsConstrained(t *testing.T) {
 // A client that knows a cloud's address by another way still gets the platform; others lose nothing by being overheard.
 func TestWhomATLSClientWants(t *testing.T) {
 	w := open(t, egress.Functions{Public: true}, nil)
-	roots := x509.NewCertPool()
-	roots.AppendCertsFromPEM(w.s.Authority())
+	roots := trusting(t, w)
 	dial := func() net.Conn { // a connection to a public address, as a sandbox makes it
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
