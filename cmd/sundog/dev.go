@@ -183,7 +183,11 @@ func (l *live) bring(ctx context.Context) error {
 	if err := l.standIns(ctx); err != nil {
 		return err
 	}
-	outcome, err := l.deployer.Application(ctx, l.app, mounted(l.app), mountedArtifacts(l.app))
+	archives, artifacts, err := mounted(l.app)
+	if err != nil {
+		return err
+	}
+	outcome, err := l.deployer.Application(ctx, l.app, archives, artifacts)
 	if err != nil {
 		return err
 	}

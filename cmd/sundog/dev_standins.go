@@ -1,44 +1,53 @@
 package main
 
 import (
+	"archive/zip"
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 
 	"sundog/project/serverless"
 )
 
-// mounted gives the archives of an application whose functions run from folders: one entry that says so. The code itself is never zipped.
-func mounted(a *serverless.App) map[string][]byte {
-	out := map[string][]byte{}
-	for name := range mountedArtifacts(a) {
-		out[name] = emptyArchive
+// mounted gives the archives, and where they are, of an application whose functions run from folders: one entry that says so, for an archive must have
+// one. The code itself is never zipped.
+func mounted(a *serverless.App) (map[string][]byte, map[string]serverless.Artifact, error) {
+	archive, err := placeholder()
+	if err != nil {
+		return nil, nil, err
 	}
-	return out
-}
-
-// emptyArchive is a zip archive without entries.
-var emptyArchive = []byte("PK\x05\x06" + strings.Repeat("\x00", 18))
-
-func emptySum() string {
-	sum := sha256.Sum256(emptyArchive)
-	return base64.StdEncoding.EncodeToString(sum[:])
-}
-
-func mountedArtifacts(a *serverless.App) map[string]serverless.Artifact {
-	out := map[string]serverless.Artifact{}
+	sum := sha256.Sum256(archive)
+	archives, artifacts := map[string][]byte{}, map[string]serverless.Artifact{}
+	add := func(name string) {
+		archives[name] = archive
+		artifacts[name] = serverless.Artifact{S3Key: "serverless/" + a.Service + "/" + a.Stage + "/mount/" + name + ".zip", SHA256: base64.StdEncoding.EncodeToString(sum[:])}
+	}
 	for _, f := range a.Functions {
 		if f.Artifact != "" {
-			out[f.Artifact] = serverless.Artifact{S3Key: "serverless/" + a.Service + "/" + a.Stage + "/mount/" + f.Artifact + ".zip", SHA256: emptySum()}
+			add(f.Artifact)
 		}
 	}
 	for _, l := range a.Layers {
-		out[l.Artifact] = serverless.Artifact{S3Key: "serverless/" + a.Service + "/" + a.Stage + "/mount/" + l.Artifact + ".zip", SHA256: emptySum()}
+		add(l.Artifact)
 	}
-	return out
+	return archives, artifacts, nil
+}
+
+// placeholder makes the archive of code that is mounted; always the same, so that nothing has changed when the code has.
+func placeholder() ([]byte, error) {
+	var b bytes.Buffer
+	z := zip.NewWriter(&b)
+	w, err := z.Create("MOUNTED")
+	if err == nil {
+		_, err = w.Write([]byte("The code is in the application's folder.\n"))
+	}
+	err = errors.Join(err, z.Close())
+	return b.Bytes(), err
 }
 
 // standInTypes are the kinds of things that a stand-in can be made of.
