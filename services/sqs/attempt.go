@@ -68,8 +68,9 @@ func (q *queue) repeat(tx store.Tx, req request, now int64) ([]received, bool, e
 			return nil, true, err
 		}
 		f := q.flying[seq]
+		before := f.Due
 		f.Due = now + req.visibility
-		if err := tx.Put(q.flightKey(seq), f.encode()); err != nil {
+		if err := q.writeFlight(tx, seq, f.flight, before); err != nil {
 			return nil, true, err
 		}
 		q.flying[seq] = f

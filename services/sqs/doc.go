@@ -9,6 +9,7 @@
 //	msg     generation seq                 a message (binary, see codec.go)
 //	aged    generation sent seq            a message that is older than its place: a dead letter
 //	flight  generation seq                 due, receive count, first receive: delayed, in flight, or once received
+//	due     generation due seq             the same by the moment when they are visible (again)
 //	count   generation                     number of messages (a counter)
 //	high    generation                     a bound above every sequence number given out
 //	dedup   generation scope+id            a deduplication id until it expires (FIFO)
@@ -24,6 +25,7 @@
 // A ready message is a msg row without a flight row, or with one that is due. Generation is new for each creation of a queue, so that a
 // queue made again under the same name is empty.
 //
-// Standard queues give ready messages in about their order, fairly among message groups (fair.go); FIFO queues give them by group (fifo.go). What
+// Standard queues give ready messages in about their order, those that were given or delayed before by when they are due (again.go), fairly among message
+// groups (fair.go); FIFO queues give them by group (fifo.go). What
 // is over the retention period goes with what touches the queue, else once an hour (retention.go).
 package sqs

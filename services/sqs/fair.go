@@ -163,7 +163,10 @@ func (q *queue) popFair(tx store.Tx, now int64) (uint64, bool, error) {
 		if seq, ok, err := q.popCalm(tx, now); ok || err != nil {
 			return seq, ok, err
 		}
-		seq, given, ok := q.front()
+		if err := q.readAgain(tx); err != nil {
+			return 0, false, err
+		}
+		seq, given, ok := q.front(now)
 		if !ok {
 			if !q.whole && ahead {
 				ahead = false
@@ -178,7 +181,9 @@ func (q *queue) popFair(tx store.Tx, now int64) (uint64, bool, error) {
 			continue
 		}
 		group := f.groups[seq]
-		if t := f.tenants[group]; group != "" && t != nil && f.noisy(t, len(q.flying), now) {
+		t := f.tenants[group]
+		full := given && t != nil && len(t.parked) >= parkedSize // memory has room for no more: it has its turn, as those of the window have theirs
+		if group != "" && t != nil && !full && f.noisy(t, len(q.flying), now) {
 			f.park(group, t, seq, given)
 			continue
 		}
@@ -199,7 +204,7 @@ func (q *queue) popCalm(tx store.Tx, now int64) (uint64, bool, error) {
 			}
 			continue
 		}
-		if seq := t.parked[0]; (len(q.window) == 0 || seq < q.window[0]) && (len(q.returned) == 0 || seq < q.returned[0]) {
+		if seq := t.parked[0]; (len(q.window) == 0 || seq < q.window[0]) && (!q.again.ripe(now) || seq < q.again.items[0].seq) {
 			return q.popParked(t), true, nil
 		}
 	}

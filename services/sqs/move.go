@@ -99,7 +99,7 @@ func (r *sqsRoom) startMove(ctx context.Context, in *api.StartMessageMoveTaskInp
 	}
 	err = r.lane(ctx, nameOf(source), func(_ store.Tx, q *queue) error {
 		q.mature(r.now())
-		t.ToMove = q.count - int64(len(q.flying)) - int64(len(q.delayed))
+		t.ToMove = q.count - int64(len(q.flying)) - q.delays.count(r.now())
 		return nil
 	})
 	if err != nil {
@@ -387,7 +387,7 @@ func (r *sqsRoom) moveOne(tx store.Tx, q *queue, t *task) (size int, err error) 
 	}
 	if failure != "" {
 		t.Status, t.Failure = "FAILED", failure
-		q.ready(seq, m.Group)
+		q.ready(dueItem{0, seq}, m.Group) // before all others
 		return 0, nil
 	}
 	fresh := *m

@@ -152,7 +152,7 @@ func (r *sqsRoom) deleteQueue(ctx context.Context, in *api.DeleteQueueInput) (*a
 		return nil, err
 	}
 	return &api.DeleteQueueOutput{}, r.lane(ctx, n, func(tx store.Tx, q *queue) error {
-		if err := q.deleteRows(tx, "msg", "aged", "flight", "count", "high", "dedup", "dedupdue", "given", "givendue"); err != nil {
+		if err := q.deleteRows(tx, "msg", "aged", "flight", "due", "count", "high", "dedup", "dedupdue", "given", "givendue"); err != nil {
 			return err
 		}
 		if err := tx.Delete(listKey(n.Scope).Str(n.Queue)); err != nil {
@@ -224,7 +224,7 @@ func (r *sqsRoom) purgeQueue(ctx context.Context, in *api.PurgeQueueInput) (*api
 		}
 		rec := q.rec
 		rec.Purged = now
-		if err := q.deleteRows(tx, "msg", "aged", "flight", "count", "dedup", "dedupdue"); err != nil {
+		if err := q.deleteRows(tx, "msg", "aged", "flight", "due", "count", "dedup", "dedupdue"); err != nil {
 			return err
 		}
 		if err := r.writeRecord(tx, n, rec); err != nil {
@@ -288,11 +288,12 @@ func (r *sqsRoom) getQueueAttributes(ctx context.Context, in *api.GetQueueAttrib
 	}
 	var all map[string]string
 	err = r.lane(ctx, n, func(tx store.Tx, q *queue) error {
-		q.mature(r.now())
+		now := r.now()
+		q.mature(now)
 		if _, err := r.expire(tx, q); err != nil {
 			return err
 		}
-		all = q.attributes()
+		all = q.attributes(now)
 		return nil
 	})
 	if err != nil {
@@ -333,9 +334,9 @@ var systemNames = []string{
 func knownSystem(n string) bool { return slices.Contains(systemNames, n) || known(n) }
 
 // attributes gives everything that GetQueueAttributes can tell.
-func (q *queue) attributes() map[string]string {
+func (q *queue) attributes(now int64) map[string]string {
 	out := q.rec.settings()
-	flying, delayed := int64(len(q.flying)), int64(len(q.delayed))
+	flying, delayed := int64(len(q.flying)), q.delays.count(now)
 	for n, v := range map[string]int64{
 		"ApproximateNumberOfMessages": max(0, q.count-flying-delayed), "ApproximateNumberOfMessagesNotVisible": flying,
 		"ApproximateNumberOfMessagesDelayed": delayed, "CreatedTimestamp": q.rec.Created, "LastModifiedTimestamp": q.rec.Modified,

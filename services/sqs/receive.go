@@ -1,11 +1,11 @@
 package sqs
 
 import (
-	"container/heap"
 	"context"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"strconv"
 	"strings"
 	"time"
@@ -198,6 +198,7 @@ func (r *sqsRoom) hand(tx store.Tx, q *queue, seq uint64, now, visibility int64)
 	if err != nil {
 		return nil, 0, err
 	}
+	before := f.Due
 	if now-m.Sent >= q.cfg.retention*1000 {
 		return nil, 0, q.remove(tx, seq, now)
 	}
@@ -211,29 +212,40 @@ func (r *sqsRoom) hand(tx store.Tx, q *queue, seq uint64, now, visibility int64)
 	if f.First == 0 {
 		f.First = now
 	}
-	if err := tx.Put(q.flightKey(seq), f.encode()); err != nil {
+	if err := q.writeFlight(tx, seq, f, before); err != nil {
 		return nil, 0, err
 	}
-	q.flying[seq] = flying{flight: f, group: m.Group}
-	q.lock(m.Group, seq, now)
-	heap.Push(&q.due, dueItem{f.Due, seq})
+	q.fly(seq, f, m.Group, now)
 	return &received{message: m, flight: f, handle: q.handle(seq, f.Nonce)}, 0, nil
 }
 
 // remove takes a message out of store and memory; what stands in windows and heaps is passed over later.
 func (q *queue) remove(tx store.Tx, seq uint64, now int64) error {
+	known, flies := q.flying[seq]
+	f, had := known.flight, flies
+	if !flies {
+		var err error
+		if f, had, err = readFlight(tx, q.flightKey(seq)); err != nil {
+			return err
+		}
+	}
 	if err := tx.Delete(q.msgKey(seq)); err != nil {
 		return err
 	}
-	if err := tx.Delete(q.flightKey(seq)); err != nil {
-		return err
+	if had {
+		if err := errors.Join(tx.Delete(q.flightKey(seq)), tx.Delete(q.dueKey(dueItem{f.Due, seq}))); err != nil {
+			return err
+		}
 	}
 	if err := tx.Add(q.countKey(), -1); err != nil {
 		return err
 	}
-	if f, ok := q.flying[seq]; ok {
+	switch {
+	case flies:
 		delete(q.flying, seq)
-		q.unlock(f, seq, now)
+		q.unlock(known, seq, now)
+	case had && f.Count == 0 && f.Due > now:
+		q.delays.add(f.Due, -1)
 	}
 	q.fair.drop(seq)
 	delete(q.delayed, seq)

@@ -1,7 +1,6 @@
 package sqs
 
 import (
-	"container/heap"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
@@ -368,25 +367,27 @@ func (r *sqsRoom) insert(tx store.Tx, q *queue, m *message, delay int64) error {
 		}
 		q.fair.tenant(m.Group, now).sent = now
 	}
+	due := int64(0)
 	if delay > 0 {
-		due := now + delay
-		if err := tx.Put(q.flightKey(seq), flight{Due: due}.encode()); err != nil {
+		due = now + delay
+		if err := q.writeFlight(tx, seq, flight{Due: due}, 0); err != nil {
 			return err
 		}
-		q.delayed[seq] = due
-		q.fair.note(seq, m.Group)
-		heap.Push(&q.due, dueItem{due, seq})
+		q.delays.add(due, 1)
 	}
 	q.high, q.next, q.count = high, seq+1, q.count+1
-	q.append(seq, m.Group, delay > 0)
+	q.append(seq, m.Group, due)
 	n := q.name
 	tx.AfterCommit(func(store.Stamp) { r.polls.wake(n, 1) })
 	r.sweeper.arm()
 	return nil
 }
 
-// append shows the newest message to the window, if the window reaches to the end of the queue.
-func (q *queue) append(seq uint64, group string, delayed bool) {
+// append shows the newest message to the window, if the window reaches to the end of the queue; due is when a delayed message is visible, else 0.
+func (q *queue) append(seq uint64, group string, due int64) {
+	if due > 0 && !q.fifo() {
+		q.add(dueItem{due, seq}, group)
+	}
 	room := len(q.window) < windowSize
 	if q.fifo() {
 		room = q.waiting < fifoWindow
@@ -398,8 +399,11 @@ func (q *queue) append(seq uint64, group string, delayed bool) {
 	q.cursor = seq
 	switch {
 	case q.fifo():
+		if due > 0 {
+			q.hold(seq, due)
+		}
 		q.line(group, seq)
-	case !delayed:
+	case due == 0:
 		q.window = append(q.window, seq)
 		q.fair.note(seq, group)
 	}

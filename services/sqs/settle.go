@@ -135,11 +135,12 @@ func (r *sqsRoom) extend(tx store.Tx, q *queue, handle string, timeout *int32) e
 	case !flies: // visible again: a standard queue accepts the call, and leaves the message where it is
 		return nil
 	}
+	before := f.Due
 	f.Due = now + int64(*timeout)*1000
 	if f.Due-f.Taken > maxVisibility*1000 && *timeout > 0 {
 		return errValue(*timeout, "VisibilityTimeout", "Total VisibilityTimeout for the message is beyond the limit [43200 seconds].")
 	}
-	if err := tx.Put(q.flightKey(seq), f.encode()); err != nil {
+	if err := q.writeFlight(tx, seq, f, before); err != nil {
 		return err
 	}
 	q.flying[seq] = flying{flight: f, group: known.group, changed: true}

@@ -1,6 +1,7 @@
 package sqs
 
 import (
+	"cmp"
 	"container/heap"
 	"encoding/binary"
 	"encoding/json"
@@ -30,20 +31,21 @@ type queue struct {
 	high   uint64 // reserved up to here
 	count  int64  // messages in the queue, in all states
 	oldest int64  // no message was sent before, unix ms; 0: not known
-	cursor uint64 // rows up to here are known to window, groups, returned, flying or delayed
+	cursor uint64 // rows up to here are known to window or groups, or have a flight row
 	whole  bool   // there are no rows after cursor
 
-	window   []uint64          // standard: ready and never received, ascending
-	returned seqHeap           // standard: ready again, or ready after a delay
-	groups   map[string]*group // FIFO: the groups that have something waiting or in flight
-	turns    groupHeap         // FIFO: groups that can give a message, by their first
-	waiting  int               // FIFO: sequence numbers in groups
+	window  []uint64          // standard: ready and never received or delayed, ascending
+	again   again             // standard: delayed, or ready again
+	turn    bool              // standard: take the next from again before window
+	fair    *fair             // standard, with message groups
+	groups  map[string]*group // FIFO: the groups that have something waiting or in flight
+	turns   groupHeap         // FIFO: groups that can give a message, by their first
+	waiting int               // FIFO: sequence numbers in groups
+	delayed map[uint64]int64  // FIFO: of those in groups; due, unix ms
 
-	flying  map[uint64]flying
-	delayed map[uint64]int64 // due, unix ms
-	due     dueHeap          // flying and delayed by time; may hold entries that no longer count
-	turn    bool             // standard: take the next from returned before window
-	fair    *fair            // standard, with message groups
+	flying map[uint64]flying
+	due    dueHeap // flying and delayed by time; may hold entries that no longer count
+	delays delays
 
 	attempts attempts
 }
@@ -99,7 +101,7 @@ func decodeRecord(text []byte) (*record, error) {
 	return rec, json.Unmarshal(text, rec)
 }
 
-// open reads the counters and flights.
+// open reads the counters, and what is in flight.
 func (q *queue) open(tx store.Tx, now int64) error {
 	var err error
 	if q.count, err = counter(tx, q.countKey()); err != nil {
@@ -111,40 +113,44 @@ func (q *queue) open(tx store.Tx, now int64) error {
 	}
 	q.high = uint64(high)
 	q.next = q.high + 1
-	prefix := genKey(q.shard, "flight", q.rec.Gen)
-	it := tx.Scan(store.Prefix(prefix))
+	q.again.more = !q.fifo()
+	table := q.dueTable()
+	o := store.ScanOptions{Lo: table, Hi: table.End(), KeysOnly: true}
+	if !q.fifo() {
+		o.Lo = q.dueKey(dueItem{now + 1, 0})
+	}
+	it := tx.Scan(o)
 	defer func() { _ = it.Close() }()
 	for it.Next() {
-		seq, _, err := store.CutU64(it.Key()[len(prefix):])
+		i, err := cutDue(it.Key()[len(table):])
 		if err != nil {
 			return err
 		}
-		f, err := decodeFlight(it.Value())
+		f, _, err := readFlight(tx, q.flightKey(i.seq))
 		if err != nil {
 			return err
 		}
-		group, err := q.groupOf(tx, seq)
+		if f.Count == 0 {
+			q.delays.add(i.at, 1)
+			continue
+		}
+		group, err := q.groupOf(tx, i.seq)
 		if err != nil {
 			return err
 		}
-		q.reopen(seq, f, group, now)
+		if i.at > now {
+			q.fly(i.seq, f, group, now)
+		} else { // behind it in its group may be what is in flight
+			q.line(group, i.seq)
+		}
 	}
 	return it.Err()
 }
 
-// reopen puts one message with a flight row where it belongs.
-func (q *queue) reopen(seq uint64, f flight, group string, now int64) {
-	switch {
-	case f.Due <= now:
-		q.ready(seq, group)
-		return
-	case f.Count == 0:
-		q.delayed[seq] = f.Due
-		q.fair.note(seq, group)
-	default:
-		q.flying[seq] = flying{flight: f, group: group}
-		q.lock(group, seq, now)
-	}
+// fly notes that a message is in flight.
+func (q *queue) fly(seq uint64, f flight, group string, now int64) {
+	q.flying[seq] = flying{flight: f, group: group}
+	q.lock(group, seq, now)
 	heap.Push(&q.due, dueItem{f.Due, seq})
 }
 
@@ -203,38 +209,42 @@ func (q *queue) mature(now int64) {
 		if f, ok := q.flying[item.seq]; ok && f.Due == item.at {
 			delete(q.flying, item.seq)
 			q.unlock(f, item.seq, now)
-			q.ready(item.seq, f.group)
+			q.ready(item, f.group)
 		} else if at, ok := q.delayed[item.seq]; ok && at == item.at {
-			delete(q.delayed, item.seq)
-			q.ready(item.seq, "")
+			delete(q.delayed, item.seq) // it stands in its group already
 		}
 	}
 }
 
-// ready makes a message receivable (again). A FIFO queue's delayed message stands in its group already.
-func (q *queue) ready(seq uint64, group string) {
-	switch {
-	case !q.fifo():
-		q.fair.note(seq, group)
-		heap.Push(&q.returned, seq)
-	case group != "":
-		q.line(group, seq)
+// ready makes a message receivable again.
+func (q *queue) ready(item dueItem, group string) {
+	if q.fifo() {
+		q.line(group, item.seq)
+		return
 	}
+	q.add(item, group)
 }
 
 // nextDue is when something matures next; zero when nothing will.
 func (q *queue) nextDue() time.Time {
+	first := int64(math.MaxInt64)
+	if len(q.again.items) > 0 {
+		first = q.again.items[0].at
+	}
 	for len(q.due) > 0 {
 		item := q.due[0]
-		if f, ok := q.flying[item.seq]; ok && f.Due == item.at {
-			return time.UnixMilli(item.at)
-		}
-		if at, ok := q.delayed[item.seq]; ok && at == item.at {
-			return time.UnixMilli(item.at)
+		f, flies := q.flying[item.seq]
+		at, delayed := q.delayed[item.seq]
+		if flies && f.Due == item.at || delayed && at == item.at {
+			first = min(first, item.at)
+			break
 		}
 		heap.Pop(&q.due)
 	}
-	return time.Time{}
+	if first == math.MaxInt64 {
+		return time.Time{}
+	}
+	return time.UnixMilli(first)
 }
 
 // pop takes the sequence number of the next ready message; false when none is ready.
@@ -251,7 +261,10 @@ func (q *queue) pop(tx store.Tx, now int64) (uint64, bool, error) {
 				return 0, false, err
 			}
 		}
-		seq, _, ok := q.front()
+		if err := q.readAgain(tx); err != nil {
+			return 0, false, err
+		}
+		seq, _, ok := q.front(now)
 		if !ok {
 			return 0, false, nil
 		}
@@ -261,12 +274,13 @@ func (q *queue) pop(tx store.Tx, now int64) (uint64, bool, error) {
 	}
 }
 
-// front takes the next of a standard queue's ready messages that memory knows: those that were given before, and those that were not, in turns.
-func (q *queue) front() (seq uint64, given, ok bool) {
+// front takes the next of a standard queue's ready messages that memory knows: those that were given or delayed before, and those that were not,
+// in turns.
+func (q *queue) front(now int64) (seq uint64, given, ok bool) {
 	switch {
-	case len(q.returned) > 0 && (q.turn || len(q.window) == 0):
+	case q.again.ripe(now) && (q.turn || len(q.window) == 0):
 		q.turn = false
-		return heap.Pop(&q.returned).(uint64), true, true
+		return q.again.pop(), true, true
 	case len(q.window) > 0:
 		seq, q.turn = q.window[0], true
 		q.window = q.window[1:]
@@ -275,14 +289,8 @@ func (q *queue) front() (seq uint64, given, ok bool) {
 	return 0, false, false
 }
 
-// known tells whether memory has a message with a flight row already. A FIFO queue's stands in its group unless it is in flight, and is put
-// there again without harm.
-func (q *queue) known(seq uint64) bool {
-	_, flies := q.flying[seq]
-	return flies || !q.fifo()
-}
-
-// refill reads rows after the cursor, up to n, passing over those that are known.
+// refill reads rows after the cursor, up to n, passing over those with a flight row: a standard queue's are in again, or in flight. A FIFO queue's
+// stand in their groups unless they are in flight.
 func (q *queue) refill(tx store.Tx, n int) error {
 	q.whole = true // unless it stops before the end
 	return q.scan(tx, q.cursor+1, math.MaxUint64, !q.grouped(), func(seq uint64, flight bool, value []byte) (bool, error) {
@@ -291,11 +299,11 @@ func (q *queue) refill(tx store.Tx, n int) error {
 			return false, nil
 		}
 		q.cursor = seq
-		if flight && q.known(seq) {
+		if _, flies := q.flying[seq]; flight && (flies || !q.fifo()) {
 			return true, nil
 		}
 		n--
-		return true, q.admit(seq, value)
+		return true, q.admit(tx, seq, flight, value)
 	})
 }
 
@@ -327,8 +335,8 @@ func (q *queue) scan(tx store.Tx, from, to uint64, keys bool, fn func(seq uint64
 	return fl.Err()
 }
 
-// admit takes a row that was read into the window.
-func (q *queue) admit(seq uint64, value []byte) error {
+// admit takes a row that was read into the window; flight: it has a flight row.
+func (q *queue) admit(tx store.Tx, seq uint64, flight bool, value []byte) error {
 	group := ""
 	if q.grouped() {
 		var err error
@@ -337,12 +345,25 @@ func (q *queue) admit(seq uint64, value []byte) error {
 		}
 	}
 	if q.fifo() {
+		if flight {
+			f, _, err := readFlight(tx, q.flightKey(seq))
+			if err != nil {
+				return err
+			}
+			q.hold(seq, f.Due)
+		}
 		q.line(group, seq)
 		return nil
 	}
 	q.window = append(q.window, seq)
 	q.fair.note(seq, group)
 	return nil
+}
+
+// hold notes that a message in a FIFO queue's group is delayed, if it still is when it is asked for.
+func (q *queue) hold(seq uint64, due int64) {
+	q.delayed[seq] = due
+	heap.Push(&q.due, dueItem{due, seq})
 }
 
 func nextSeq(it store.Iterator, prefix int) (uint64, bool) {
@@ -359,15 +380,18 @@ type dueItem struct {
 	seq uint64
 }
 
+func (i dueItem) compare(j dueItem) int {
+	return cmp.Or(cmp.Compare(i.at, j.at), cmp.Compare(i.seq, j.seq))
+}
+func (i dueItem) before(j dueItem) bool { return i.compare(j) < 0 }
+
 type dueHeap []dueItem
 
-func (h dueHeap) Len() int { return len(h) }
-func (h dueHeap) Less(i, j int) bool {
-	return h[i].at < h[j].at || h[i].at == h[j].at && h[i].seq < h[j].seq
-}
-func (h dueHeap) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
-func (h *dueHeap) Push(x any)   { *h = append(*h, x.(dueItem)) }
-func (h *dueHeap) Pop() any     { o := *h; x := o[len(o)-1]; *h = o[:len(o)-1]; return x }
+func (h dueHeap) Len() int           { return len(h) }
+func (h dueHeap) Less(i, j int) bool { return h[i].before(h[j]) }
+func (h dueHeap) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
+func (h *dueHeap) Push(x any)        { *h = append(*h, x.(dueItem)) }
+func (h *dueHeap) Pop() any          { o := *h; x := o[len(o)-1]; *h = o[:len(o)-1]; return x }
 
 type seqHeap []uint64
 
