@@ -47,7 +47,8 @@ type live struct {
 	builder  *bundle.Builder
 	deployer *deploy.Deployer
 	ready    ready
-	gen      string // the generation that runs
+	gen      string                // the generation that runs
+	packaged func(rel string) bool // whether a file goes into a package
 }
 
 // Run runs the application until it is interrupted.
@@ -177,7 +178,12 @@ func (l *live) bring(ctx context.Context) error {
 	if err := l.builder.Prepare(ctx, l.app.Functions, func(s string) { l.out.line("%s", l.out.paint(dim, s)) }); err != nil {
 		return err
 	}
-	if err := l.mount(ctx); err != nil {
+	packaged, err := l.builder.Packaged(l.app)
+	if err != nil {
+		return err
+	}
+	l.packaged = packaged
+	if err := l.mount(ctx, l.builder.Generation); err != nil {
 		return err
 	}
 	if err := l.standIns(ctx); err != nil {
@@ -198,10 +204,10 @@ func (l *live) bring(ctx context.Context) error {
 	return nil
 }
 
-// mount copies the sources as they are now into a new generation, and has every function run from it.
-func (l *live) mount(ctx context.Context) error {
-	gen, err := l.builder.Generation(ctx)
-	if err != nil {
+// mount copies the sources as they are now into a generation, and has every function run from it if it is a new one.
+func (l *live) mount(ctx context.Context, generation func(context.Context) (string, error)) error {
+	gen, err := generation(ctx)
+	if err != nil || gen == l.gen {
 		return err
 	}
 	var released []<-chan struct{}

@@ -3,9 +3,11 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,9 +15,6 @@ import (
 
 	"sundog/project/serverless"
 )
-
-// quiet is how long the watcher waits after the last change of a burst, so that a save of several files is one reload.
-const quiet = 40 * time.Millisecond
 
 // watch reloads on save until it is interrupted.
 func (l *live) watch(ctx context.Context) error {
@@ -27,7 +26,7 @@ func (l *live) watch(ctx context.Context) error {
 	if err := addFolders(w, l.dir); err != nil {
 		return err
 	}
-	changed := map[string]bool{}
+	changed := newChanges()
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	for {
@@ -36,6 +35,7 @@ func (l *live) watch(ctx context.Context) error {
 			return nil
 		case err := <-w.Errors:
 			l.out.line("%s", l.out.paint(red, "watching: "+err.Error()))
+			continue
 		case e := <-w.Events:
 			if ignored(e.Name) || e.Op == fsnotify.Chmod {
 				continue
@@ -45,18 +45,19 @@ func (l *live) watch(ctx context.Context) error {
 					l.out.line("%s", l.out.paint(red, "watching: "+err.Error()))
 				}
 			}
-			changed[e.Name] = true
-			timer.Reset(quiet)
-		case <-timer.C:
-			if len(changed) > 0 {
-				l.reload(ctx, changed)
-				changed = map[string]bool{}
+			if l.concerns(e.Name) {
+				changed.saw(e.Name, time.Now())
 			}
+		case <-timer.C:
+			l.reload(ctx, changed)
+		}
+		if at, ok := changed.due(); ok {
+			timer.Reset(time.Until(at))
 		}
 	}
 }
 
-// ignored are the folders that no function's code comes from.
+// ignored are the folders that no function's code comes from, what editors put beside a file, logs, and what databases keep beside theirs.
 func ignored(path string) bool {
 	for part := range strings.SplitSeq(filepath.ToSlash(path), "/") {
 		switch part {
@@ -64,7 +65,29 @@ func ignored(path string) bool {
 			return true
 		}
 	}
-	return strings.HasSuffix(path, "~") || strings.HasSuffix(path, ".swp")
+	return slices.ContainsFunc([]string{"~", ".swp", ".log", ".pid", "-journal", "-wal", "-shm"}, func(end string) bool { return strings.HasSuffix(path, end) })
+}
+
+// concerns tells whether a change of a file may change what runs: it is in a package, or says how packages are made; and this process does not write it
+// itself.
+func (l *live) concerns(path string) bool {
+	if ignored(path) || path == l.cmd.ReadyFile || path == l.cmd.ReadyFile+".new" || ownOutput(path) {
+		return false
+	}
+	if l.kind(path) != codeChange {
+		return true
+	}
+	rel, err := filepath.Rel(l.dir, path)
+	return err != nil || l.packaged(filepath.ToSlash(rel))
+}
+
+// ownOutput tells whether this process's output goes to a file: what is shown there would be a change.
+func ownOutput(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && slices.ContainsFunc([]*os.File{os.Stdout, os.Stderr}, func(f *os.File) bool {
+		own, err := f.Stat()
+		return err == nil && os.SameFile(own, info)
+	})
 }
 
 func addFolders(w *fsnotify.Watcher, root string) error {
@@ -85,39 +108,73 @@ func addFolders(w *fsnotify.Watcher, root string) error {
 	})
 }
 
-// reload brings what was saved into use: code by a new generation, the file itself by an update of the stack. What fails is shown, and what ran
-// goes on running.
-func (l *live) reload(ctx context.Context, changed map[string]bool) {
-	start := time.Now()
-	what := "code"
-	for path := range changed {
-		switch name := filepath.Base(path); {
-		case filepath.Dir(path) == l.dir && (name == l.app.File || strings.HasPrefix(name, "serverless.") || strings.HasSuffix(name, ".yml") || strings.HasSuffix(name, ".asl.json")):
-			what = "application"
-		case what == "code" && (name == "package.json" || name == "package-lock.json" || name == "requirements.txt" || strings.HasSuffix(name, ".go") || name == "go.mod"):
-			what = "dependencies"
-		}
+// change is what a changed file makes necessary; later ones include earlier ones.
+type change int
+
+const (
+	codeChange change = iota
+	dependencyChange
+	applicationChange
+)
+
+func (c change) String() string { return [...]string{"code", "dependencies", "application"}[c] }
+
+func (l *live) kind(path string) change {
+	name := filepath.Base(path)
+	switch {
+	case filepath.Dir(path) == l.dir && (name == l.app.File || strings.HasPrefix(name, "serverless.") || name == ".env" || strings.HasPrefix(name, ".env.") || strings.HasSuffix(name, ".yml") || strings.HasSuffix(name, ".asl.json")):
+		return applicationChange
+	case name == "package.json" || name == "package-lock.json" || name == "requirements.txt" || strings.HasSuffix(name, ".go") || name == "go.mod":
+		return dependencyChange
 	}
-	err := l.apply(ctx, what)
-	if err != nil {
+	return codeChange
+}
+
+// reload brings what was saved into use: code by a new generation, the file itself by an update of the stack. What fails is shown, and what ran
+// goes on running. Code that is the same as before is not reloaded.
+func (l *live) reload(ctx context.Context, changed *changes) {
+	start := time.Now()
+	paths := changed.take(start)
+	if len(paths) == 0 {
+		return
+	}
+	what, gen := codeChange, l.gen
+	for _, p := range paths {
+		what = max(what, l.kind(p))
+	}
+	if err := l.apply(ctx, what, changed); err != nil {
 		var wrong *serverless.Error
 		if !errors.As(err, &wrong) {
 			l.out.line("%s", l.out.paint(red, "reload: "+explain(err)))
 		}
+	} else if what == codeChange && gen == l.gen {
 		return
+	} else {
+		l.out.line("%s", l.out.paint(dim, what.String()+" reloaded in "+round(time.Since(start)).String()))
 	}
-	l.out.line("%s", l.out.paint(dim, what+" reloaded in "+round(time.Since(start)).String()))
+	for _, p := range changed.reloaded(paths, time.Now()) {
+		rel, err := filepath.Rel(l.dir, p)
+		if err != nil {
+			rel = p
+		}
+		l.out.line("%s", l.out.paint(yellow, fmt.Sprintf("%s changes again and again: it is reloaded when it has been left alone for %v. If no function needs it, exclude it: package.patterns: ['!%s']", rel, calm, filepath.ToSlash(rel))))
+	}
 }
 
-func (l *live) apply(ctx context.Context, what string) error {
-	if what == "code" {
-		return l.mount(ctx)
+func (l *live) apply(ctx context.Context, what change, changed *changes) error {
+	if what == codeChange {
+		return l.mount(ctx, func(ctx context.Context) (string, error) {
+			return l.builder.Renew(ctx, func(rel string) bool {
+				path := filepath.Join(l.dir, filepath.FromSlash(rel))
+				return !changed.isRestless(path) && l.concerns(path)
+			})
+		})
 	}
-	if what == "dependencies" {
+	if what == dependencyChange {
 		if err := l.builder.Prepare(ctx, l.app.Functions, func(s string) { l.out.line("%s", l.out.paint(dim, s)) }); err != nil {
 			return err
 		}
-		return l.mount(ctx)
+		return l.mount(ctx, l.builder.Generation)
 	}
 	old := l.app
 	a, err := l.load(ctx)

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 
@@ -61,6 +63,32 @@ func Units(app *serverless.App) []Unit {
 		out = append(out, Unit{Name: l.Artifact, Package: l.Package, Root: l.Path, Ready: l.Package.Artifact})
 	}
 	return out
+}
+
+// Packaged gives the test whether a file, by its path below Dir with slashes, goes into an archive of the application: a change of another one changes
+// nothing that is deployed.
+func (b *Builder) Packaged(app *serverless.App) (func(rel string) bool, error) {
+	type part struct {
+		root   string
+		filter *filter
+	}
+	var parts []part
+	for _, u := range Units(app) {
+		f, err := newFilter(u.Service, u.Package, b.NodeModules() != "")
+		if err != nil {
+			return nil, err
+		}
+		parts = append(parts, part{path.Clean(filepath.ToSlash(u.Root)), f})
+	}
+	return func(rel string) bool {
+		return slices.ContainsFunc(parts, func(p part) bool {
+			inner, below := rel, true
+			if p.root != "." {
+				inner, below = strings.CutPrefix(rel, p.root+"/")
+			}
+			return below && p.filter.takes(inner)
+		})
+	}, nil
 }
 
 func (b *Builder) out() string {

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"sundog/project/serverless"
 )
@@ -307,5 +308,77 @@ func BenchmarkGeneration(b *testing.B) {
 			b.Fatal(err)
 		}
 		_ = path
+	}
+}
+
+func TestRenewGivesTheSameGenerationForTheSameContent(t *testing.T) {
+	dir := tree(t, map[string]string{"a.js": "one", "lib/b.js": "same"})
+	b := &Builder{Dir: dir}
+	renew := func() string {
+		t.Helper()
+		gen, err := b.Renew(t.Context(), func(rel string) bool { return rel != "out.log" })
+		if err != nil {
+			t.Fatal(err)
+		}
+		return gen
+	}
+	first := renew()
+	later := time.Date(2040, 1, 1, 0, 0, 0, 0, time.UTC)
+	if err := os.Chtimes(filepath.Join(dir, "a.js"), later, later); err != nil {
+		t.Fatal(err)
+	}
+	if got := renew(); got != first {
+		t.Errorf("a file that was touched makes %s after %s", got, first)
+	}
+	put(t, dir, "out.log", "a line")
+	if got := renew(); got != first {
+		t.Errorf("a file that does not count makes %s after %s", got, first)
+	}
+	last := first
+	for what, change := range map[string]func() error{
+		"other content of the same size": func() error { return os.WriteFile(filepath.Join(dir, "a.js"), []byte("two"), 0o600) },
+		"a new file":                     func() error { return os.WriteFile(filepath.Join(dir, "c.js"), nil, 0o600) },
+		"a file that has gone":           func() error { return os.Remove(filepath.Join(dir, "lib/b.js")) },
+	} {
+		if err := change(); err != nil {
+			t.Fatal(err)
+		}
+		gen := renew()
+		if gen == last {
+			t.Errorf("%s makes no generation", what)
+		}
+		last = gen
+	}
+	if got, err := os.ReadFile(filepath.Join(last, "a.js")); err != nil || string(got) != "two" {
+		t.Errorf("a.js: %q %v", got, err)
+	}
+}
+
+func TestPackaged(t *testing.T) {
+	app := &serverless.App{
+		Package:   serverless.Package{Patterns: []string{"!logs/**", "!*.db"}},
+		Functions: []serverless.Function{{Key: "a", Artifact: "service"}, {Key: "b", Artifact: "b", Package: serverless.Package{Individually: true, Patterns: []string{"data/b.db", "kept.db"}}}},
+		Layers:    []serverless.Layer{{Key: "l", Artifact: "l", Path: "layer", Package: serverless.Package{Patterns: []string{"!doc/**"}}}},
+	}
+	packaged, err := (&Builder{Dir: t.TempDir()}).Packaged(app)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for rel, want := range map[string]bool{
+		"main.js": true, "logs/today": false, "local.db": false, "kept.db": true, "data/b.db": true, "serverless.yml": false, "node_modules/x.js": true,
+		"layer/x": true, "lib/__pycache__/x.pyc": false,
+	} {
+		if got := packaged(rel); got != want {
+			t.Errorf("%s: %v", rel, got)
+		}
+	}
+	only, err := (&Builder{Dir: t.TempDir()}).Packaged(&serverless.App{Layers: app.Layers})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for rel, want := range map[string]bool{"layer/x": true, "layer/doc/x": false, "x": false} {
+		if got := only(rel); got != want {
+			t.Errorf("%s of a layer: %v", rel, got)
+		}
 	}
 }

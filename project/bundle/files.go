@@ -1,6 +1,8 @@
 package bundle
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -43,9 +45,12 @@ func walkDirs(dir string, enter func(rel string) bool, visit func(rel string, in
 			return nil
 		}
 		info, err := os.Stat(p) // through a link
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // a link to nowhere, or a file that has just been removed
+		}
 		if err != nil {
 			if d.Type()&fs.ModeSymlink != 0 {
-				return nil // a link to nowhere has no content
+				return nil // a link in a circle has no content
 			}
 			return err
 		}
@@ -91,6 +96,48 @@ func copyFile(from, to string, mode fs.FileMode) error {
 	_, err = io.Copy(out, in)
 	if closeErr := out.Close(); err == nil {
 		err = closeErr
+	}
+	return err
+}
+
+// sameContent compares two files; one that is gone is the same as none.
+func sameContent(a, b string) (bool, error) {
+	x, err := os.Open(a)
+	if err != nil {
+		return false, ifThere(err)
+	}
+	defer x.Close()
+	y, err := os.Open(b)
+	if err != nil {
+		return false, ifThere(err)
+	}
+	defer y.Close()
+	p, q := make([]byte, 64<<10), make([]byte, 64<<10)
+	for {
+		n, errX := io.ReadFull(x, p)
+		m, errY := io.ReadFull(y, q)
+		if !bytes.Equal(p[:n], q[:m]) {
+			return false, nil
+		}
+		if errX != nil || errY != nil {
+			err := errors.Join(unlessEnd(errX), unlessEnd(errY))
+			return err == nil, err
+		}
+	}
+}
+
+// ifThere drops the error of a file that is gone.
+func ifThere(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// unlessEnd drops the errors by which io.ReadFull tells of a file's end.
+func unlessEnd(err error) error {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return nil
 	}
 	return err
 }

@@ -3,6 +3,7 @@ package bundle
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -16,14 +17,67 @@ import (
 func (b *Builder) Generation(ctx context.Context) (string, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	files, err := b.sources()
+	if err != nil {
+		return "", err
+	}
+	return b.generation(ctx, files)
+}
+
+// Renew is Generation when a source differs in content from that of the latest generation; otherwise it gives that one again. Sources for which counts
+// is false, by their paths below Dir with slashes, are not compared.
+func (b *Builder) Renew(ctx context.Context, counts func(rel string) bool) (string, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	files, err := b.sources()
+	if err != nil {
+		return "", err
+	}
+	if b.last == "" {
+		return b.generation(ctx, files)
+	}
+	same, err := b.held(files, counts)
+	if err != nil {
+		return "", err
+	}
+	if same {
+		return b.last, nil
+	}
+	return b.generation(ctx, files)
+}
+
+// held tells whether the latest generation holds the same files with the same content.
+func (b *Builder) held(files map[string]source, counts func(rel string) bool) (bool, error) {
+	for rel := range b.state {
+		if _, ok := files[rel]; !ok && counts(rel) {
+			return false, nil
+		}
+	}
+	for rel, src := range files {
+		before, ok := b.state[rel]
+		if ok && before == src || !counts(rel) {
+			continue
+		}
+		if !ok || before.size != src.size || before.mode != src.mode {
+			return false, nil
+		}
+		if same, err := sameContent(src.path, filepath.Join(b.last, filepath.FromSlash(rel))); err != nil || !same {
+			return false, err
+		}
+		b.state[rel] = src // it was only touched, and is not compared again
+	}
+	return true, nil
+}
+
+func (b *Builder) sources() (map[string]source, error) {
 	f, err := newFilter(serverless.Package{}, serverless.Package{}, b.NodeModules() != "")
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	files, err := sources(b.Dir, f)
-	if err != nil {
-		return "", err
-	}
+	return sources(b.Dir, f)
+}
+
+func (b *Builder) generation(ctx context.Context, files map[string]source) (string, error) {
 	if err := os.MkdirAll(b.out(), 0o700); err != nil {
 		return "", err
 	}
@@ -73,7 +127,10 @@ func (b *Builder) fill(ctx context.Context, path string, files map[string]source
 				continue // else it is copied: the generation before is gone, or the disk knows no links
 			}
 		}
-		if err := copyFile(src.path, to, src.mode); err != nil {
+		err := copyFile(src.path, to, src.mode)
+		if errors.Is(err, fs.ErrNotExist) {
+			delete(files, rel) // it was removed meanwhile
+		} else if err != nil {
 			return err
 		}
 	}
