@@ -34,8 +34,10 @@ type Version struct {
 // LogLine is one line that a function wrote, or the whole text of one framed write.
 type LogLine struct {
 	Time  time.Time
-	Text  string
+	Text  string // without the line break that ended it
 	Level string // "" for plain text
+	Open  bool   // no line break ended it
+	Init  bool   // the environment wrote it before its first invocation
 }
 
 // Invocation is one call of a function.
@@ -70,6 +72,7 @@ type Start struct {
 	Environment string
 	LogStream   string
 	Cold        bool
+	Failed      bool          // the environment did not come up
 	Init        time.Duration // of a cold start
 }
 

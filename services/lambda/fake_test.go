@@ -20,6 +20,7 @@ type machine struct {
 	ensured map[string]int
 	dropped []string
 	seen    []compute.Version
+	failed  bool // its environments do not come up
 }
 
 func text(s string) (compute.Result, error) { return compute.Result{Payload: []byte(s)}, nil }
@@ -41,7 +42,7 @@ func (m *machine) Invoke(_ context.Context, v compute.Version, i compute.Invocat
 	m.mu.Lock()
 	m.seen = append(m.seen, v)
 	m.mu.Unlock()
-	i.Started(compute.Start{Environment: "e", LogStream: "s", Cold: true})
+	i.Started(compute.Start{Environment: "e", LogStream: "s", Cold: true, Failed: m.failed})
 	return m.run(v, &i)
 }
 

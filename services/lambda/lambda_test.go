@@ -202,10 +202,13 @@ func TestFunctionLife(t *testing.T) {
 	if string(res.Payload) != "2" || res.ExecutedVersion != "$LATEST" {
 		t.Fatalf("%s", res.Payload)
 	}
-	for _, want := range []string{"INIT_START Runtime Version: nodejs20.x", "START RequestId: " + res.RequestID + " Version: $LATEST", "\tINFO\tseen 1", "END RequestId: ", "REPORT RequestId: ", "Init Duration: "} {
+	for _, want := range []string{"START RequestId: " + res.RequestID + " Version: $LATEST\n", "\tINFO\tseen 1", "END RequestId: ", "REPORT RequestId: ", "Init Duration: "} {
 		if !strings.Contains(b.rec.log(), want) || !strings.Contains(string(res.LogTail), want) {
 			t.Fatalf("no %q in\n%s", want, b.rec.log())
 		}
+	}
+	if log := b.rec.log(); !strings.HasPrefix(log, "INIT_START Runtime Version: nodejs:20.v1\tRuntime Version ARN: ") || strings.Contains(string(res.LogTail), "INIT_START") {
+		t.Fatal(log)
 	}
 	if strings.Contains(b.rec.log(), "XRAY") { // PassThrough
 		t.Fatal(b.rec.log())
@@ -454,5 +457,57 @@ func TestDeliveriesOnce(t *testing.T) {
 	o, err := target{b.r}.Deliver(b.ctx, bus.Delivery{ID: "x", Target: ref{Scope: servicetest.Scope, name: "none"}.arn(), Payload: []byte(`{}`)})
 	if err != nil || o.Kind != bus.Permanent || o.Code != "ResourceNotFoundException" {
 		t.Fatal(o, err)
+	}
+}
+
+// What the Init phase writes comes before the invocation begins, and is no part of its tail, unless that phase failed.
+func TestOrderOfLog(t *testing.T) {
+	m := &machine{}
+	b := open(t, m.on(nil))
+	b.create("f", "1")
+	answer := compute.Result{Payload: []byte(`1`), Cold: true, Init: time.Second}
+	lines := []compute.LogLine{{Text: "at import", Init: true}, {Text: "in the handler"}, {Text: "[ERROR] of its own", Open: true}}
+	m.run = func(_ compute.Version, i *compute.Invocation) (compute.Result, error) {
+		for _, l := range lines {
+			i.Log(l)
+		}
+		return answer, nil
+	}
+	shown := func(res cloud.Result) string { return strings.ReplaceAll(string(res.LogTail), res.RequestID, "ID") }
+	kinds := func() string {
+		var all []string
+		for _, l := range b.rec.lines {
+			word, _, _ := strings.Cut(l, " ")
+			all = append(all, word)
+		}
+		b.rec.lines = nil
+		return strings.Join(all, " ")
+	}
+	tail := shown(b.invoke("f", `{}`))
+	if want := "START RequestId: ID Version: $LATEST\nin the handler\n[ERROR] of its own\nEND RequestId: ID\nREPORT RequestId: ID\t"; !strings.HasPrefix(tail, want) || !strings.HasSuffix(tail, "\tInit Duration: 1000.00 ms\t\n") {
+		t.Fatal(tail)
+	}
+	if got := kinds(); got != "INIT_START at START in [ERROR] END REPORT" {
+		t.Fatal(got)
+	}
+	m.failed = true
+	lines = []compute.LogLine{{Text: "at import", Init: true}, {Text: "INIT_REPORT", Init: true}}
+	answer = compute.Result{Kind: compute.Init, Cold: true, Payload: []byte(`{"errorType":"Runtime.ImportModuleError"}`), Error: "no module"}
+	tail = shown(b.invoke("f", `{}`))
+	if !strings.Contains(tail, "at import\nINIT_REPORT\nSTART RequestId: ID Version: $LATEST\nEND RequestId: ID\nREPORT") || !strings.HasSuffix(tail, "MB\tStatus: error\tError Type: Runtime.ImportModuleError\t\n") {
+		t.Fatal(tail)
+	}
+	if got := kinds(); got != "INIT_START at INIT_REPORT\n START END REPORT" {
+		t.Fatal(got)
+	}
+}
+
+func TestRuntimeNames(t *testing.T) {
+	for runtime, want := range map[string]string{
+		"python3.12": "python:3.12.v1", "nodejs20.x": "nodejs:20.v1", "java8.al2": "java:8.al2.v1", "provided.al2023": "provided:al2023.v1", "provided": "provided.v1",
+	} {
+		if got := runtimeName(runtime); got != want {
+			t.Errorf("%s is %s, want %s", runtime, got, want)
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package lambda
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"sync"
@@ -31,6 +32,8 @@ type report struct {
 	stream string
 	kept   []byte
 	keep   bool
+	failed bool                 // the environment did not come up
+	start  []telemetry.LogEvent // the START line, which comes after what the Init phase wrote
 }
 
 func (r *lambdaRoom) record(t cloud.Trace, p *plan, b *build, c call, running int64) *report {
@@ -46,37 +49,61 @@ func (r *lambdaRoom) record(t cloud.Trace, p *plan, b *build, c call, running in
 	}
 }
 
-// started notes the environment's log stream and writes the first lines.
+// started notes the environment's log stream and writes the first line of a cold start.
 func (r *report) started(s compute.Start) {
-	r.stream = s.LogStream
+	r.stream, r.failed = s.LogStream, s.Failed
 	version := str(r.b.Config.Version)
-	var lines []telemetry.LogEvent
 	if s.Cold {
-		runtime, arn := str(r.b.Config.Runtime), r.r.runtimeVersion(r.p.ref.Region, str(r.b.Config.Runtime))
-		lines = r.system(lines, levelInfo, "initStart", "INIT_START Runtime Version: "+runtime+"\tRuntime Version ARN: "+arn, func() map[string]any {
+		runtime, arn := runtimeName(str(r.b.Config.Runtime)), r.r.runtimeVersion(r.p.ref.Region, str(r.b.Config.Runtime))
+		r.write(r.system(nil, levelInfo, "initStart", "INIT_START Runtime Version: "+runtime+"\tRuntime Version ARN: "+arn, func() map[string]any {
 			return map[string]any{
 				"initializationType": "on-demand", "phase": "init", "runtimeVersion": runtime, "runtimeVersionArn": arn,
 				"functionName": r.p.ref.name, "functionVersion": version,
 			}
-		})
+		}), s.Failed)
 	}
-	r.write(r.system(lines, levelInfo, "start", "START RequestId: "+r.id+" Version: "+version, func() map[string]any {
+	r.start = r.system(nil, levelInfo, "start", "START RequestId: "+r.id+" Version: "+version, func() map[string]any {
 		return map[string]any{"requestId": r.id, "version": version}
-	}))
+	})
 }
 
-func (r *report) line(l compute.LogLine) { r.write([]telemetry.LogEvent{event(l.Time, l.Text)}) }
+// line writes what the function wrote. What comes from the Init phase is no part of the invocation's own log, unless that phase failed.
+func (r *report) line(l compute.LogLine) {
+	text := l.Text
+	if !l.Open {
+		text += "\n"
+	}
+	if !l.Init {
+		r.begin()
+	}
+	r.write([]telemetry.LogEvent{event(l.Time, text)}, !l.Init || r.failed)
+}
+
+// begin writes the START line, once.
+func (r *report) begin() {
+	r.mu.Lock()
+	lines := r.start
+	r.start = nil
+	r.mu.Unlock()
+	r.write(lines, true)
+}
 
 func event(at time.Time, text string) telemetry.LogEvent {
 	return telemetry.LogEvent{Time: at, Ingested: at, Message: text}
 }
 
-func (r *report) write(lines []telemetry.LogEvent) {
+// write writes lines; own are those that the invocation's tail shows.
+func (r *report) write(lines []telemetry.LogEvent, own bool) {
+	if len(lines) == 0 {
+		return
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.keep {
+	if r.keep && own {
 		for _, l := range lines {
-			r.kept = append(append(r.kept, l.Message...), '\n')
+			if r.kept = append(r.kept, l.Message...); !strings.HasSuffix(l.Message, "\n") {
+				r.kept = append(r.kept, '\n')
+			}
 		}
 		if len(r.kept) > 2*tailSize {
 			r.kept = append(r.kept[:0], r.kept[len(r.kept)-tailSize:]...)
@@ -94,13 +121,14 @@ func (r *report) tail() []byte {
 // finished writes the last lines, the metrics and the span.
 func (r *report) finished(res compute.Result) {
 	now := r.r.d.Clock.Now()
+	r.begin()
 	var lines []telemetry.LogEvent
 	switch res.Kind {
 	case compute.Timeout:
 		_, text, _ := strings.Cut(res.Error, "Error: ")
-		lines = append(lines, event(now, now.UTC().Format("2006-01-02T15:04:05.000Z ")+r.id+" "+text))
+		lines = append(lines, event(now, now.UTC().Format("2006-01-02T15:04:05.000Z ")+r.id+" "+text+"\n\n"))
 	case compute.Exit, compute.OutOfMemory:
-		lines = append(lines, event(now, res.Error+"\nRuntime.ExitError"))
+		lines = append(lines, event(now, res.Error+"\nRuntime.ExitError\n"))
 	}
 	level, status := outcome(res)
 	done := level
@@ -108,7 +136,7 @@ func (r *report) finished(res compute.Result) {
 		done = levelDebug
 	}
 	lines = r.system(lines, done, "runtimeDone", "END RequestId: "+r.id, func() map[string]any { return r.doneRecord(res, status) })
-	r.write(r.system(lines, level, "report", r.reportLine(res), func() map[string]any { return r.reportRecord(res, status) }))
+	r.write(r.system(lines, level, "report", r.reportLine(res), func() map[string]any { return r.reportRecord(res, status) }), true)
 	r.metrics(res, now)
 	if !r.trace.Sampled { // as the gateway does with the request above it
 		return
@@ -126,19 +154,30 @@ func (r *report) reportLine(res compute.Result) string {
 	ms := func(d time.Duration) string { return fmt.Sprintf("%.2f ms", millis(d)) }
 	s := fmt.Sprintf("REPORT RequestId: %s\tDuration: %s\tBilled Duration: %d ms\tMemory Size: %d MB\tMax Memory Used: %d MB\t",
 		r.id, ms(res.Duration), billed(res), val(r.b.Config.MemorySize, 128), res.MaxMemoryMB)
-	if res.Cold {
+	if res.Cold && !r.failed {
 		s += "Init Duration: " + ms(res.Init) + "\t"
 	}
 	switch res.Kind {
 	case compute.Timeout:
 		s += "Status: timeout\t"
 	case compute.Exit, compute.OutOfMemory, compute.Init:
-		s += "Status: error\tError Type: Runtime.ExitError\t"
+		s += "Status: error\tError Type: " + errorType(res) + "\t"
 	}
 	if r.traced() {
 		s += "\nXRAY TraceId: " + r.trace.Root + "\tSegmentId: " + r.span + "\tSampled: true\t"
 	}
 	return s
+}
+
+// errorType is what ended an environment, as its report names it.
+func errorType(res compute.Result) string {
+	var shape struct {
+		Type string `json:"errorType"`
+	}
+	if err := json.Unmarshal(res.Payload, &shape); err != nil || shape.Type == "" {
+		return "Runtime.ExitError"
+	}
+	return shape.Type
 }
 
 func (r *report) metrics(res compute.Result, now time.Time) {

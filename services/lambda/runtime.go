@@ -83,6 +83,15 @@ func (r *lambdaRoom) runtimeVersion(region, runtime string) string {
 	return "arn:aws:lambda:" + region + "::runtime:" + hex.EncodeToString(sum[:])
 }
 
+// runtimeName names the version of a runtime in the log: its family, its number, and the one version that the machine has.
+func runtimeName(runtime string) string {
+	i := strings.IndexAny(runtime, "0123456789.")
+	if i < 0 {
+		return runtime + ".v1"
+	}
+	return runtime[:i] + ":" + strings.TrimPrefix(strings.TrimSuffix(runtime[i:], ".x"), ".") + ".v1"
+}
+
 // managed gives how the runtime of a version is managed.
 func (fn *function) managed(version string) management {
 	m := fn.Managed[version]

@@ -22,7 +22,7 @@ var levels = map[string]int{"DEBUG": levelDebug, "INFO": levelInfo, "WARN": leve
 func (r *report) system(lines []telemetry.LogEvent, level int, kind, text string, record func() map[string]any) []telemetry.LogEvent {
 	l, at := r.b.Config.LoggingConfig, r.r.d.Clock.Now()
 	if l == nil || str(l.LogFormat) != "JSON" {
-		return append(lines, event(at, text))
+		return append(lines, event(at, text+"\n"))
 	}
 	if least, ok := levels[str(l.SystemLogLevel)]; ok && level < least {
 		return lines
@@ -35,7 +35,7 @@ func (r *report) system(lines []telemetry.LogEvent, level int, kind, text string
 	if err != nil {
 		return lines // never: the record is of plain values
 	}
-	return append(lines, event(at, string(line)))
+	return append(lines, event(at, string(line)+"\n"))
 }
 
 // outcome gives the level and the status of an invocation's report.
@@ -67,7 +67,7 @@ func (r *report) reportRecord(res compute.Result, status string) map[string]any 
 	metrics := map[string]any{
 		"durationMs": millis(res.Duration), "billedDurationMs": billed(res), "memorySizeMB": val(r.b.Config.MemorySize, 128), "maxMemoryUsedMB": res.MaxMemoryMB,
 	}
-	if res.Cold {
+	if res.Cold && !r.failed {
 		metrics["initDurationMs"] = millis(res.Init)
 	}
 	rec := map[string]any{"requestId": r.id, "status": status, "metrics": metrics}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -63,6 +64,9 @@ func (s *suite) failures(t *testing.T) {
 	v := s.version("failures", nil)
 	before := s.call(t, v, `{"op":"fail"}`)
 	failed(t, before, compute.Handled, "TypeError", "intended")
+	if s.l.framed {
+		s.told(t, before)
+	}
 	after := s.call(t, v, `{"op":"count"}`)
 	expect(t, after, `1`)
 	if after.Environment != before.Environment {
@@ -89,12 +93,29 @@ func (s *suite) failures(t *testing.T) {
 	}
 }
 
+// told: the runtime logs what the handler threw, as one line.
+func (s *suite) told(t *testing.T, o outcome) {
+	t.Helper()
+	part, open := map[string]string{
+		"node": "\tERROR\tInvoke Error \t{\"errorType\":\"TypeError\"", "python": "[ERROR] TypeError: intended\nTraceback (most recent call last):\n\u00a0\u00a0File \"/var/task/main.py\"",
+	}[s.l.name], s.l.name == "python"
+	for _, l := range o.lines {
+		if strings.Contains(l.Text, part) && l.Open == open && !l.Init {
+			return
+		}
+	}
+	t.Fatalf("%q is not in %+v", part, o.lines)
+}
+
 func (s *suite) logs(t *testing.T) {
 	v := s.version("logs", nil)
 	o := call(t, s.c, v, `{"op":"log"}`, func(i *compute.Invocation) { i.RequestID = "log-request" })
 	expect(t, o, `"logged"`)
 	var raw, framed []string
 	for _, l := range o.lines {
+		if l.Open || l.Init {
+			t.Fatalf("%+v", l)
+		}
 		if l.Level == "" {
 			raw = append(raw, l.Text)
 		} else {
@@ -130,8 +151,8 @@ func (s *suite) initErrors(t *testing.T) {
 	for range 2 {
 		o := s.call(t, broken, `{}`)
 		failed(t, o, compute.Init, "Runtime.ImportModuleError", want[s.l.name])
-		if !strings.Contains(o.text(), "before it breaks") {
-			t.Fatalf("log: %q", o.text())
+		if !strings.Contains(o.text(), "before it breaks") || slices.ContainsFunc(o.lines, func(l compute.LogLine) bool { return !l.Init }) {
+			t.Fatalf("log: %+v", o.lines)
 		}
 	}
 	if s.l.name == "provided" {

@@ -136,7 +136,7 @@ func (u *unbooted) result(i *compute.Invocation) (compute.Result, error) {
 		r.Init, r.Duration = 0, u.took
 	}
 	if i.Started != nil {
-		i.Started(compute.Start{Environment: e.id, LogStream: e.stream, Cold: true, Init: r.Init})
+		i.Started(compute.Start{Environment: e.id, LogStream: e.stream, Cold: true, Failed: true, Init: r.Init})
 	}
 	if e.host != nil {
 		e.out.begin(i.Log)

@@ -81,7 +81,7 @@ func (d *Driver) boot(ctx context.Context, p *pool, early bool) (*environment, *
 	if u == nil || u.err != nil || u.e.host == nil || u.e.proc == nil || d.ctx.Err() != nil {
 		return e, u
 	}
-	return d.try(ctx, p, early, p.v.Timeout, append(u.e.out.waiting(), compute.LogLine{Time: d.o.Clock.Now(), Text: u.e.initReport(u.took, "init", u.status(), u.errorType())}))
+	return d.try(ctx, p, early, p.v.Timeout, append(u.e.out.waiting(), compute.LogLine{Time: d.o.Clock.Now(), Text: u.e.initReport(u.took, "init", u.status(), u.errorType()), Init: true}))
 }
 
 // try starts an environment whose init may take limit; before is what an earlier try wrote, nil for the first.

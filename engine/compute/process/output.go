@@ -32,6 +32,7 @@ type output struct {
 	clock cloud.Clock
 	mu    sync.Mutex
 	log   func(compute.LogLine) // nil: no invocation runs
+	begun bool                  // there was one
 	kept  []compute.LogLine
 	size  int       // bytes of kept
 	lost  int       // lines that were dropped and are yet to be told of
@@ -91,7 +92,7 @@ func (o *output) begin(log func(compute.LogLine)) {
 	for _, l := range o.kept {
 		log(l)
 	}
-	o.kept, o.size = nil, 0
+	o.kept, o.size, o.begun = nil, 0, true
 }
 
 // end flushes unfinished lines and keeps what comes from now on.
@@ -130,7 +131,7 @@ func (o *output) afford(n int) bool {
 
 func (o *output) flush(rest *[]byte, whose string) {
 	if len(*rest) > 0 {
-		o.emit(compute.LogLine{Text: string(*rest)}, whose)
+		o.emit(compute.LogLine{Text: string(*rest), Open: true}, whose)
 		*rest = (*rest)[:0]
 	}
 }
@@ -141,7 +142,7 @@ func (o *output) emit(l compute.LogLine, whose string) {
 		o.lost++
 		return
 	}
-	l.Time = o.clock.Now()
+	l.Time, l.Init = o.clock.Now(), !o.begun
 	if o.api != nil && whose != "" {
 		o.api.Line(whose, l.Time, l.Text)
 	}
@@ -161,7 +162,8 @@ func (o *output) framed(level string, text []byte) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.flush(&o.frame, ofFunction)
-	o.emit(compute.LogLine{Text: string(bytes.TrimRight(text, "\n")), Level: level}, ofFunction)
+	line := bytes.TrimRight(text, "\n")
+	o.emit(compute.LogLine{Text: string(line), Level: level, Open: len(line) == len(text)}, ofFunction)
 }
 
 // write takes bytes that the runtime's own streams wrote, and cuts them into lines.

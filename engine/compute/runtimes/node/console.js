@@ -36,7 +36,7 @@ function install(env, send) {
   const least = json ? LEVELS[(env.AWS_LAMBDA_LOG_LEVEL || 'INFO').toUpperCase()] || 3 : 0;
   const line = json ? asJSON : asText;
   const at = (level) => (...args) => {
-    if (LEVELS[level] >= least) send('L', line(level, args), LEVELS[level]);
+    if (LEVELS[level] >= least) send('L', line(level, args) + '\n', LEVELS[level]);
   };
   console.log = at('INFO');
   console.info = console.log;

@@ -33,7 +33,7 @@ function forLog(e) {
   const shown = { errorType: r.errorType, errorMessage: r.errorMessage };
   if (e.code) shown.code = e.code;
   for (const k of Object.keys(e)) {
-    if (k !== 'stack' && k !== 'name' && k !== 'message') shown[k] = e[k];
+    if (k !== 'stack' && k !== 'name' && k !== 'message') shown[k] = isError(e[k]) ? forLog(e[k]) : e[k];
   }
   shown.stack = r.trace;
   return shown;

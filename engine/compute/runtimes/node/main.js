@@ -24,9 +24,10 @@ function crashed(title, e, code) {
 
 function catchAll() {
   process.on('uncaughtException', (e) => crashed('Uncaught Exception', e, 129));
-  process.on('unhandledRejection', (reason) => {
+  process.on('unhandledRejection', (reason, promise) => {
     const e = new errors.RuntimeError('UnhandledPromiseRejection', String(reason));
     e.reason = reason;
+    e.promise = promise;
     if (errors.isError(reason)) e.stack = `${e.name}: ${e.message}\n${String(reason.stack).split('\n').slice(1).join('\n')}`;
     crashed('Unhandled Promise Rejection', e, 128);
   });

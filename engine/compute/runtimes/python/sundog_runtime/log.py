@@ -71,7 +71,7 @@ class _JSONFormatter(logging.Formatter):
         line["requestId"] = record.aws_request_id
         if record.tenant_id:
             line["tenantId"] = record.tenant_id
-        return json.dumps(line, default=str, ensure_ascii=False)
+        return json.dumps(line, default=str, ensure_ascii=False) + "\n"
 
 
 class _Handler(logging.Handler):
@@ -120,10 +120,11 @@ def _lines(error):
     head = "[ERROR] %s" % error["errorType"]
     if error["errorMessage"]:
         head += ": %s" % error["errorMessage"]
-    lines = [head]
-    if error["stackTrace"]:
-        lines.append("Traceback (most recent call last):")
-        lines += "".join(error["stackTrace"]).rstrip("\n").split("\n")
+    lines = [head, "Traceback (most recent call last):"]
+    for frame in error["stackTrace"]:
+        for line in frame.splitlines():
+            text = line.lstrip(" ")
+            lines.append("\u00a0" * (len(line) - len(text)) + text)  # log viewers keep these spaces
     return lines
 
 
