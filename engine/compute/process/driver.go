@@ -309,6 +309,7 @@ func (d *Driver) keep() {
 		for _, p := range d.allPools() {
 			p.expire(now.Add(-d.o.IdleTimeout))
 			p.keep()
+			p.attend(now.Add(-every))
 			d.freeze(p, now)
 		}
 		d.sample()

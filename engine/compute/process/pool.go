@@ -317,6 +317,20 @@ func (p *pool) expire(before time.Time) {
 	p.idle = append(p.idle[:0], p.idle[n:]...)
 }
 
+// attend has the connections of environments read that have been idle since before: what their runtimes do is noticed although nobody invokes them.
+func (p *pool) attend(before time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, e := range p.idle {
+		if !e.used.Before(before) {
+			break // the others were used later
+		}
+		if e.api != nil {
+			e.api.Attend()
+		}
+	}
+}
+
 // keep starts environments in the place of kept ones that ended. What does not come up is tried again ever more seldom.
 func (p *pool) keep() {
 	p.mu.Lock()

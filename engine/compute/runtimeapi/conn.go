@@ -14,13 +14,14 @@ import (
 )
 
 // A custom runtime spends its life with two requests: it takes an invocation and posts its response. Those two, and a posted error, are served here
-// without net/http: the connection that asks for an invocation is parked, and the invocation's own goroutine writes and reads it. Anything else that
-// comes on a connection goes on with net/http, with all that was read of it.
+// without net/http: the connection that asks for an invocation is parked, and the invocation's own goroutine writes and reads it. After the answer it
+// rests: the next invocation reads the request that comes on it, so that in a busy environment no goroutine waits for another. One that rests for long is
+// read again (Attend), as any other. Anything else that comes on a connection goes on with net/http, with all that was read of it.
 
 // maxHead bounds the head of a request that is served here.
 const maxHead = 8 << 10
 
-// conn is a connection to a runtime. One goroutine at a time has it; while it is parked, nobody.
+// conn is a connection to a runtime. One goroutine at a time has it; while it is parked or rests, nobody.
 type conn struct {
 	s   *Server
 	c   net.Conn
@@ -125,10 +126,20 @@ func (s *Server) parks(k *conn, h head) (then func()) {
 	k.skip(h.size)
 	select {
 	case s.idle <- k:
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.nudge()
 	case <-s.done:
 		k.close()
 	}
 	return nil
+}
+
+// nudge wakes the invocation that looks for a request where the last answer came from: it has come in another way. The lock is held.
+func (s *Server) nudge() {
+	if c := s.current; c != nil && c.via != nil && !c.handed {
+		c.via.interrupt()
+	}
 }
 
 // answers serves a posted response or error: the invocation has it before the runtime has its own answer.
@@ -172,39 +183,106 @@ func (s *Server) release(c *call, k *conn) {
 
 const accepted = "HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\nContent-Length: 16\r\n\r\n{\"status\":\"OK\"}\n"
 
-// take hands an invocation to a parked connection and serves that until the invocation has its answer, which may come in another way, or the time is
-// over. It is false when the connection has gone, and the invocation is still to be handed over.
+// take hands an invocation to a connection that has asked for one and serves that until the invocation has its answer, which may come in another way, or
+// the time is over. It is false when the connection has gone, and the invocation is still to be handed over.
 func (s *Server) take(k *conn, c *call, until time.Time) bool {
 	if k.gone() {
 		k.close()
 		return false
 	}
-	s.mu.Lock()
-	s.state = runtimeRunning
-	c.via = k
-	s.mu.Unlock()
 	_ = k.c.SetDeadline(until)
+	if !s.hands(k, c) {
+		k.close()
+		return false
+	}
 	k.hand(c)
 	defer s.release(c, k)
 	for {
 		then, err := s.step(k)
-		if err == nil && then == nil {
+		switch {
+		case err == nil && then == nil:
 			return true
-		}
-		if err != nil || len(c.answer) > 0 {
-			go k.goOn(then)
+		case err != nil:
+			go k.goOn()
 			return true
 		}
 		then()
+		if len(c.answer) > 0 {
+			s.rest(k)
+			return true
+		}
 	}
 }
 
-// goOn serves a connection further, after what is left to do of its last request.
-func (k *conn) goOn(then func()) {
-	_ = k.c.SetDeadline(time.Time{})
-	if then != nil {
-		then()
+// hands notes that the runtime gets an invocation on a connection; false when it has ended.
+func (s *Server) hands(k *conn, c *call) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.exited {
+		return false
 	}
+	s.state = runtimeRunning
+	c.via, c.handed = k, true
+	return true
+}
+
+// rest leaves a connection, on which an answer has come, to the next invocation. Where extensions wait for the runtime to ask for it, it is read at once.
+func (s *Server) rest(k *conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.resting == nil && len(s.agents) == 0 {
+		s.resting = k
+		return
+	}
+	go k.goOn()
+}
+
+// Attend has a connection read on which no invocation has followed the last one: what comes on it, its end too, is noticed while the environment is idle.
+func (s *Server) Attend() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if k := s.resting; k != nil {
+		s.resting = nil
+		go k.goOn()
+	}
+}
+
+// resume waits for the runtime to ask for an invocation where it has answered the last one, and goes on as take does. It is false when the invocation is
+// still to be handed over: the runtime has asked in another way, does something else there, has ended, or the time is over.
+func (s *Server) resume(k *conn, c *call, until time.Time) bool {
+	_ = k.c.SetDeadline(until)
+	if s.seek(k, c) {
+		if h, err := k.head(); err == nil && h.kind == hotNext && s.found() {
+			k.skip(h.size)
+			return s.take(k, c, until)
+		}
+		s.release(c, k)
+	}
+	go k.goOn() // it finds again what was found here
+	return false
+}
+
+// seek says that an invocation looks for a request on a connection; false when it need not.
+func (s *Server) seek(k *conn, c *call) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.exited || s.asking > 0 || len(s.idle) > 0 {
+		return false
+	}
+	c.via = k
+	return true
+}
+
+// found notes that the runtime asks; false when it may not.
+func (s *Server) found() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.asks() == nil
+}
+
+// goOn serves a connection further.
+func (k *conn) goOn() {
+	_ = k.c.SetDeadline(time.Time{})
 	k.s.serve(k)
 }
 

@@ -57,6 +57,7 @@ func (c *client) hear(status int, part string) http.Header {
 // parked waits until a connection waits for an invocation, unless its connection has gone to net/http.
 func (w *world) parked(elsewhere bool) {
 	for len(w.idle) == 0 && !elsewhere {
+		w.Attend()
 		runtime.Gosched()
 	}
 }
@@ -147,6 +148,97 @@ func TestOtherConnections(t *testing.T) {
 				t.Fatalf("%+v", r)
 			}
 		}
+	}
+}
+
+// TestResting has an invocation come while nobody has the connection of the last answer, and the runtime do all that it can do then.
+func TestResting(t *testing.T) {
+	const other = "GET /2018-06-01/runtime/invocation/next HTTP/1.1\nHost: h\nConnection: close\n\n" // net/http's
+	for _, c := range []struct {
+		name string
+		do   func(w *world, k *client, exit func()) (asks *client) // nil: none does
+		err  error
+	}{
+		{"it asks", func(w *world, k *client, _ func()) *client { k.say(nextText); return k }, nil},
+		{"it asks on another connection", func(w *world, _ *client, _ func()) *client { k := w.dial(); k.say(nextText); return k }, nil},
+		{"it asks through net/http", func(w *world, _ *client, _ func()) *client { k := w.dial(); k.say(other); return k }, nil},
+		{"it asks through net/http on the same", func(_ *world, k *client, _ func()) *client { k.say(other); return k }, nil},
+		{"it closes and asks on another", func(w *world, k *client, _ func()) *client { _ = k.Close(); k = w.dial(); k.say(nextText); return k }, nil},
+		{"it answers twice first", func(_ *world, k *client, _ func()) *client {
+			k.say(post("first", "response", sized("1"), "1"))
+			k.hear(403, "InvalidStateTransition")
+			k.say(nextText)
+			return k
+		}, nil},
+		{"it ends, and the connection stays open", func(_ *world, _ *client, exit func()) *client { exit(); return nil }, ErrExited},
+		{"it closes and ends", func(_ *world, k *client, exit func()) *client { _ = k.Close(); exit(); return nil }, ErrExited},
+		{"it does nothing", func(*world, *client, func()) *client { return nil }, ErrDeadline},
+	} {
+		for _, when := range []string{"meanwhile", "after", "before"} {
+			if c.err != ErrDeadline || when == "after" {
+				t.Run(c.name+", "+when, func(t *testing.T) { rested(t, c.do, c.err, when) })
+			}
+		}
+	}
+}
+
+// rested has a runtime answer an invocation and then do something before, while or after the second one looks for it, which gives want.
+func rested(t *testing.T, do func(*world, *client, func()) *client, want error, when string) {
+	w, exited := start(t, nil), make(chan struct{})
+	invoke := func(id string) chan invoked {
+		got, wait := make(chan invoked, 1), time.Minute
+		if want == ErrDeadline && id == "second" {
+			wait = 20 * time.Millisecond
+		}
+		go func() {
+			r, err := w.Invoke(compute.Invocation{RequestID: id}, "", "", time.Time{}, wait, exited)
+			got <- invoked{r, err}
+		}()
+		return got
+	}
+	k := w.dial()
+	k.say(nextText)
+	got := invoke("first")
+	k.hear(200, "")
+	k.say(post("first", "response", sized("1"), "1"))
+	if r := <-got; r.err != nil {
+		t.Fatal(r.err)
+	}
+	k.hear(202, "")
+	asks := make(chan *client, 1)
+	act := func() { asks <- do(w, k, func() { close(exited) }) }
+	switch when {
+	case "before":
+		w.Attend()
+		act()
+		got = invoke("second")
+	case "after":
+		got = invoke("second")
+		w.sought()
+		act()
+	default:
+		go act()
+		got = invoke("second")
+	}
+	if k := <-asks; k != nil {
+		k.hear(200, "")
+		w.dial().say(post("second", "response", sized("2"), "2"))
+	}
+	if r := <-got; r.err != want || want == nil && string(r.Body) != "2" {
+		t.Fatalf("%+v", r)
+	}
+}
+
+// sought waits until an invocation looks for a request on a connection.
+func (w *world) sought() {
+	for {
+		w.mu.Lock()
+		sought := w.current != nil && w.current.via != nil && !w.current.handed
+		w.mu.Unlock()
+		if sought {
+			return
+		}
+		runtime.Gosched()
 	}
 }
 

@@ -47,8 +47,11 @@ func (s *Server) seal() {
 func (s *Server) Invoke(i compute.Invocation, arn, trace string, deadline time.Time, wait time.Duration, exited <-chan struct{}) (Response, error) {
 	c := &call{inv: i, arn: arn, trace: trace, deadline: deadline, answer: make(chan Response, 1)}
 	until := s.o.Clock.Wall().Add(wait)
-	s.begin(c, exited)
+	resting := s.begin(c, exited)
 	defer s.forget(c)
+	if resting != nil && s.resume(resting, c, until) {
+		return s.wait(c, nil, until, exited)
+	}
 	select {
 	case k := <-s.idle:
 		if s.take(k, c, until) {
@@ -59,8 +62,9 @@ func (s *Server) Invoke(i compute.Invocation, arn, trace string, deadline time.T
 	return s.wait(c, s.next, until, exited)
 }
 
-// begin makes an invocation the current one, and has its end noticed if the program's comes first.
-func (s *Server) begin(c *call, exited <-chan struct{}) {
+// begin makes an invocation the current one, and has its end noticed if the program's comes first. It gives the connection that rests, which the
+// caller has to use; nil when there is none.
+func (s *Server) begin(c *call, exited <-chan struct{}) (resting *conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.current = c
@@ -68,6 +72,8 @@ func (s *Server) begin(c *call, exited <-chan struct{}) {
 		s.watched = true
 		go s.watch(exited)
 	}
+	resting, s.resting = s.resting, nil
+	return resting
 }
 
 // watch wakes the invocation that reads a connection when the program has ended: what it left behind may keep the connection open.
@@ -76,6 +82,7 @@ func (s *Server) watch(exited <-chan struct{}) {
 	case <-exited:
 		s.mu.Lock()
 		defer s.mu.Unlock()
+		s.exited = true
 		if s.current != nil && s.current.via != nil {
 			s.current.via.interrupt()
 		}
@@ -164,11 +171,16 @@ func (s *Server) asks() *refusal {
 func (s *Server) serveNext(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	no := s.asks()
+	if no == nil {
+		s.asking++
+		s.nudge()
+	}
 	s.mu.Unlock()
 	if no != nil {
 		no.write(w)
 		return
 	}
+	defer s.asked()
 	select {
 	case c := <-s.next:
 		s.mu.Lock()
@@ -180,6 +192,12 @@ func (s *Server) serveNext(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusInternalServerError, "Runtime.ExitError", "The environment is shutting down")
 	case <-r.Context().Done():
 	}
+}
+
+func (s *Server) asked() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.asking--
 }
 
 // header gives set the headers of an invocation.

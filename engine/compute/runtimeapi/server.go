@@ -58,7 +58,10 @@ type Server struct {
 	mu      sync.Mutex
 	conns   map[*conn]struct{}
 	current *call
-	watched bool // somebody waits for the program's end
+	resting *conn // the last answer came on it, and nobody has it; nil: none does
+	asking  int   // requests for an invocation that net/http serves
+	watched bool  // somebody waits for the program's end
+	exited  bool  // it has come
 	state   runtimeState
 	agents  []*agent
 	sealed  bool          // the init is over: nobody registers or subscribes any more
@@ -92,7 +95,8 @@ type call struct {
 	trace    string
 	deadline time.Time
 	answer   chan Response
-	via      *conn // where its goroutine reads; the Server's lock guards it
+	via      *conn // where its goroutine reads; the Server's lock guards it, and handed
+	handed   bool  // the runtime has it from there
 }
 
 // Listen starts the API on a free loopback port. The caller closes it.
