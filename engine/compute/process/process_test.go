@@ -111,6 +111,33 @@ func TestExtensionsWithoutSandbox(t *testing.T) {
 	}
 }
 
+// A program that brings its own runtime is told that it has one processor when Lambda would give it less.
+func TestProcessors(t *testing.T) {
+	for _, c := range []struct {
+		runtime string
+		memory  int
+		own     map[string]string
+		want    string
+	}{
+		{"provided.al2023", 128, nil, "1"},
+		{"go1.x", 1768, nil, "1"},
+		{"provided.al2", 1769, nil, ""},
+		{"provided.al2023", 128, map[string]string{"GOMAXPROCS": "3"}, "3"},
+		{"nodejs20.x", 128, nil, ""},
+		{"python3.12", 128, nil, ""},
+		{"java17", 128, nil, ""},
+	} {
+		d := open(t, Options{})
+		v := function(c.runtime, "x", t.TempDir())
+		v.MemoryMB, v.Env = c.memory, c.own
+		vars, err := d.variables(t.Context(), &v, &environment{d: d, host: &host{dir: t.TempDir()}}, nil)
+		if err != nil || vars["GOMAXPROCS"] != c.want {
+			t.Errorf("%s, %d MB: %q %v", c.runtime, c.memory, vars["GOMAXPROCS"], err)
+		}
+		shut(t, d)
+	}
+}
+
 func TestCredentialsAndHook(t *testing.T) {
 	var mu sync.Mutex
 	var seen []string

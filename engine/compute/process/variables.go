@@ -19,6 +19,10 @@ import (
 // credentialMargin is added to an environment's maximum age: its last invocation may begin then.
 const credentialMargin = time.Hour
 
+// processorMB is the memory with which Lambda gives a function one processor, and with less a part of one. A Go program that takes what it has for more
+// spends its time on handing work from one thread to another, and gains nothing: it is told.
+const processorMB = 1769
+
 // atStart are variables that a process only heeds when they are there as it starts; a function that sets one gets no pre-started process.
 var atStart = []string{"NODE_OPTIONS", "NODE_EXTRA_CA_CERTS", "NODE_TLS_REJECT_UNAUTHORIZED", "UV_THREADPOOL_SIZE", "LD_LIBRARY_PATH", "LD_PRELOAD", "OPENSSL_CONF", "AWS_LAMBDA_EXEC_WRAPPER"}
 
@@ -48,6 +52,9 @@ func (d *Driver) variables(ctx context.Context, v *compute.Version, e *environme
 	}
 	if strings.HasPrefix(v.Runtime, "nodejs") {
 		vars["NODE_PATH"] = w.nodePath(v)
+	}
+	if n, _ := runtimes.Lookup(v.Runtime); n.Family == runtimes.Custom && v.MemoryMB < processorMB {
+		vars["GOMAXPROCS"] = "1"
 	}
 	maps.Copy(vars, w.trusting())
 	maps.Copy(vars, v.Env)
