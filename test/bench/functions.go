@@ -32,14 +32,18 @@ var languages = []language{
 }
 
 const (
-	callers   = 16 // connections for the rate of invocations
+	callers   = 16    // connections for the rate of invocations
+	steady    = 5_000 // invocations a second at which their time is looked at
 	coldTries = 8
 	settle    = 800 * time.Millisecond // in which a used pre-started runtime is replaced
 )
 
 func warmAPI(name string) string  { return "invoke " + name + ", warm, Invoke API" }
 func warmHTTP(name string) string { return "invoke " + name + ", warm, HTTP API" }
-func coldRow(name string) string  { return "invoke " + name + ", cold" }
+func paceRow(name string) string {
+	return fmt.Sprintf("invoke %s, %s a second, HTTP API", name, thousands(steady))
+}
+func coldRow(name string) string { return "invoke " + name + ", cold" }
 
 // functions measures invocations. They do not depend on the durability mode, so one is enough.
 func (b *bench) functions(all []*platform) error {
@@ -81,7 +85,11 @@ func (b *bench) language(p *platform, l language, role string) error {
 	if err != nil {
 		return err
 	}
-	b.warm(warmHTTP(l.name), p, get(p.address, path))
+	request = get(p.address, path)
+	b.warm(warmHTTP(l.name), p, request)
+	if l.name == "node" {
+		b.pace(paceRow(l.name), p, request)
+	}
 	return b.cold(p, l, names)
 }
 
@@ -92,6 +100,17 @@ func (b *bench) warm(what string, p *platform, request []byte) {
 	cost := spentBy(p.process.Process.Pid).since(before)
 	alone := load(p.address, [][]byte{request}, 1, b.duration/3)
 	b.table.put(what, p.mode, "%s; alone p50 %s, p99 %s; %s", all, short(alone.p50), short(alone.p99), cost.each(all.count))
+}
+
+// pace measures how long invocations take that come at a fixed rate.
+func (b *bench) pace(what string, p *platform, request []byte) {
+	before := spentBy(p.process.Process.Pid)
+	all, err := paced(p.address, request, callers, steady, b.duration)
+	if err != nil {
+		b.try(fmt.Errorf("%s: %w", what, err))
+		return
+	}
+	b.table.put(what, p.mode, "%s; %s", all, spentBy(p.process.Process.Pid).since(before).each(all.count))
 }
 
 func get(address, path string) []byte {
