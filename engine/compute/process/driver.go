@@ -36,6 +36,7 @@ type Driver struct {
 	runtimes     string       // where the embedded runtimes are
 	etc          string       // the /etc of sandboxes
 	ownEtc       func() error // makes etc, once
+	ownJavaStore func() error // the same for what Java functions need there
 	wantEtc      atomic.Bool  // soon, so that the first sandbox finds it made
 	compiled     sync.Map     // interpreters' paths whose runtime is, or is being, compiled
 	spawner      *spawner
@@ -78,7 +79,7 @@ func New(o Options) (*Driver, error) {
 	sweep(filepath.Join(dir, "environments"))
 	d.ctx, d.cancel = context.WithCancel(context.Background())
 	d.spawner = newSpawner(o.Reexec)
-	d.ownEtc = sync.OnceValue(d.makeEtc)
+	d.ownEtc, d.ownJavaStore = sync.OnceValue(d.makeEtc), sync.OnceValue(d.makeJavaStore)
 	if d.etc = filepath.Join(dir, "etc"); o.Reexec && !o.Unsandboxed {
 		d.spawner.sandbox = d.trySandbox
 	}

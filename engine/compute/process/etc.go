@@ -1,6 +1,8 @@
 package process
 
 import (
+	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
@@ -8,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"software.sslmate.com/src/go-pkcs12"
 
 	"sundog/engine/compute/process/sandbox"
 )
@@ -25,6 +29,7 @@ const maxEtc = 4 << 20
 const (
 	certificates = "/etc/ssl/certs/ca-certificates.crt"
 	ownAuthority = "/etc/ssl/certs/sundog.pem"
+	javaStore    = "/etc/ssl/certs/sundog.p12" // the same as certificates, in the form that Java reads
 )
 
 // hostCertificates are where systems keep the certificates that they trust.
@@ -101,6 +106,34 @@ func (d *Driver) trust() error {
 	}
 	if err := os.WriteFile(filepath.Join(d.etc, strings.TrimPrefix(ownAuthority, "/etc/")), own, 0o644); err != nil {
 		return fmt.Errorf("process: %w", err)
+	}
+	return nil
+}
+
+// makeJavaStore writes the certificates for Java, which reads no PEM. Each has the attribute by which Java knows a certificate that is trusted.
+func (d *Driver) makeJavaStore() error {
+	if err := d.ownEtc(); err != nil {
+		return err
+	}
+	rest, err := os.ReadFile(filepath.Join(d.etc, strings.TrimPrefix(certificates, "/etc/")))
+	if err != nil {
+		return fmt.Errorf("process: %w", err)
+	}
+	var all []*x509.Certificate
+	for block := (*pem.Block)(nil); ; {
+		if block, rest = pem.Decode(rest); block == nil {
+			break
+		}
+		if c, err := x509.ParseCertificate(block.Bytes); err == nil { // the host's may have some that Go does not take
+			all = append(all, c)
+		}
+	}
+	b, err := pkcs12.Passwordless.EncodeTrustStore(all, "")
+	if err == nil {
+		err = os.WriteFile(filepath.Join(d.etc, strings.TrimPrefix(javaStore, "/etc/")), b, 0o644)
+	}
+	if err != nil {
+		return fmt.Errorf("process: writing the certificates for Java: %w", err)
 	}
 	return nil
 }

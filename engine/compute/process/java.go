@@ -30,6 +30,11 @@ func (e *environment) bootJava(ctx context.Context, n runtimes.Name) (answer, er
 	if err := runtimes.EnsureSDK(ctx, d.o.SDKDir, runtimes.ClientJava, it.path, d.o.Progress); err != nil {
 		return answer{}, cloud.Errorf(cloud.Unavailable, "ServiceException", "The runtime %s cannot start: %v", v.Runtime, err)
 	}
+	if d.world(nil, v).network {
+		if err := d.ownJavaStore(); err != nil {
+			return answer{}, err
+		}
+	}
 	e.begun = d.o.Clock.Wall() // the time that fetching it took is not the function's
 	return e.bootProgram(ctx, program{it: it, argv: func(vars map[string]string) []string { return d.javaCommand(it, v, vars) }})
 }
@@ -50,15 +55,21 @@ func (d *Driver) javaCommand(it *interpreter, v *compute.Version, vars map[strin
 	w := d.world(nil, v)
 	own := vars["JAVA_TOOL_OPTIONS"]
 	argv := []string{it.path}
-	for _, o := range []struct {
+	type choice struct {
 		option string
 		unless []string
-	}{
+	}
+	choices := []choice{
 		{"-Xmx" + strconv.Itoa(v.MemoryMB*heapShare/100) + "m", []string{"-Xmx", "MaxHeapSize", "MaxRAMPercentage"}},
 		{"-XX:+UseSerialGC", []string{"GC"}},
 		{"-XX:TieredStopAtLevel=1", []string{"Tiered"}},
 		{"-Xshare:auto", []string{"-Xshare", "SharedArchiveFile"}},
-	} {
+	}
+	if w.network {
+		choices = append(choices, choice{"-Djavax.net.ssl.trustStore=" + javaStore, []string{"javax.net.ssl.trustStore"}},
+			choice{"-Djavax.net.ssl.trustStoreType=PKCS12", []string{"javax.net.ssl.trustStore"}})
+	}
+	for _, o := range choices {
 		if !slices.ContainsFunc(o.unless, func(s string) bool { return strings.Contains(own, s) }) {
 			argv = append(argv, o.option)
 		}

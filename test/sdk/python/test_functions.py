@@ -88,6 +88,9 @@ def test_java_handlers(name, role):
         with deployed(f"{name}-{i}", role, "java17", handler, files):
             out, answer = invoke(f"{name}-{i}", {"a": "b"})
             assert answer == want, answer
+    with deployed(f"{name}-tls", role, "java17", "Handlers::reach", files):
+        out, answer = invoke(f"{name}-tls", {"url": "https://sts.us-east-1.amazonaws.com/?Action=GetCallerIdentity&Version=2011-06-15"})
+        assert answer.startswith("403 ") and "MissingAuthenticationToken" in answer, answer
     options = {"JAVA_TOOL_OPTIONS": "-Dsundog.option=set"}
     with deployed(name, role, "java17", "Handlers$Typed", files, env=options):
         out, answer = invoke(name, {"a": "b"}, LogType="Tail")

@@ -4,6 +4,10 @@ import com.amazonaws.services.lambda.runtime.RequestStreamHandler;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
 import java.util.Map;
 
 /** The ways to write a handler. */
@@ -25,6 +29,13 @@ public class Handlers {
         public void handleRequest(InputStream in, OutputStream out, Context context) throws IOException {
             in.transferTo(out);
         }
+    }
+
+    /** Asks a service of the cloud by its own name, as SDKs do that know no other endpoint. */
+    public String reach(Map<String, String> event) throws Exception {
+        HttpRequest request = HttpRequest.newBuilder(URI.create(event.get("url"))).build();
+        HttpResponse<String> answer = HttpClient.newHttpClient().send(request, HttpResponse.BodyHandlers.ofString());
+        return answer.statusCode() + " " + answer.body();
     }
 
     public String plain(Map<String, String> event) {
