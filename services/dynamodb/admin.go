@@ -149,7 +149,9 @@ func (s *service) updateTable(ctx context.Context, in *api.UpdateTableInput) (*a
 	if t.unfilled() {
 		s.jobs.fill(at)
 	}
-	return &api.UpdateTableOutput{TableDescription: t.describe(nil)}, nil
+	d := t.describe(nil)
+	*d.TableStatus = "UPDATING" // as DynamoDB answers; it is done by the time that anyone can ask
+	return &api.UpdateTableOutput{TableDescription: d}, nil
 }
 
 func refuseUpdate(in *api.UpdateTableInput) error {

@@ -53,7 +53,23 @@ func (s *service) createTable(ctx context.Context, in *api.CreateTableInput) (*a
 	if err != nil {
 		return nil, err
 	}
-	return &api.CreateTableOutput{TableDescription: t.describe(nil)}, nil
+	return &api.CreateTableOutput{TableDescription: t.creating()}, nil
+}
+
+// creating is how a new table answers. It is there by the time that anyone can ask.
+func (t *table) creating() *api.TableDescription {
+	d := t.describe(nil)
+	status := "CREATING"
+	if d.TableStatus = &status; t.Warm == nil {
+		d.WarmThroughput = nil
+	}
+	if d.BillingModeSummary != nil {
+		d.BillingModeSummary.LastUpdateToPayPerRequestDateTime = nil
+	}
+	for i := range d.GlobalSecondaryIndexes {
+		d.GlobalSecondaryIndexes[i].IndexStatus = &status
+	}
+	return d
 }
 
 // define checks a CreateTable request and makes the record.

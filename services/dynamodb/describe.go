@@ -29,10 +29,8 @@ func (t *table) describe(stats map[uint32][2]int64) *api.TableDescription {
 	if t.OnDemand != nil {
 		d.OnDemandThroughput = &api.OnDemandThroughput{MaxReadRequestUnits: &t.OnDemand.Read, MaxWriteRequestUnits: &t.OnDemand.Write}
 	}
-	if w := t.Warm; w != nil {
-		active := "ACTIVE"
-		d.WarmThroughput = &api.TableWarmThroughputDescription{ReadUnitsPerSecond: &w.Read, WriteUnitsPerSecond: &w.Write, Status: &active}
-	}
+	warm, active := t.warm(t.Warm, t.Throughput), "ACTIVE"
+	d.WarmThroughput = &api.TableWarmThroughputDescription{ReadUnitsPerSecond: &warm.Read, WriteUnitsPerSecond: &warm.Write, Status: &active}
 	if t.Stream != nil {
 		d.StreamSpecification = &api.StreamSpecification{StreamEnabled: &yes, StreamViewType: &t.Stream.View}
 	}
@@ -66,10 +64,21 @@ func (t *table) describeIndex(d *api.TableDescription, ix *index, arn string, st
 	if ix.OnDemand != nil {
 		g.OnDemandThroughput = &api.OnDemandThroughput{MaxReadRequestUnits: &ix.OnDemand.Read, MaxWriteRequestUnits: &ix.OnDemand.Write}
 	}
-	if w := ix.Warm; w != nil {
-		g.WarmThroughput = &api.GlobalSecondaryIndexWarmThroughputDescription{ReadUnitsPerSecond: &w.Read, WriteUnitsPerSecond: &w.Write, Status: &status}
-	}
+	warm := t.warm(ix.Warm, ix.Throughput)
+	g.WarmThroughput = &api.GlobalSecondaryIndexWarmThroughputDescription{ReadUnitsPerSecond: &warm.Read, WriteUnitsPerSecond: &warm.Write, Status: &status}
 	d.GlobalSecondaryIndexes = append(d.GlobalSecondaryIndexes, g)
+}
+
+// warm is the warm throughput of a table or an index: what was asked for, what is provisioned, or what DynamoDB begins with on demand (DynamoDB Developer
+// Guide, "Understanding DynamoDB warm throughput").
+func (t *table) warm(asked *throughput, provisioned throughput) throughput {
+	switch {
+	case asked != nil:
+		return *asked
+	case t.Billing == payPerRequest:
+		return throughput{Read: 12000, Write: 4000}
+	}
+	return provisioned
 }
 
 func describeThroughput(p throughput) *api.ProvisionedThroughputDescription {
