@@ -136,11 +136,22 @@ func (b *Dispatcher) knows(s store.Shard, id string) bool {
 	return b.known[n] != nil
 }
 
-// putAside moves due deliveries for which there is no room into their targets' backlogs.
+// putAside moves due deliveries for which there is no room into their targets' backlogs, where each is stored by itself.
 func (b *Dispatcher) putAside(s store.Shard, all []*entry) error {
-	if len(all) == 0 {
-		return nil
+	for len(all) > 0 {
+		n := 0
+		for size := 0; n < len(all) && size < passBytes; n++ {
+			size += len(all[n].Payload)
+		}
+		if err := b.putSomeAside(s, all[:n]); err != nil {
+			return err
+		}
+		all = all[n:]
 	}
+	return nil
+}
+
+func (b *Dispatcher) putSomeAside(s store.Shard, all []*entry) error {
 	return b.o.Store.Update(b.ctx, func(tx store.Tx) error {
 		for _, e := range all {
 			if b.knows(s, e.ID) {
