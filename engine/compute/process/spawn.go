@@ -118,6 +118,17 @@ func (s *spawner) try(m mode, program string) (*proc, error) {
 	return p, nil
 }
 
+// startIn starts what command gives on the spawner's thread, in a memory group.
+func (s *spawner) startIn(group string, command func() *exec.Cmd) (cmd *exec.Cmd, err error) {
+	done := make(chan struct{})
+	s.jobs <- func() {
+		cmd, err = startIn(group, command)
+		close(done)
+	}
+	<-done
+	return cmd, err
+}
+
 // run starts a process in a mode. The returned proc's exited is closed when the tree's head has been waited for.
 func (s *spawner) run(m mode, sp spec) (*proc, error) {
 	var fds descriptors

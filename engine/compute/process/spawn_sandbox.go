@@ -5,8 +5,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
-	"strconv"
 	"strings"
 
 	"sundog/engine/compute/process/sandbox"
@@ -23,13 +21,13 @@ func (s *spawner) runSandbox(sp spec, fds *descriptors) (*proc, error) {
 	if socket == nil {
 		socket = fds.outputW // keeps the numbers; the program gets no use of it
 	}
-	cmd := &exec.Cmd{
-		Path: "/proc/self/exe", Args: []string{initName, string(modeSandbox), "", "--", "sandbox"}, Env: []string{"GOMAXPROCS=1"}, Dir: "/",
-		Stdout: fds.outputW, Stderr: fds.outputW, ExtraFiles: []*os.File{socket, fds.statusW, child}, SysProcAttr: attributes(modeSandbox, sp.number),
+	command := func() *exec.Cmd {
+		return &exec.Cmd{
+			Path: "/proc/self/exe", Args: []string{initName, string(modeSandbox), "", "--", "sandbox"}, Env: []string{"GOMAXPROCS=1"}, Dir: "/",
+			Stdout: fds.outputW, Stderr: fds.outputW, ExtraFiles: []*os.File{socket, fds.statusW, child}, SysProcAttr: attributes(modeSandbox, sp.number),
+		}
 	}
-	errs := make(chan error, 1)
-	s.jobs <- func() { errs <- cmd.Start() }
-	err = <-errs
+	cmd, err := s.startIn(sp.cgroup, command)
 	fds.closeChild()
 	_ = child.Close()
 	if err != nil {
@@ -39,13 +37,7 @@ func (s *spawner) runSandbox(sp spec, fds *descriptors) (*proc, error) {
 	}
 	p := &proc{mode: modeSandbox, pid: cmd.Process.Pid, conn: fds.conn, output: fds.output, exited: make(chan struct{}), box: control}
 	go p.wait(cmd, fds.status)
-	if sp.cgroup != "" { // before the plan is sent: nothing of the function runs yet
-		err = os.WriteFile(filepath.Join(sp.cgroup, "cgroup.procs"), []byte(strconv.Itoa(p.pid)), 0)
-	}
-	if err == nil {
-		p.ports, err = control.Start(*sp.plan)
-	}
-	if err != nil {
+	if p.ports, err = control.Start(*sp.plan); err != nil {
 		p.kill()
 		<-p.exited
 		if said, _ := io.ReadAll(io.LimitReader(p.output, 2048)); len(said) > 0 { // its write ends have gone with the process
