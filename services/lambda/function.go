@@ -174,7 +174,7 @@ func (r *lambdaRoom) getFunction(ctx context.Context, in *api.GetFunctionInput) 
 	if len(out.Tags) == 0 {
 		out.Tags = nil
 	}
-	if p.fn.Reserved != nil {
+	if p.fn.Reserved != nil && p.ref.qualifier == "" { // it belongs to the function as a whole
 		out.Concurrency = &api.Concurrency{ReservedConcurrentExecutions: p.fn.Reserved}
 	}
 	return out, nil

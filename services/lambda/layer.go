@@ -79,9 +79,6 @@ func readLayer(rd store.Reader, sc cloud.Scope, name string, n int64) (*layer, e
 
 func (r *lambdaRoom) publishLayer(ctx context.Context, in *api.PublishLayerVersionInput) (*api.PublishLayerVersionOutput, error) {
 	sc, name := layerNamed(ctx, in.LayerName)
-	if err := checkLayerRuntimes(in.CompatibleRuntimes); err != nil {
-		return nil, err
-	}
 	content := val(in.Content, api.LayerVersionContentInput{}) // without one, fetch says what is missing
 	if str(content.S3ObjectStorageMode) == "REFERENCE" {
 		return nil, cloud.NotImplementedf("PublishLayerVersion: S3ObjectStorageMode REFERENCE is not implemented on this platform: packages are copied.")
@@ -251,9 +248,6 @@ func fits(list []string, want *string) bool { return want == nil || slices.Conta
 
 func (r *lambdaRoom) listLayerVersions(ctx context.Context, in *api.ListLayerVersionsInput) (*api.ListLayerVersionsOutput, error) {
 	sc, name := layerNamed(ctx, in.LayerName)
-	if err := checkLayerRuntime(in.CompatibleRuntime); err != nil {
-		return nil, err
-	}
 	found, err := r.layerList(ctx, key(sc, "layer").Str(name), in.CompatibleRuntime, in.CompatibleArchitecture)
 	if err != nil {
 		return nil, err
@@ -268,9 +262,6 @@ func (r *lambdaRoom) listLayerVersions(ctx context.Context, in *api.ListLayerVer
 
 func (r *lambdaRoom) listLayers(ctx context.Context, in *api.ListLayersInput) (*api.ListLayersOutput, error) {
 	sc := cloud.CallFrom(ctx).Scope
-	if err := checkLayerRuntime(in.CompatibleRuntime); err != nil {
-		return nil, err
-	}
 	found, err := r.layerList(ctx, key(sc, "layer"), in.CompatibleRuntime, in.CompatibleArchitecture)
 	if err != nil {
 		return nil, err

@@ -16,6 +16,8 @@ type build struct {
 	Blob   string // the package
 	Tag    string // new with every change of code or configuration: environments belong to it
 	Print  string `json:",omitempty"` // of a version: what it was published from
+	// Holders are the resources of templates whose version it is: several, when one of them was made of what another had published already.
+	Holders []string `json:",omitempty"`
 }
 
 // function is all that belongs to a function's name.

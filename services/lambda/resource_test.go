@@ -198,3 +198,36 @@ func TestCodeFromBucket(t *testing.T) {
 	wantError(t, err, "InvalidParameterValueException", "Error occurred while GetObject. S3 Error Code: NoSuchKey. S3 Error Message: The specified key does not exist.")
 	b.remove("LayerVersion", l.Physical, `{}`)
 }
+
+// A version that was published already is another resource's as well: it goes with the last of them.
+func TestVersionOfTwoResources(t *testing.T) {
+	b, _, _ := templates(t)
+	b.create("f", "1")
+	x := b.typ("Version")
+	request := func(id, physical string) room.Request {
+		return room.Request{StackName: "s", StackID: "stack/s/1", LogicalID: id, Physical: physical, New: props(t, `{"FunctionName":"f"}`), Old: props(t, `{"FunctionName":"f"}`)}
+	}
+	var made []string
+	for _, id := range []string{"A", "B", "B"} { // the last one runs again after a crash
+		res, err := x.Create(b.ctx, request(id, ""))
+		if err != nil {
+			t.Fatal(err)
+		}
+		made = append(made, res.Physical)
+	}
+	if made[0] != made[1] || made[1] != made[2] {
+		t.Fatal(made)
+	}
+	there := func() bool {
+		_, err := b.r.getConfiguration(b.ctx, &api.GetFunctionConfigurationInput{FunctionName: &made[0]})
+		return err == nil
+	}
+	for _, step := range []struct {
+		id   string
+		left bool
+	}{{"A", true}, {"A", true}, {"B", false}, {"B", false}} {
+		if err := x.Delete(b.ctx, request(step.id, made[0])); err != nil || there() != step.left {
+			t.Fatal(step, err, there())
+		}
+	}
+}

@@ -5,9 +5,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"slices"
 	"strings"
 
 	"sundog/cloud"
+	"sundog/engine/store"
 	"sundog/services/room"
 )
 
@@ -33,6 +35,9 @@ func (r *lambdaRoom) createVersionResource(ctx context.Context, req room.Request
 		return room.Result{}, err
 	}
 	res := room.Result{Physical: out.FunctionArn, Attributes: map[string]any{"FunctionArn": out.FunctionArn, "Version": out.Version}}
+	if _, err := r.holdVersion(ctx, req, out.FunctionArn, true); err != nil {
+		return res, err
+	}
 	if err := r.manageRuntime(ctx, req, "RuntimePolicy", map[string]any{"FunctionName": req.New.Text("FunctionName"), "Qualifier": out.Version}); err != nil {
 		return res, err
 	}
@@ -43,7 +48,34 @@ func (r *lambdaRoom) createVersionResource(ctx context.Context, req room.Request
 	return res, r.provisionResource(ctx, req.New.Text("FunctionName"), out.Version, count)
 }
 
+// holdVersion notes that a resource has a version, or has it no more; alone tells that no other has it.
+func (r *lambdaRoom) holdVersion(ctx context.Context, req room.Request, arn string, hold bool) (alone bool, err error) {
+	f := refOf(mustARN(arn))
+	n, err := parseNumber(f.qualifier)
+	if err != nil {
+		return true, nil // the deletion says what is wrong with it
+	}
+	own := req.StackID + "/" + req.LogicalID
+	err = r.d.Store.Update(ctx, func(tx store.Tx) error {
+		var b build
+		ok, err := load(tx, versionKey(f, n), &b)
+		if err != nil || !ok {
+			return err
+		}
+		b.Holders = slices.DeleteFunc(b.Holders, func(who string) bool { return who == own })
+		alone = len(b.Holders) == 0
+		if hold {
+			b.Holders = append(b.Holders, own)
+		}
+		return save(tx, versionKey(f, n), &b)
+	})
+	return alone, err
+}
+
 func (r *lambdaRoom) deleteVersionResource(ctx context.Context, req room.Request) error {
+	if alone, err := r.holdVersion(ctx, req, req.Physical, false); err != nil || !alone {
+		return err
+	}
 	return gone(r.d.Do(ctx, service, "DeleteFunction", map[string]any{"FunctionName": req.Physical}, nil))
 }
 

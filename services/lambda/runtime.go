@@ -24,30 +24,6 @@ var retired = []string{
 	"python3.7", "python3.6", "python2.7", "dotnet6", "dotnet7", "dotnet5.0", "dotnetcore3.1", "dotnetcore2.1", "dotnetcore2.0", "dotnetcore1.0",
 }
 
-// checkLayerRuntimes checks the runtimes that a layer says to be for: any that AWS knows, retired ones too.
-func checkLayerRuntimes(list []string) error {
-	for _, rt := range list {
-		if !slices.Contains(creatable, rt) && !slices.Contains(retired, rt) {
-			return errValidation("Value '[%s]' at 'compatibleRuntimes' failed to satisfy constraint: Member must satisfy constraint: [Member must satisfy enum value set: [%s], Member must not be null]", strings.Join(list, ", "), knownRuntimes())
-		}
-	}
-	return nil
-}
-
-// checkLayerRuntime checks the runtime that layers are listed for.
-func checkLayerRuntime(asked *string) error {
-	if rt := str(asked); rt != "" && !slices.Contains(creatable, rt) && !slices.Contains(retired, rt) {
-		return errValidation("Value '%s' at 'compatibleRuntime' failed to satisfy constraint: Member must satisfy enum value set: [%s]", rt, knownRuntimes())
-	}
-	return nil
-}
-
-func knownRuntimes() string {
-	all := slices.Concat(creatable, retired)
-	slices.Sort(all)
-	return strings.Join(slices.Compact(all), ", ")
-}
-
 // checkRuntime accepts what AWS accepts today and what can run here; what is neither is refused as AWS does, with those that it would have accepted.
 func (r *lambdaRoom) checkRuntime(runtime string, accepted []string) error {
 	here, ok := r.runtimes()[runtime]

@@ -61,6 +61,20 @@ func TestNamesWithQualifiers(t *testing.T) {
 	}
 }
 
+// A reservation is the whole function's: versions and aliases do not show it.
+func TestReservationShown(t *testing.T) {
+	b := prepared(t)
+	if _, err := b.r.putConcurrency(b.ctx, &api.PutFunctionConcurrencyInput{FunctionName: new("f"), ReservedConcurrentExecutions: new(int32(5))}); err != nil {
+		t.Fatal(err)
+	}
+	for name, shown := range map[string]bool{"f": true, "f:1": false, "f:live": false} {
+		got, err := b.r.getFunction(b.ctx, &api.GetFunctionInput{FunctionName: &name})
+		if err != nil || (got.Concurrency != nil) != shown {
+			t.Fatal(name, got, err)
+		}
+	}
+}
+
 func TestMissingAliases(t *testing.T) {
 	b := prepared(t)
 	const want = "Cannot find alias arn: arn:aws:lambda:eu-west-1:000000000000:function:f:none"
