@@ -43,6 +43,7 @@ type Driver struct {
 	groups       *groups
 	interpreters interpreters
 	spares       *spares
+	seeds        *seeds
 	hosts        atomic.Int64 // numbers the hosts' folders
 	live         atomic.Int64 // environments of all pools
 
@@ -83,6 +84,7 @@ func New(o Options) (*Driver, error) {
 	if d.etc = filepath.Join(dir, "etc"); o.Reexec && !o.Unsandboxed {
 		d.spawner.sandbox = d.trySandbox
 	}
+	d.seeds = &seeds{d: d}
 	d.spares = &spares{d: d, kept: map[spareKey][]*host{}, busy: map[spareKey]int{}}
 	d.work.Go(d.keep)
 	return d, nil
@@ -321,6 +323,7 @@ func (d *Driver) keep() {
 			lastUse = now
 		} else if now.Sub(lastUse) > d.o.IdleTimeout {
 			d.spares.clear(false)
+			d.seeds.clear(false)
 		}
 	}
 }
@@ -381,6 +384,7 @@ func (d *Driver) Close(ctx context.Context) error {
 		p.drop()
 	}
 	d.spares.clear(true)
+	d.seeds.clear(true)
 	for _, e := range d.environments() {
 		if e.active.Load() { // the others end as idle ones do
 			for _, p := range e.heads() {

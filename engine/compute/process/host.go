@@ -19,6 +19,7 @@ import (
 // host is a started process with its folder, memory group and output: an environment before it has a function.
 type host struct {
 	proc   *proc
+	seed   *proc // a sandbox's init that waits for its plan; nil: is started with it
 	out    *output
 	dir    string
 	number int64 // of all hosts
@@ -32,8 +33,16 @@ type host struct {
 	gone   sync.Once
 }
 
-// newHost makes the folder and the memory group; start fills in the process.
+// newHost gives a host without a process, perhaps one that was made beforehand; start fills in the process.
 func (d *Driver) newHost() (*host, error) {
+	if h := d.seeds.take(); h != nil {
+		return h, nil
+	}
+	return d.makeHost()
+}
+
+// makeHost makes the folder and the memory group.
+func (d *Driver) makeHost() (*host, error) {
 	n := d.hosts.Add(1)
 	dir := filepath.Join(d.o.Dir, "environments", strconv.Itoa(os.Getpid())+"-"+strconv.FormatInt(n, 10))
 	if err := os.MkdirAll(filepath.Join(dir, "tmp"), 0o700); err != nil {
@@ -53,7 +62,9 @@ func (d *Driver) start(h *host, argv, env []string, dir string, socket bool, in 
 			d.remove(h)
 			return err
 		}
-		sp.number, h.coded = h.number, in.v != nil
+		sp.number, sp.seed, h.coded = h.number, h.seed, in.v != nil
+		h.seed = nil
+		defer d.seeds.refill()
 	}
 	p, err := d.spawner.start(sp)
 	if err != nil {
@@ -144,6 +155,11 @@ func (h *host) closeInner() {
 }
 
 func (d *Driver) remove(h *host) {
+	if h.seed != nil {
+		h.seed.kill()
+		<-h.seed.exited
+		h.seed.close()
+	}
 	d.groups.remove(h.group)
 	if err := os.RemoveAll(h.dir); err != nil {
 		d.o.Log.Warn("cannot remove an environment's folder", "dir", h.dir, "error", err)

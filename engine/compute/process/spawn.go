@@ -24,6 +24,7 @@ type spec struct {
 	cgroup string        // "": none
 	number int64         // of the sandbox
 	plan   *sandbox.Plan // of the sandbox; argv, env and dir are in it then
+	seed   *proc         // the sandbox's init; nil: is started
 	socket bool          // give it a socket as descriptor 3
 }
 
@@ -131,13 +132,13 @@ func (s *spawner) startIn(group string, command func() *exec.Cmd) (cmd *exec.Cmd
 
 // run starts a process in a mode. The returned proc's exited is closed when the tree's head has been waited for.
 func (s *spawner) run(m mode, sp spec) (*proc, error) {
+	if m == modeSandbox {
+		return s.runSandbox(sp)
+	}
 	var fds descriptors
 	if err := fds.open(sp.socket); err != nil {
 		fds.closeAll()
 		return nil, fmt.Errorf("process: %w", err)
-	}
-	if m == modeSandbox {
-		return s.runSandbox(sp, &fds)
 	}
 	cmd := command(m, sp, &fds)
 	errs := make(chan error, 1)
