@@ -198,7 +198,7 @@ func (r *lambdaRoom) run(ctx context.Context, p *plan, c call) (cloud.Result, er
 	}
 	rec := r.record(trace, p, b, c, running)
 	inv := compute.Invocation{
-		RequestID: c.id, Payload: c.payload, ClientContext: c.context, Trace: rec.trace, Started: rec.started, Log: rec.line, Out: c.out,
+		RequestID: c.id, Payload: c.payload, ClientContext: c.context, Trace: rec.trace, Started: rec.started, Ready: rec.begin, Log: rec.line, Out: c.out,
 	}
 	res, err := r.d.Compute.Invoke(ctx, v, inv)
 	if err != nil {

@@ -65,6 +65,9 @@ func (r *report) started(s compute.Start) {
 	r.start = r.system(nil, levelInfo, "start", "START RequestId: "+r.id+" Version: "+version, func() map[string]any {
 		return map[string]any{"requestId": r.id, "version": version}
 	})
+	if !s.Cold {
+		r.begin()
+	}
 }
 
 // line writes what the function wrote. What comes from the Init phase is no part of the invocation's own log, unless that phase failed.

@@ -228,6 +228,9 @@ func (e *environment) run(i *compute.Invocation) (r compute.Result, broken bool)
 		i.Started(s)
 	}
 	e.out.begin(i.Log)
+	if i.Ready != nil {
+		i.Ready()
+	}
 	trace := i.Trace.String()
 	e.tellStart(i, trace)
 	if e.attached {
