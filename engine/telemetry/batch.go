@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"reflect"
 	"slices"
 	"strconv"
 	"time"
@@ -125,6 +126,7 @@ type batch struct {
 	streams map[string]*StreamInfo
 	points  map[string]*Datapoint
 	known   map[series]*Datapoint // those of points that are asked for again and again
+	texts   map[uintptr]string    // of dimensions, by the map that holds them, which many metrics of a batch have in common
 	roots   map[string]*rootRow
 	traces  int // that are new
 	dropped int // that cannot be kept
@@ -132,7 +134,7 @@ type batch struct {
 }
 
 func newBatch(tx store.Tx) *batch {
-	return &batch{tx: tx, groups: map[string]*GroupInfo{}, streams: map[string]*StreamInfo{}, points: map[string]*Datapoint{}, known: map[series]*Datapoint{}, roots: map[string]*rootRow{}}
+	return &batch{tx: tx, groups: map[string]*GroupInfo{}, streams: map[string]*StreamInfo{}, points: map[string]*Datapoint{}, known: map[series]*Datapoint{}, texts: map[uintptr]string{}, roots: map[string]*rootRow{}}
 }
 
 func (b *batch) add(it item) {
@@ -229,7 +231,7 @@ func (b *batch) point(m *Metric) *Datapoint {
 	if unit == "" {
 		unit = "None"
 	}
-	s := series{m.Scope, m.Namespace, m.Name, dimensionText(m.Dimensions), unit, minute.Unix()}
+	s := series{m.Scope, m.Namespace, m.Name, b.dimensions(m.Dimensions), unit, minute.Unix()}
 	if d := b.known[s]; d != nil {
 		return d
 	}
@@ -241,6 +243,17 @@ func (b *batch) point(m *Metric) *Datapoint {
 	}
 	b.known[s] = d
 	return d
+}
+
+// dimensions is dimensionText. The batch's items keep their maps, so that none takes another's place.
+func (b *batch) dimensions(d map[string]string) string {
+	at := reflect.ValueOf(d).Pointer()
+	text, ok := b.texts[at]
+	if !ok {
+		text = dimensionText(d)
+		b.texts[at] = text
+	}
+	return text
 }
 
 func (b *batch) addMetric(m *Metric) {

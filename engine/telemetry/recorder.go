@@ -89,13 +89,17 @@ func (r *recorder) LogDurable(ctx context.Context, g LogGroup, stream string, ev
 
 // lines makes items of lines, each of a size that a commit can carry.
 func (r *recorder) lines(g LogGroup, stream string, events []LogEvent) (out []item) {
-	for _, e := range r.stamp(g, stream, events) {
-		size := int64(len(e.Message)) + itemBytes
-		if n := len(out) - 1; n >= 0 && out[n].size+size <= batchBytes {
-			out[n].events, out[n].size = append(out[n].events, e), out[n].size+size
-			continue
+	for rest := r.stamp(g, stream, events); len(rest) > 0; {
+		it, n := item{group: &g, stream: stream}, 0
+		for ; n < len(rest); n++ {
+			size := int64(len(rest[n].Message)) + itemBytes
+			if n > 0 && it.size+size > batchBytes {
+				break
+			}
+			it.size += size
 		}
-		out = append(out, item{group: &g, stream: stream, events: []LogEvent{e}, size: size})
+		it.events, rest = rest[:n:n], rest[n:]
+		out = append(out, it)
 	}
 	return out
 }

@@ -259,7 +259,7 @@ func (r *gatewayRoom) record(x *exchange, a answer) {
 	now := r.d.Clock.Now()
 	ms := float64(now.Sub(x.time)) / float64(time.Millisecond)
 	metric := func(n, unit string, v float64) telemetry.Metric {
-		return telemetry.Metric{Scope: x.api.Scope, Namespace: "AWS/ApiGateway", Name: n, Unit: unit, Time: now, Values: []float64{v}, Dimensions: map[string]string{"ApiId": x.api.API}}
+		return telemetry.Metric{Scope: x.api.Scope, Namespace: "AWS/ApiGateway", Name: n, Unit: unit, Time: now, Values: []float64{v}, Dimensions: x.api.dimensions}
 	}
 	is := func(b bool) float64 {
 		if b {

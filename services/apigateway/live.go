@@ -17,6 +17,8 @@ type live struct {
 	stages map[string]api.Stage
 	routes []liveRoute
 	cache  verdicts
+
+	dimensions map[string]string // of its metrics
 }
 
 type liveRoute struct {
@@ -54,7 +56,7 @@ func (r *gatewayRoom) live(ctx context.Context, a ref) (*live, error) {
 	if l != nil {
 		return l, nil
 	}
-	l = &live{ref: a, stages: map[string]api.Stage{}}
+	l = &live{ref: a, stages: map[string]api.Stage{}, dimensions: map[string]string{"ApiId": a.API}}
 	if err := r.d.Store.View(ctx, l.load); err != nil {
 		return nil, err
 	}

@@ -83,12 +83,14 @@ func (r *report) line(l compute.LogLine) {
 }
 
 // begin writes the START line, once.
-func (r *report) begin() {
+func (r *report) begin() { r.write(r.first(), true) }
+
+// first gives the START line, once.
+func (r *report) first() (lines []telemetry.LogEvent) {
 	r.mu.Lock()
-	lines := r.start
-	r.start = nil
-	r.mu.Unlock()
-	r.write(lines, true)
+	defer r.mu.Unlock()
+	lines, r.start = r.start, nil
+	return lines
 }
 
 func event(at time.Time, text string) telemetry.LogEvent {
@@ -124,8 +126,7 @@ func (r *report) tail() []byte {
 // finished writes the last lines, the metrics and the span.
 func (r *report) finished(res compute.Result) {
 	now := r.r.d.Clock.Now()
-	r.begin()
-	var lines []telemetry.LogEvent
+	lines := r.first()
 	switch res.Kind {
 	case compute.Timeout:
 		_, text, _ := strings.Cut(res.Error, "Error: ")
@@ -188,16 +189,15 @@ func (r *report) metrics(res compute.Result, now time.Time) {
 	if res.Kind != compute.None {
 		failed = 1
 	}
-	r.r.d.Telemetry.Metric(
+	all := []telemetry.Metric{
 		r.r.metric(r.p, "Invocations", "Count", 1, now), r.r.metric(r.p, "Errors", "Count", failed, now), r.r.metric(r.p, "Throttles", "Count", 0, now),
 		r.r.metric(r.p, "Duration", "Milliseconds", millis(res.Duration), now),
 		r.r.metric(r.p, "ConcurrentExecutions", "Count", float64(r.running), now),
-	)
-	if q := r.p.through(); q != nil {
-		r.r.d.Telemetry.Metric(
-			r.r.byVersion(q, r.b, r.r.metric(r.p, "Invocations", "Count", 1, now)), r.r.byVersion(q, r.b, r.r.metric(r.p, "Errors", "Count", failed, now)),
-		)
 	}
+	if q := r.p.through(); q != nil {
+		all = append(all, r.r.byVersion(q, r.b, all[0]), r.r.byVersion(q, r.b, all[1]))
+	}
+	r.r.d.Telemetry.Metric(all...)
 }
 
 // through is the plan of the alias whose weights choose the version; nil when no alias does.
