@@ -10,7 +10,7 @@ import (
 
 // confine takes from the calling thread, for good, everything that the function's program must not have: the host's root folder, other mounts,
 // capabilities, new privileges, system calls. What the thread starts afterwards inherits that; the other threads of Init keep what they have.
-func confine(p *Plan) error {
+func confine(p *Plan, filter []unix.SockFilter) error {
 	runtime.LockOSThread() // and never unlocked: the thread ends with its goroutine
 	if err := setLimits(p.Limits); err != nil {
 		return fmt.Errorf("limits: %w", err)
@@ -27,7 +27,7 @@ func confine(p *Plan) error {
 	if err := restrictFiles(); err != nil {
 		return fmt.Errorf("landlock: %w", err)
 	}
-	if err := filterCalls(); err != nil {
+	if err := filterCalls(filter); err != nil {
 		return fmt.Errorf("seccomp: %w", err)
 	}
 	return nil

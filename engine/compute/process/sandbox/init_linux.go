@@ -17,6 +17,8 @@ import (
 // inside is Init at work.
 type inside struct {
 	control *net.UnixConn
+	net     network
+	filter  []unix.SockFilter
 	root    root
 	launch  chan launch
 
@@ -52,11 +54,20 @@ func Init() int {
 	if err != nil {
 		return 70
 	}
+	loopback, err := openNetwork() // what does not depend on the plan is done before it comes
+	var filter []unix.SockFilter
+	if err == nil {
+		filter, err = callFilter()
+	}
 	var first request
 	if _, err := receive(control, &first); err != nil || first.Plan == nil {
 		return 70
 	}
-	i := &inside{control: control, launch: make(chan launch), more: map[int]bool{}, early: map[int]string{}, done: make(chan struct{}), born: make(chan struct{}, 1)}
+	if err != nil {
+		_ = send(control, reply{Error: "sandbox: " + err.Error()})
+		return 71
+	}
+	i := &inside{control: control, net: loopback, filter: filter, launch: make(chan launch), more: map[int]bool{}, early: map[int]string{}, done: make(chan struct{}), born: make(chan struct{}, 1)}
 	if err := i.begin(first.Plan); err != nil {
 		_ = send(control, reply{Error: err.Error()})
 		return 71
@@ -70,9 +81,9 @@ func Init() int {
 
 // begin builds everything and starts the program.
 func (i *inside) begin(p *Plan) error {
-	sockets, err := openNetwork(p.Ports)
+	sockets, err := i.net.listen(p.Ports)
 	if err != nil {
-		return fmt.Errorf("sandbox: network: %w", err)
+		return fmt.Errorf("sandbox: %w", err)
 	}
 	i.root = root{p.Root}
 	if err := i.root.build(p); err != nil {
@@ -109,7 +120,7 @@ func (i *inside) launcher(p *Plan, confined chan<- error) {
 		<-i.done
 		return
 	}
-	err := confine(p)
+	err := confine(p, i.filter)
 	confined <- err
 	if err != nil {
 		return // the thread ends with it, being locked

@@ -11,33 +11,40 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// openNetwork brings up the namespace's only interface, lo, has it take every address there is, and opens the sockets. Nothing leads out: whoever
-// connects anywhere reaches a socket of these, or nobody.
-func openNetwork(ports []Port) ([]*os.File, error) {
+// network says how sockets for all addresses are opened.
+type network struct{ tcp, all string }
+
+// openNetwork brings up the namespace's only interface, lo, and has it take every address there is. Nothing leads out: whoever connects anywhere reaches
+// a socket that listens here, or nobody.
+func openNetwork() (network, error) {
 	lo, err := up("lo")
 	if err != nil {
-		return nil, fmt.Errorf("lo: %w", err)
+		return network{}, fmt.Errorf("network: lo: %w", err)
 	}
 	if err := takeAll(unix.AF_INET, lo, []byte{127, 0, 0, 1}); err != nil {
-		return nil, fmt.Errorf("routes: %w", err)
+		return network{}, fmt.Errorf("network: routes: %w", err)
 	}
-	network, all := "tcp", "[::]"
 	if err := takeAll(unix.AF_INET6, lo, net.IPv6loopback); err != nil { // a kernel without IPv6
-		network, all = "tcp4", "0.0.0.0"
+		return network{"tcp4", "0.0.0.0"}, nil //nolint:nilerr // it is not needed
 	}
+	return network{"tcp", "[::]"}, nil
+}
+
+// listen opens the sockets.
+func (n network) listen(ports []Port) ([]*os.File, error) {
 	var files []*os.File
 	for _, p := range ports {
-		f, err := open(network, all, p)
+		f, err := n.open(p)
 		if err != nil {
 			closeFiles(files)
-			return nil, fmt.Errorf("port %d: %w", p.Number, err)
+			return nil, fmt.Errorf("network: port %d: %w", p.Number, err)
 		}
 		files = append(files, f)
 	}
 	return files, nil
 }
 
-func open(network, all string, p Port) (*os.File, error) {
+func (n network) open(p Port) (*os.File, error) {
 	port := strconv.Itoa(p.Number)
 	if p.Network == "udp" {
 		c, err := net.ListenPacket("udp4", "127.0.0.1:"+port)
@@ -51,7 +58,7 @@ func open(network, all string, p Port) (*os.File, error) {
 		}
 		return u.File()
 	}
-	l, err := net.Listen(network, all+":"+port)
+	l, err := net.Listen(n.tcp, n.all+":"+port)
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"syscall"
@@ -131,16 +132,21 @@ func runs(verdict map[int]bpf.Instruction) []bpf.Instruction {
 	return append(list, none)
 }
 
-// filterCalls installs the filter on the calling thread, for good.
-func filterCalls() error {
+// callFilter gives the program as the kernel takes it.
+func callFilter() ([]unix.SockFilter, error) {
 	raw, err := program()
 	if err != nil {
-		return err
+		return nil, fmt.Errorf("seccomp: %w", err)
 	}
 	filter := make([]unix.SockFilter, len(raw))
 	for i, r := range raw {
 		filter[i] = unix.SockFilter{Code: r.Op, Jt: r.Jt, Jf: r.Jf, K: r.K}
 	}
+	return filter, nil
+}
+
+// filterCalls installs a filter on the calling thread, for good.
+func filterCalls(filter []unix.SockFilter) error {
 	prog := unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}
 	if _, _, e := syscall.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, 0, uintptr(unsafe.Pointer(&prog))); e != 0 {
 		return e
