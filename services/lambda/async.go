@@ -294,7 +294,7 @@ func (t target) bucketStage(ctx context.Context, d bus.Delivery) (bus.Outcome, e
 		RequestContext struct{ RequestID string } `json:"requestContext"`
 	}
 	if err := json.Unmarshal(d.Payload, &rec); err != nil {
-		return rejected(errBadPayload(err))
+		return rejected(errBadPayload(err.Error()))
 	}
 	in, err := json.Marshal(map[string]string{
 		"Bucket": strings.TrimPrefix(d.Parameters["to"], "arn:aws:s3:::"), "ContentType": "application/json",
@@ -319,7 +319,7 @@ func (t target) eventsStage(ctx context.Context, d bus.Delivery) (bus.Outcome, e
 		RequestContext struct{ Condition, FunctionArn string } `json:"requestContext"`
 	}
 	if err := json.Unmarshal(d.Payload, &rec); err != nil {
-		return rejected(errBadPayload(err))
+		return rejected(errBadPayload(err.Error()))
 	}
 	kind := "Lambda Function Invocation Result - Failure"
 	if rec.RequestContext.Condition == conditionSuccess {

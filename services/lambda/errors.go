@@ -32,6 +32,10 @@ func errTooLarge(format string, args ...any) *cloud.Error {
 	return cloud.Errorf(cloud.TooLarge, "RequestEntityTooLargeException", format, args...).WithStatus(413)
 }
 
-func errBadPayload(err error) *cloud.Error {
-	return cloud.Errorf(cloud.Invalid, "InvalidRequestContentException", "Could not parse request body into json: Could not parse payload into json: %v", err).With("Type", "User")
+func errBadPayload(what string) *cloud.Error {
+	return errContent("Could not parse request body into json: Could not parse payload into json: %s", what)
+}
+
+func errContent(format string, args ...any) *cloud.Error {
+	return cloud.Errorf(cloud.Invalid, "InvalidRequestContentException", format, args...).With("Type", "User")
 }

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	api "sundog/api/lambda"
 	"sundog/cloud"
@@ -50,8 +51,8 @@ func clientContext(text *string) ([]byte, error) {
 		return nil, nil
 	}
 	b, err := base64.StdEncoding.DecodeString(*text)
-	if err != nil {
-		return nil, errBadPayload(err)
+	if err != nil || !json.Valid(b) {
+		return nil, errContent("Client context must be a valid Base64-encoded JSON object.")
 	}
 	return b, nil
 }
@@ -85,9 +86,8 @@ func checkPayload(payload []byte, kind cloud.InvocationType) ([]byte, error) {
 	if len(payload) == 0 {
 		return []byte("{}"), nil
 	}
-	if !json.Valid(payload) {
-		var v any
-		return nil, errBadPayload(json.Unmarshal(payload, &v))
+	if !json.Valid(payload) || !utf8.Valid(payload) {
+		return nil, errBadPayload(cmp.Or(describeJSON(payload), "it is no JSON"))
 	}
 	return payload, nil
 }
