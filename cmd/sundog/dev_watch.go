@@ -124,6 +124,8 @@ func (l *live) kind(path string) change {
 	switch {
 	case filepath.Dir(path) == l.dir && (name == l.app.File || strings.HasPrefix(name, "serverless.") || name == ".env" || strings.HasPrefix(name, ".env.") || strings.HasSuffix(name, ".yml") || strings.HasSuffix(name, ".asl.json")):
 		return applicationChange
+	case slices.Contains(l.app.Refers, path):
+		return applicationChange
 	case name == "package.json" || name == "package-lock.json" || name == "requirements.txt" || strings.HasSuffix(name, ".go") || name == "go.mod":
 		return dependencyChange
 	}

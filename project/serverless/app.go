@@ -18,6 +18,7 @@ type App struct {
 	Layers    []Layer
 	Package   Package // the service's own package settings
 	Plugins   []string
+	Refers    []string     // absolute paths of the files that the configuration names by ${file()}, sorted; some may not be there
 	Warnings  []Diagnostic // everything that Load had to say, notes included
 	compiled  *Value       // the template without artifacts
 	config    *Value       // the resolved configuration

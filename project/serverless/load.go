@@ -2,8 +2,10 @@ package serverless
 
 import (
 	"context"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 )
 
 // configNames are the configuration's file names, in the order in which they are looked for.
@@ -34,6 +36,7 @@ func Load(ctx context.Context, dir string, opts Options) (*App, []Diagnostic, er
 		return nil, ds.sorted(), ds.err()
 	}
 	app := newApp(abs, file, resolved, opts)
+	app.Refers = slices.Sorted(maps.Keys(r.refers))
 	app.compileInto(ds)
 	app.Warnings = ds.sorted()
 	if err := ds.err(); err != nil {

@@ -18,12 +18,13 @@ type variables struct {
 	done   map[*Value]*Value // resolved texts, by the text's place in its document
 	active []*Value          // texts being resolved, outermost first
 	files  map[string]*Value // documents read, by path
+	refers map[string]bool   // files that ${file()} names, whether they are there or not
 	nodes  int
 	loads  int
 }
 
 func newVariables(ctx context.Context, dir string, opts Options, root *Value) *variables {
-	v := &variables{ctx: ctx, dir: dir, opts: opts, env: opts.Env, root: root, done: map[*Value]*Value{}, files: map[string]*Value{}}
+	v := &variables{ctx: ctx, dir: dir, opts: opts, env: opts.Env, root: root, done: map[*Value]*Value{}, files: map[string]*Value{}, refers: map[string]bool{}}
 	if v.env == nil {
 		v.env = func(string) (string, bool) { return "", false }
 	}

@@ -23,6 +23,7 @@ func (r *variables) file(path, address string, at Pos) (*Value, error) {
 	if !filepath.IsAbs(full) {
 		full = filepath.Join(r.dir, full)
 	}
+	r.refers[full] = true
 	info, err := os.Stat(full)
 	if err != nil || info.IsDir() {
 		return nil, &absent{why: "file " + path + " not found"}
