@@ -4,7 +4,9 @@ import (
 	"archive/zip"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -21,14 +23,15 @@ import (
 type language struct {
 	name, runtime, handler, file, text string
 	bare                               []string // starts the interpreter and does nothing; nil: there is none
+	own                                string   // a variable that has a function start in a process of its own
 }
 
 const nodeHandler = `exports.handler = async () => ({ statusCode: 200, body: 'hello' })`
 
 var languages = []language{
-	{"node", "nodejs20.x", "index.handler", "index.js", nodeHandler, []string{"node", "-e", "0"}},
-	{"python", "python3.12", "index.handler", "index.py", "def handler(event, context):\n    return {'statusCode': 200, 'body': 'hello'}\n", []string{"python3", "-c", "0"}},
-	{"go", "provided.al2023", "bootstrap", "bootstrap", "", nil},
+	{"node", "nodejs20.x", "index.handler", "index.js", nodeHandler, []string{"node", "-e", "0"}, "NODE_OPTIONS=--no-deprecation"},
+	{"python", "python3.12", "index.handler", "index.py", "def handler(event, context):\n    return {'statusCode': 200, 'body': 'hello'}\n", []string{"python3", "-c", "0"}, "PYTHONHASHSEED=0"},
+	{"go", "provided.al2023", "bootstrap", "bootstrap", "", nil, ""},
 }
 
 const (
@@ -125,50 +128,61 @@ func invoke(p *platform, name string) error {
 	return err
 }
 
-// cold measures first invocations of a changed function: with a pre-started runtime at hand, and the slower of two at once, for which there is one.
+// cold measures first invocations of a changed function: with a pre-started runtime at hand, the slower of two at once, and in a process that is started
+// for it.
 func (b *bench) cold(p *platform, l language, names []string) error {
-	var one, two []time.Duration
-	for i := range coldTries {
-		for _, n := range names {
-			if _, err := call[lambda.UpdateFunctionConfigurationOutput](p, lambda.UpdateFunctionConfigurationOp, &lambda.UpdateFunctionConfigurationInput{
-				FunctionName: &n, Environment: &lambda.Environment{Variables: map[string]string{"TRY": strconv.Itoa(i)}}}); err != nil {
-				return err
-			}
-		}
-		time.Sleep(settle)
-		use := names
-		if i%2 == 0 || l.bare == nil {
-			use = names[:1]
-		}
-		start := time.Now()
-		errs := make([]error, len(use))
-		var work sync.WaitGroup
-		for j, n := range use {
-			work.Go(func() { errs[j] = invoke(p, n) })
-		}
-		work.Wait()
-		for _, err := range errs {
-			if err != nil {
-				return err
-			}
-		}
-		if len(use) == 1 {
-			one = append(one, time.Since(start))
-		} else {
-			two = append(two, time.Since(start))
-		}
+	one, err := coldStarts(p, names, 1, nil)
+	if err != nil {
+		return err
 	}
 	if l.bare == nil {
-		b.table.put(coldRow(l.name), p.mode, "%s", short(median(one)))
+		b.table.put(coldRow(l.name), p.mode, "%s", short(one))
 		return nil
+	}
+	two, err := coldStarts(p, names, 2, nil)
+	if err != nil {
+		return err
+	}
+	name, value, _ := strings.Cut(l.own, "=")
+	own, err := coldStarts(p, names, 1, map[string]string{name: value})
+	if err != nil {
+		return err
 	}
 	bare, err := bareStart(l.bare)
 	if err != nil {
 		return err
 	}
-	b.table.put(coldRow(l.name), p.mode, "%s pre-started; slower of two at once %s", short(median(one)), short(median(two)))
+	b.table.put(coldRow(l.name), p.mode, "%s pre-started; slower of two at once %s; in a process of its own %s", short(one), short(two), short(own))
 	b.table.budget(coldRow(l.name), "15 ms pre-started; else %s (bare interpreter %s and 20)", short(bare+20*time.Millisecond), short(bare))
 	return nil
+}
+
+// coldStarts changes functions by their variables and invokes the first of them at once, again and again; it gives how long the slowest took in the middle.
+func coldStarts(p *platform, names []string, together int, variables map[string]string) (time.Duration, error) {
+	var all []time.Duration
+	for i := range coldTries {
+		vars := map[string]string{"TRY": strconv.Itoa(i), "TOGETHER": strconv.Itoa(together)}
+		maps.Copy(vars, variables)
+		for _, n := range names {
+			if _, err := call[lambda.UpdateFunctionConfigurationOutput](p, lambda.UpdateFunctionConfigurationOp, &lambda.UpdateFunctionConfigurationInput{
+				FunctionName: &n, Environment: &lambda.Environment{Variables: vars}}); err != nil {
+				return 0, err
+			}
+		}
+		time.Sleep(settle)
+		start := time.Now()
+		errs := make([]error, together)
+		var work sync.WaitGroup
+		for j, n := range names[:together] {
+			work.Go(func() { errs[j] = invoke(p, n) })
+		}
+		work.Wait()
+		if err := errors.Join(errs...); err != nil {
+			return 0, err
+		}
+		all = append(all, time.Since(start))
+	}
+	return median(all), nil
 }
 
 // bareStart measures an interpreter that does nothing, behind shims.

@@ -3,99 +3,119 @@ package main
 import (
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
 // paced sends a request at a fixed rate, whatever becomes of those before, over some connections, and counts each one's time from the moment when it was
 // due: what waits because all connections are taken, or because the platform stood still, is not left out.
 func paced(address string, request []byte, connections, rate int, d time.Duration) (outcome, error) {
-	p := pacer{request: request, free: make(chan *pacedConn, connections)}
-	for range connections {
+	p := pacer{request: request, free: make(chan *pacedConn, connections), broken: make(chan struct{})}
+	p.all = make([]pacedConn, connections)
+	for i := range p.all {
+		k := &p.all[i]
 		c, err := dial(address)
 		if err != nil {
+			p.end()
 			return outcome{}, err
 		}
-		k := &pacedConn{conn: c, due: make(chan time.Time, 1)}
-		p.all = append(p.all, k)
+		k.conn = c
+		_ = k.SetDeadline(time.Now().Add(d + time.Minute))
 		p.free <- k
+		p.readers.Go(func() { p.read(k) })
 	}
-	defer func() {
-		for _, k := range p.all {
-			_ = k.Close()
-		}
-	}()
 	start := time.Now()
-	p.run(start, time.Second/time.Duration(rate), int(d.Seconds()*float64(rate)))
-	lines := make([]line, 0, len(p.all))
-	for _, k := range p.all {
-		lines = append(lines, k.line)
+	p.send(start, time.Second/time.Duration(rate), int(d.Seconds()*float64(rate)))
+	for range p.all {
+		p.take()
 	}
-	return sum(lines, time.Since(start)), nil
+	spent := time.Since(start)
+	p.end()
+	lines := make([]line, 0, len(p.all))
+	for i := range p.all {
+		lines = append(lines, p.all[i].line)
+	}
+	return sum(lines, spent), nil
 }
 
+// pacer is a load at a fixed rate.
 type pacer struct {
 	request []byte
-	all     []*pacedConn
+	all     []pacedConn
 	free    chan *pacedConn
+	readers sync.WaitGroup
+	over    atomic.Bool
+	broken  chan struct{} // closed when the platform takes no connections any more
+	once    sync.Once
 }
 
-// pacedConn is a connection; line is what came of it.
+// pacedConn is a connection. Who takes it from the free ones sends on it, its reader puts it back.
 type pacedConn struct {
 	*conn
 	line
-	due chan time.Time // of the request that is on its way
+	due atomic.Pointer[time.Time] // of the request that is on its way
 }
 
-// run sends n requests, one each interval, and waits for the last answer.
-func (p *pacer) run(start time.Time, interval time.Duration, n int) {
-	var work sync.WaitGroup
-	for _, k := range p.all {
-		work.Go(func() { p.answers(k) })
-	}
+// send sends n requests, one each interval.
+func (p *pacer) send(start time.Time, interval time.Duration, n int) {
 	runtime.LockOSThread() // its sleep is the system's: the scheduler's is up to a millisecond longer
+	defer runtime.UnlockOSThread()
 	for i := range n {
 		due := start.Add(time.Duration(i) * interval)
 		if wait := time.Until(due); wait > 0 {
 			sleep(wait)
 		}
-		k := <-p.free
-		k.due <- due
+		k := p.take()
+		if k == nil {
+			return
+		}
+		k.due.Store(&due)
 		_, _ = k.Write(p.request) // a failure shows where the answer is read
 	}
-	runtime.UnlockOSThread()
-	for _, k := range p.all {
-		close(k.due)
-	}
-	work.Wait()
 }
 
-// answers reads the answers on a connection and times them.
-func (p *pacer) answers(k *pacedConn) {
-	for due := range k.due {
-		_ = k.SetReadDeadline(time.Now().Add(60 * time.Second))
+// take waits for a free connection; nil when there will be none.
+func (p *pacer) take() *pacedConn {
+	select {
+	case k := <-p.free:
+		return k
+	case <-p.broken:
+		return nil
+	}
+}
+
+// read reads the answers on a connection and times them.
+func (p *pacer) read(k *pacedConn) {
+	for {
 		a, err := answer(k.r, false)
-		if err != nil || a.last {
-			k.again()
-		}
 		switch {
+		case p.over.Load():
+			return
 		case err != nil:
 			k.fail(err)
 		case a.status/100 != 2:
 			k.fail(refusal{a.status, a.body})
 		default:
-			k.took = append(k.took, time.Since(due))
+			k.took = append(k.took, time.Since(*k.due.Load()))
+		}
+		if err != nil || a.last {
+			if err := k.redial(); err != nil {
+				k.fail(err)
+				p.once.Do(func() { close(p.broken) })
+				return
+			}
 		}
 		p.free <- k
 	}
 }
 
-// again replaces the connection. Where that fails the next request does too.
-func (k *pacedConn) again() {
-	_ = k.Close()
-	c, err := dial(k.address)
-	if err != nil {
-		k.fail(err)
-		return
+// end closes the connections and waits for those who read them.
+func (p *pacer) end() {
+	p.over.Store(true)
+	for i := range p.all {
+		if c := p.all[i].conn; c != nil && c.Conn != nil {
+			_ = c.Close()
+		}
 	}
-	k.conn = c
+	p.readers.Wait()
 }

@@ -46,6 +46,7 @@ type Driver struct {
 	seeds        *seeds
 	hosts        atomic.Int64 // numbers the hosts' folders
 	live         atomic.Int64 // environments of all pools
+	booting      atomic.Int64 // of those, the ones that start
 
 	mu     sync.RWMutex
 	pools  map[string]*pool
@@ -85,7 +86,7 @@ func New(o Options) (*Driver, error) {
 		d.spawner.sandbox = d.trySandbox
 	}
 	d.seeds = &seeds{d: d}
-	d.spares = &spares{d: d, kept: map[spareKey][]*host{}, busy: map[spareKey]int{}}
+	d.spares = &spares{d: d, stocks: map[spareKey]*stock{}}
 	d.work.Go(d.keep)
 	return d, nil
 }
@@ -315,6 +316,7 @@ func (d *Driver) keep() {
 			p.attend(now.Add(-every))
 			d.freeze(p, now)
 		}
+		d.spares.trim(now)
 		d.sample()
 		if d.wantEtc.Swap(false) {
 			d.background(func() { _ = d.ownEtc() }) // what starts a sandbox gets the error

@@ -70,6 +70,8 @@ type unbooted struct {
 // boot starts an environment of a version and loads its handler; early is for environments that nobody waits for. An init that fails, or takes longer than
 // its limit, is run once more, as Lambda does: as a part of the invocation that waits, with its timeout.
 func (d *Driver) boot(ctx context.Context, p *pool, early bool) (*environment, *unbooted) {
+	d.booting.Add(1)
+	defer d.booting.Add(-1)
 	limit := p.v.InitTimeout
 	if limit <= 0 {
 		limit = defaultInit
