@@ -50,6 +50,7 @@ type item struct {
 type recorder struct {
 	o       Options
 	queue   chan item
+	hurry   chan struct{} // the writer is not to wait for more
 	stop    chan struct{}
 	ended   chan struct{}
 	closing sync.Once
@@ -69,7 +70,7 @@ func New(o Options) Recorder {
 	if o.MaxTraces == 0 {
 		o.MaxTraces = 20_000
 	}
-	r := &recorder{o: o, queue: make(chan item, queueItems), stop: make(chan struct{}), ended: make(chan struct{}), tails: map[int]func(TailEvent){}}
+	r := &recorder{o: o, queue: make(chan item, queueItems), hurry: make(chan struct{}, 1), stop: make(chan struct{}), ended: make(chan struct{}), tails: map[int]func(TailEvent){}}
 	r.seq.Store(uint64(o.Clock.Wall().UnixNano())) // so that arrival order also holds over a restart
 	go r.write()
 	return r
@@ -201,16 +202,27 @@ func (r *recorder) offer(it item, n int) {
 	}
 	select {
 	case r.queue <- it:
-		r.waiting.Add(it.size)
+		r.queued(it)
 	default:
 		r.dropped.Add(int64(n))
+	}
+}
+
+// queued counts an item, and wakes the writer when it is not to wait for more.
+func (r *recorder) queued(it item) {
+	if waiting := r.waiting.Add(it.size); it.done == nil && waiting < batchBytes && len(r.queue) < batchItems {
+		return
+	}
+	select {
+	case r.hurry <- struct{}{}:
+	default:
 	}
 }
 
 func (r *recorder) push(ctx context.Context, it item) error {
 	select {
 	case r.queue <- it:
-		r.waiting.Add(it.size)
+		r.queued(it)
 		return nil
 	case <-r.ended:
 		return store.ErrClosed
@@ -270,25 +282,32 @@ func (r *recorder) write() {
 	}
 }
 
-// gather fills a batch: at once when somebody waits for it, else over batchDelay.
+// gather fills a batch: at once when somebody waits for it or there is one, else after batchDelay. Until then the writer sleeps: to be woken by every item
+// would cost those who send them more than the items do.
 func (r *recorder) gather(first item) []item {
+	if first.done == nil && len(r.queue) < batchItems && r.waiting.Load() < batchBytes {
+		r.rest()
+	}
 	batch, size := []item{first}, first.size
-	timer := time.NewTimer(batchDelay)
-	defer timer.Stop()
 	for len(batch) < batchItems && size < batchBytes {
-		if batch[len(batch)-1].done != nil && len(r.queue) == 0 {
-			return batch
-		}
 		select {
 		case it := <-r.queue:
 			batch, size = append(batch, it), size+it.size
-		case <-timer.C:
-			return batch
-		case <-r.stop:
+		default:
 			return batch
 		}
 	}
 	return batch
+}
+
+func (r *recorder) rest() {
+	timer := time.NewTimer(batchDelay)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-r.hurry:
+	case <-r.stop:
+	}
 }
 
 func (r *recorder) commit(items []item) {
