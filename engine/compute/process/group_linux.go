@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"syscall"
 
@@ -13,37 +14,44 @@ import (
 )
 
 // startIn starts a process that is in a memory group from its beginning; "" is none. It is to be called on the spawner's thread. To move a process into a
-// group once it runs takes the kernel 10 ms and more, for it waits until no other process is just being started.
-func startIn(group string, command func() *exec.Cmd) (*exec.Cmd, error) {
-	cmd := command()
+// group once it runs takes the kernel 10 ms and more, for it waits until no other process is just being started; that is left to the caller, and joined
+// is false, where there is no other way. command is told which it will be.
+func startIn(group string, command func(joined bool) *exec.Cmd) (cmd *exec.Cmd, joined bool, err error) {
 	if group == "" {
-		return cmd, cmd.Start()
+		cmd = command(true)
+		return cmd, true, cmd.Start()
 	}
-	if tasks := filepath.Join(group, "tasks"); fileExists(tasks) { // cgroup v1: children begin where the thread is that starts them
+	if fileExists(filepath.Join(group, "tasks")) { // cgroup v1: children begin where the thread is that starts them
 		if err := enter(group); err != nil {
-			return nil, err
+			return nil, false, err
 		}
+		cmd = command(true)
 		err := cmd.Start()
-		return cmd, errors.Join(err, enter(filepath.Dir(filepath.Dir(group))))
+		return cmd, true, errors.Join(err, enter(filepath.Dir(filepath.Dir(group))))
 	}
 	fd, err := unix.Open(group, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return nil, fmt.Errorf("process: memory group: %w", err)
+		return nil, false, fmt.Errorf("process: memory group: %w", err)
 	}
 	defer func() { _ = unix.Close(fd) }()
+	cmd = command(true)
 	cmd.SysProcAttr.UseCgroupFD, cmd.SysProcAttr.CgroupFD = true, fd
-	if err = cmd.Start(); err == nil || !errors.Is(err, syscall.ENOSYS) && !errors.Is(err, syscall.E2BIG) && !errors.Is(err, syscall.EINVAL) && !errors.Is(err, syscall.EPERM) {
-		return cmd, err
+	if err = cmd.Start(); err == nil || !slices.ContainsFunc(noClone3, func(e error) bool { return errors.Is(err, e) }) {
+		return cmd, true, err
 	}
-	cmd = command() // a kernel, or a filter around this process, without clone3
-	if err := cmd.Start(); err != nil {
-		return nil, err
+	cmd = command(false)
+	return cmd, false, cmd.Start()
+}
+
+// noClone3 are the errors of a kernel, or of a filter around this process, that does not start processes in groups.
+var noClone3 = []error{syscall.ENOSYS, syscall.E2BIG, syscall.EINVAL, syscall.EPERM}
+
+// move puts a process that runs into a group.
+func move(group string, pid int) error {
+	if err := os.WriteFile(filepath.Join(group, "cgroup.procs"), []byte(strconv.Itoa(pid)), 0); err != nil {
+		return fmt.Errorf("process: memory group: %w", err)
 	}
-	if err := os.WriteFile(filepath.Join(group, "cgroup.procs"), []byte(strconv.Itoa(cmd.Process.Pid)), 0); err != nil {
-		_ = cmd.Process.Kill()
-		return nil, errors.Join(err, cmd.Wait())
-	}
-	return cmd, nil
+	return nil
 }
 
 // enter moves this thread into a group of cgroup v1, which costs next to nothing.

@@ -71,7 +71,6 @@ func (d *Driver) start(h *host, argv, env []string, dir string, socket bool, in 
 		d.remove(h)
 		return err
 	}
-	h.join(p)
 	h.proc = p
 	if err := d.attach(h); err != nil {
 		d.end(h)

@@ -2,9 +2,6 @@ package process
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
-	"strconv"
 	"syscall"
 
 	"sundog/engine/compute/process/sandbox"
@@ -26,11 +23,7 @@ func (d *Driver) shelter(h *host, in inside) error {
 // launch starts a program beside those that the host has, in their sandbox if there is one. The caller ends it.
 func (d *Driver) launch(h *host, argv, env []string, dir string, socket bool) (*proc, error) {
 	if h.shell == nil {
-		p, err := d.spawner.start(spec{argv: argv, env: env, dir: dir, cgroup: h.group, socket: socket})
-		if err == nil {
-			h.join(p)
-		}
-		return p, err
+		return d.spawner.start(spec{argv: argv, env: env, dir: dir, cgroup: h.group, socket: socket})
 	}
 	var fds descriptors
 	if err := fds.open(socket); err != nil {
@@ -52,13 +45,6 @@ func (d *Driver) launch(h *host, argv, env []string, dir string, socket bool) (*
 		close(p.exited)
 	}()
 	return p, nil
-}
-
-// join puts a process that no init does it for into the host's memory group.
-func (h *host) join(p *proc) {
-	if p.mode == modePlain && h.group != "" {
-		_ = os.WriteFile(filepath.Join(h.group, "cgroup.procs"), []byte(strconv.Itoa(p.pid)), 0)
-	}
 }
 
 // terminate asks a program to end.

@@ -119,15 +119,15 @@ func (s *spawner) try(m mode, program string) (*proc, error) {
 	return p, nil
 }
 
-// startIn starts what command gives on the spawner's thread, in a memory group.
-func (s *spawner) startIn(group string, command func() *exec.Cmd) (cmd *exec.Cmd, err error) {
+// startIn is the function of that name, on the spawner's thread.
+func (s *spawner) startIn(group string, command func(joined bool) *exec.Cmd) (cmd *exec.Cmd, joined bool, err error) {
 	done := make(chan struct{})
 	s.jobs <- func() {
-		cmd, err = startIn(group, command)
+		cmd, joined, err = startIn(group, command)
 		close(done)
 	}
 	<-done
-	return cmd, err
+	return cmd, joined, err
 }
 
 // run starts a process in a mode. The returned proc's exited is closed when the tree's head has been waited for.
@@ -140,10 +140,13 @@ func (s *spawner) run(m mode, sp spec) (*proc, error) {
 		fds.closeAll()
 		return nil, fmt.Errorf("process: %w", err)
 	}
-	cmd := command(m, sp, &fds)
-	errs := make(chan error, 1)
-	s.jobs <- func() { errs <- cmd.Start() }
-	err := <-errs
+	cmd, joined, err := s.startIn(sp.cgroup, func(joined bool) *exec.Cmd {
+		own := sp
+		if joined {
+			own.cgroup = ""
+		}
+		return command(m, own, &fds)
+	})
 	fds.closeChild()
 	if err != nil {
 		fds.closeAll()
@@ -151,6 +154,9 @@ func (s *spawner) run(m mode, sp spec) (*proc, error) {
 	}
 	p := &proc{mode: m, pid: cmd.Process.Pid, conn: fds.conn, output: fds.output, exited: make(chan struct{})}
 	go p.wait(cmd, fds.status)
+	if m == modePlain && !joined {
+		_ = move(sp.cgroup, p.pid) // the platform samples memory then
+	}
 	return p, nil
 }
 

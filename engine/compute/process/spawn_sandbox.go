@@ -22,7 +22,7 @@ func (s *spawner) seed(number int64, group string) (*proc, error) {
 		fds.closeAll()
 		return nil, err
 	}
-	cmd, err := s.startIn(group, func() *exec.Cmd {
+	cmd, joined, err := s.startIn(group, func(bool) *exec.Cmd {
 		return &exec.Cmd{
 			Path: "/proc/self/exe", Args: []string{initName, string(modeSandbox), "", "--", "sandbox"}, Env: []string{"GOMAXPROCS=1"}, Dir: "/",
 			Stdout: fds.outputW, Stderr: fds.outputW, ExtraFiles: []*os.File{fds.socket, fds.statusW, child}, SysProcAttr: attributes(modeSandbox, number),
@@ -37,6 +37,14 @@ func (s *spawner) seed(number int64, group string) (*proc, error) {
 	}
 	p := &proc{mode: modeSandbox, pid: cmd.Process.Pid, conn: fds.conn, output: fds.output, exited: make(chan struct{}), box: control}
 	go p.wait(cmd, fds.status)
+	if !joined {
+		if err := move(group, p.pid); err != nil { // nothing of a function runs yet
+			p.kill()
+			<-p.exited
+			p.close()
+			return nil, err
+		}
+	}
 	return p, nil
 }
 
