@@ -141,7 +141,7 @@ func revisedBy(rd store.Reader, f ref, rec *function) (revised, error) {
 	_, b, al, err := find(rd, f)
 	switch {
 	case err != nil:
-		return revised{}, err
+		return revised{}, f.orNoAlias(err)
 	case al != nil:
 		return revised{&al.Config.RevisionId, func(tx store.Tx) error { return save(tx, aliasKey(f, f.qualifier), al) }}, nil
 	case f.qualifier == "" || f.qualifier == latest:
@@ -249,7 +249,7 @@ func (r *lambdaRoom) getPolicy(ctx context.Context, in *api.GetPolicyInput) (*ap
 func (r *lambdaRoom) policyOf(ctx context.Context, f ref) (policyRecord, error) {
 	p, err := r.plan(ctx, f)
 	if err != nil {
-		return policyRecord{}, err
+		return policyRecord{}, f.orNoAlias(err)
 	}
 	rec, ok := p.fn.Policies[f.qualifier]
 	if !ok {

@@ -80,6 +80,10 @@ func TestMissingAliases(t *testing.T) {
 	const want = "Cannot find alias arn: arn:aws:lambda:eu-west-1:000000000000:function:f:none"
 	_, err := b.r.getAlias(b.ctx, &api.GetAliasInput{FunctionName: new("f"), Name: new("none")})
 	wantError(t, err, "ResourceNotFoundException", want)
+	_, err = b.r.addPermission(b.ctx, &api.AddPermissionInput{FunctionName: new("f:none"), StatementId: new("s"), Action: new("lambda:InvokeFunction"), Principal: new("*")})
+	wantError(t, err, "ResourceNotFoundException", want)
+	_, err = b.r.getPolicy(b.ctx, &api.GetPolicyInput{FunctionName: new("f"), Qualifier: new("none")})
+	wantError(t, err, "ResourceNotFoundException", want)
 	_, err = b.r.putProvisioned(b.ctx, &api.PutProvisionedConcurrencyConfigInput{FunctionName: new("f"), Qualifier: new("none"), ProvisionedConcurrentExecutions: new(int32(1))})
 	wantError(t, err, "ResourceNotFoundException", want)
 	_, err = b.r.getProvisioned(b.ctx, &api.GetProvisionedConcurrencyConfigInput{FunctionName: new("f"), Qualifier: new("none")})
