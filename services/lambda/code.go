@@ -50,7 +50,7 @@ func (r *lambdaRoom) fetch(ctx context.Context, s source) (pack, error) {
 	if err != nil {
 		return pack{}, err
 	}
-	if err := r.room(ctx, cloud.CallFrom(ctx).Scope, int64(len(data))); err != nil {
+	if err := r.hasRoom(ctx, cloud.CallFrom(ctx).Scope, int64(len(data))); err != nil {
 		return pack{}, err
 	}
 	sum := sha256.Sum256(data)

@@ -55,8 +55,8 @@ func codeStored(rd store.Reader, sc cloud.Scope) (sum int64, err error) {
 	return sum, err
 }
 
-// room checks that a scope has storage for a package of a size. Packages that are taken in beside each other may together go a little over the bound.
-func (r *lambdaRoom) room(ctx context.Context, sc cloud.Scope, size int64) error {
+// hasRoom checks that a scope has storage for a package of a size. Packages that are taken in beside each other may together go a little over the bound.
+func (r *lambdaRoom) hasRoom(ctx context.Context, sc cloud.Scope, size int64) error {
 	r.storage.mu.Lock()
 	used, ok := r.storage.used[sc]
 	r.storage.mu.Unlock()

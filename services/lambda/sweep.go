@@ -122,7 +122,6 @@ func (r *lambdaRoom) sweepPackages(ctx context.Context, dead []build) error {
 	}
 	for _, l := range unused {
 		gone = append(gone, pack{blob: l.Blob, hash: l.Hash})
-		defer r.storage.forget(l.Scope)
 	}
 	if len(unused) > 0 {
 		err := r.d.Store.Update(ctx, func(tx store.Tx) error {
@@ -136,6 +135,9 @@ func (r *lambdaRoom) sweepPackages(ctx context.Context, dead []build) error {
 		if err != nil {
 			return err
 		}
+	}
+	for _, l := range unused {
+		r.storage.forget(l.Scope)
 	}
 	return r.removePackages(ctx, gone, p)
 }

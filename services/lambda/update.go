@@ -32,44 +32,57 @@ func (r *lambdaRoom) updateCode(ctx context.Context, in *api.UpdateFunctionCodeI
 		r.sweep(ctx, p.build())
 		return nil, err
 	}
-	var out api.FunctionConfiguration
-	var old build
-	edit := func(tx store.Tx, fn *function) error {
-		if err := fn.Latest.revision(in.RevisionId); err != nil {
-			return err
-		}
-		old = fn.Latest
-		fn.Latest.setCode(p)
-		if len(in.Architectures) > 0 {
-			fn.Latest.Config.Architectures = in.Architectures
-		}
-		r.touch(&fn.Latest)
-		out = fn.Latest.Config
-		if val(in.Publish, false) {
-			v, err := r.publish(tx, f, fn, nil)
-			if err != nil {
-				return err
-			}
-			out = v.Config
-		}
-		return nil
-	}
 	if val(in.DryRun, false) {
 		defer r.sweep(ctx, p.build())
 		c := pl.main.Config
 		c.CodeSha256, c.CodeSize = &p.hash, &p.size
 		return (*api.UpdateFunctionCodeOutput)(&c), pl.main.revision(in.RevisionId)
 	}
-	if err := r.change(ctx, f, edit); err != nil {
+	var s swapped
+	err = r.change(ctx, f, func(tx store.Tx, fn *function) (err error) { s, err = r.swapCode(tx, f, fn, in, p); return err })
+	if err != nil {
 		r.sweep(ctx, p.build())
 		return nil, err
 	}
-	r.retire(ctx, f, old)
-	r.storage.add(f.Scope, p.size*copies(in.Publish)-*old.Config.CodeSize)
-	if val(in.Publish, false) {
-		return (*api.UpdateFunctionCodeOutput)(r.creating(out)), nil
+	r.retire(ctx, f, s.old)
+	r.storage.add(f.Scope, p.size*(1+s.made)-*s.old.Config.CodeSize)
+	switch {
+	case s.made > 0:
+		return (*api.UpdateFunctionCodeOutput)(r.creating(s.out)), nil
+	case val(in.Publish, false):
+		return (*api.UpdateFunctionCodeOutput)(&s.out), nil
 	}
-	return (*api.UpdateFunctionCodeOutput)(r.updating(out)), nil
+	return (*api.UpdateFunctionCodeOutput)(r.updating(s.out)), nil
+}
+
+// swapped is what became of a function's code: the build that it had, what the caller is shown, and how many versions were made.
+type swapped struct {
+	old  build
+	out  api.FunctionConfiguration
+	made int64
+}
+
+// swapCode puts a package in the place of a function's code, and publishes it if that was asked for.
+func (r *lambdaRoom) swapCode(tx store.Tx, f ref, fn *function, in *api.UpdateFunctionCodeInput, p pack) (s swapped, err error) {
+	if err := fn.Latest.revision(in.RevisionId); err != nil {
+		return s, err
+	}
+	s.old = fn.Latest
+	fn.Latest.setCode(p)
+	if len(in.Architectures) > 0 {
+		fn.Latest.Config.Architectures = in.Architectures
+	}
+	r.touch(&fn.Latest)
+	s.out = fn.Latest.Config
+	if !val(in.Publish, false) {
+		return s, nil
+	}
+	next := fn.Next
+	v, err := r.publish(tx, f, fn, nil)
+	if err == nil {
+		s.out, s.made = v.Config, fn.Next-next
+	}
+	return s, err
 }
 
 // refuseCode refuses by name what code cannot be here.

@@ -64,7 +64,7 @@ func (r *lambdaRoom) publishVersion(ctx context.Context, in *api.PublishVersionI
 		return nil, err
 	}
 	f := p.ref
-	full := r.room(ctx, f.Scope, val(p.main.Config.CodeSize, 0))
+	full := r.hasRoom(ctx, f.Scope, val(p.main.Config.CodeSize, 0))
 	var out api.FunctionConfiguration
 	made := false
 	err = r.change(ctx, f, func(tx store.Tx, fn *function) error {
