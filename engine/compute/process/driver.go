@@ -47,6 +47,7 @@ type Driver struct {
 	hosts        atomic.Int64 // numbers the hosts' folders
 	live         atomic.Int64 // environments of all pools
 	booting      atomic.Int64 // of those, the ones that start
+	processors   processors
 
 	mu     sync.RWMutex
 	pools  map[string]*pool

@@ -34,7 +34,8 @@ type environment struct {
 	link   link
 	arn    string
 	born   time.Time
-	used   time.Time // when it last became idle
+	used   time.Time     // when it last became idle
+	took   time.Duration // by its last invocation
 	init   time.Duration
 	fresh  bool // no invocation has run, and its first is a cold one
 	early  bool // started before anyone asked: provisioned concurrency
@@ -245,8 +246,9 @@ func (e *environment) run(i *compute.Invocation) (r compute.Result, broken bool)
 	e.out.drain(e.proc.output)
 	e.out.end()
 	e.used = clock.Wall()
+	e.took = e.used.Sub(start)
 	r = compute.Result{
-		Payload: a.payload, Kind: a.kind, Error: a.text, Duration: e.used.Sub(start) + e.spent, Environment: e.id, LogStream: e.stream,
+		Payload: a.payload, Kind: a.kind, Error: a.text, Duration: e.took + e.spent, Environment: e.id, LogStream: e.stream,
 		Streamed: a.streamed, ContentType: a.contentType,
 	}
 	if r.MaxMemoryMB = e.peakMB(); a.kind == compute.OutOfMemory {

@@ -28,6 +28,7 @@ type pool struct {
 	lastUp   time.Time     // when a start last succeeded
 	lastDone time.Time     // when an invocation last ended
 	gap      time.Duration // between the ends of invocations, smoothed
+	took     time.Duration // by an invocation, smoothed
 }
 
 // waiter is an invocation that waits for an environment.
@@ -164,21 +165,26 @@ func (p *pool) grow() {
 	}
 }
 
-// flowing tells whether the line, at the pace at which invocations end, is gone in ten times the patience of one who waits. Then more
-// environments would only take processor time from those that work. The lock is held.
+// flowing tells whether those that are there get through the line soon enough. One that is gone in a quarter of the time that an invocation takes, or of the
+// patience of one who waits, is short: a function that is over in no time needs few environments, for many. One that is gone in ten times that patience
+// is, as long as the machine's processors have no time left: more environments would only take it from those that work. The lock is held.
 func (p *pool) flowing() bool {
 	if p.lastDone.IsZero() {
 		return false
 	}
-	gap := max(p.gap, p.d.o.Clock.Wall().Sub(p.lastDone))
-	return time.Duration(len(p.waiters))*gap < 10*p.d.o.Patience
+	now, patience := p.d.o.Clock.Wall(), p.d.o.Patience
+	line := time.Duration(len(p.waiters)) * max(p.gap, now.Sub(p.lastDone))
+	return line < max(patience, p.took)/4 || line < 10*patience && !p.d.processors.left(now)
 }
 
-// ended keeps the pace at which invocations end; the lock is held.
-func (p *pool) ended() {
+// ended keeps the pace at which invocations end, and how long they take; the lock is held.
+func (p *pool) ended(took time.Duration) {
 	now := p.d.o.Clock.Wall()
-	if !p.lastDone.IsZero() {
+	if p.lastDone.IsZero() {
+		p.took = took
+	} else {
 		p.gap += (now.Sub(p.lastDone) - p.gap) / 8
+		p.took += (took - p.took) / 8
 	}
 	p.lastDone = now
 }
@@ -238,7 +244,7 @@ func (p *pool) place(e *environment) {
 func (p *pool) release(e *environment, broken bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.ended()
+	p.ended(e.took)
 	if broken || e.dead() || e.used.Sub(e.born) > p.d.o.MaxAge {
 		p.discard(e)
 		return

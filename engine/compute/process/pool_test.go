@@ -1,0 +1,68 @@
+package process
+
+import (
+	"testing"
+	"time"
+)
+
+// A line that is gone at once has no environment started, one that is gone soon only while the processors have time for it.
+func TestFlowing(t *testing.T) {
+	d := open(t, Options{Patience: 20 * time.Millisecond})
+	defer shut(t, d)
+	const ms = time.Millisecond
+	for _, c := range []struct {
+		name        string
+		waiters     int
+		gap, took   time.Duration
+		busy, spare bool // what it is when all processors are busy, and when some are not
+	}{
+		{"short calls", 14, ms / 4, ms / 2, true, true},
+		{"short calls of many", 200, ms / 4, ms / 2, true, false},
+		{"a moment's sleep, one environment", 15, 15 * ms, 15 * ms, false, false},
+		{"a moment's sleep, some environments", 10, 3 * ms, 15 * ms, true, false},
+		{"a moment's sleep, nearly enough", 3, ms, 15 * ms, true, true},
+		{"slow calls, some environments", 10, 16 * ms, 100 * ms, true, false},
+		{"slow calls, nearly enough", 2, 8 * ms, 100 * ms, true, true},
+		{"very slow calls", 1, 5000 * ms, 10000 * ms, false, false},
+	} {
+		for _, left := range []bool{false, true} {
+			now := d.o.Clock.Wall()
+			d.processors.at, d.processors.idleLately = now.Add(time.Hour), left
+			p := &pool{d: d, waiters: make([]*waiter, c.waiters), gap: c.gap, took: c.took, lastDone: now.Add(time.Hour)}
+			want := c.busy
+			if left {
+				want = c.spare
+			}
+			if got := p.flowing(); got != want {
+				t.Errorf("%s, with time left %v: %v", c.name, left, got)
+			}
+		}
+	}
+}
+
+// The pace of a function is learnt as its invocations end.
+func TestPace(t *testing.T) {
+	d := open(t, Options{})
+	defer shut(t, d)
+	p := &pool{d: d}
+	if p.flowing() {
+		t.Error("a line flows before anything has ended")
+	}
+	p.ended(time.Second)
+	for range 100 {
+		p.ended(time.Millisecond)
+	}
+	if p.took > 2*time.Millisecond || p.gap > time.Second {
+		t.Error(p.took, p.gap)
+	}
+}
+
+func TestProcessorTime(t *testing.T) {
+	idle, all := processorTime()
+	if idle > all {
+		t.Error(idle, all)
+	}
+	if p := (&processors{}); fileExists("/proc/stat") && (all == 0 || p.left(time.Unix(1, 0)) && p.all < all) {
+		t.Error(idle, all, p)
+	}
+}
