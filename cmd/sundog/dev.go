@@ -74,6 +74,11 @@ func (c *devCommand) Run(ctx context.Context) error {
 	}()
 	stop := l.follow()
 	defer stop()
+	watcher, err := l.watcher() // from here on: what is saved while the application comes up is live, too
+	if err != nil {
+		return err
+	}
+	defer watcher.Close()
 	if err := l.bring(ctx); err != nil {
 		return err
 	}
@@ -81,11 +86,7 @@ func (c *devCommand) Run(ctx context.Context) error {
 	if err := l.writeReady(); err != nil {
 		return err
 	}
-	if c.NoWatch {
-		<-ctx.Done()
-		return nil
-	}
-	return l.watch(ctx)
+	return l.watch(ctx, watcher)
 }
 
 // load reads the application and shows what there is to say about it.

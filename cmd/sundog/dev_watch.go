@@ -16,16 +16,20 @@ import (
 	"sundog/project/serverless"
 )
 
-// watch reloads on save until it is interrupted.
-func (l *live) watch(ctx context.Context) error {
+// watcher begins to watch the application's folder, but for --no-watch. The caller closes it.
+func (l *live) watcher() (*fsnotify.Watcher, error) {
 	w, err := fsnotify.NewWatcher()
-	if err != nil {
-		return err
+	if err != nil || l.cmd.NoWatch {
+		return w, err
 	}
-	defer w.Close()
 	if err := addFolders(w, l.dir); err != nil {
-		return err
+		return nil, errors.Join(err, w.Close())
 	}
+	return w, nil
+}
+
+// watch reloads on save until it is interrupted.
+func (l *live) watch(ctx context.Context, w *fsnotify.Watcher) error {
 	changed := newChanges()
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
