@@ -56,7 +56,7 @@ func matches(m map[string]any, want map[string]any) bool {
 }
 
 // logsJSON: with the JSON format every line is an object, at the level that was asked for.
-func (s *suite) logsJSON(t *testing.T, handler string, want ...map[string]any) {
+func (s *suite) logsJSON(t *testing.T, handler string, want ...map[string]any) outcome {
 	t.Helper()
 	o := s.call(t, s.with("json", handler, map[string]string{"AWS_LAMBDA_LOG_FORMAT": "JSON", "AWS_LAMBDA_LOG_LEVEL": "INFO"}), `{}`)
 	got := jsonLines(t, o)
@@ -68,6 +68,7 @@ func (s *suite) logsJSON(t *testing.T, handler string, want ...map[string]any) {
 			t.Errorf("got %v, want %v", got[i], want[i])
 		}
 	}
+	return o
 }
 
 func (s *suite) nodeOwn(t *testing.T) {
@@ -78,8 +79,19 @@ func (s *suite) nodeOwn(t *testing.T) {
 		t.Fatalf("not mapped: %s", o.Payload)
 	}
 	expect(t, s.call(t, s.with("preload", "index.wrapped", map[string]string{"NODE_OPTIONS": "--require ./preload.js"}), `{}`), `"preloaded fn"`)
-	s.logsJSON(t, "mapped.json", map[string]any{"level": "INFO", "message": "text 1"},
-		map[string]any{"level": "ERROR", "errorType": "RangeError", "errorMessage": "in the log"})
+	o = s.logsJSON(t, "mapped.json", map[string]any{"level": "INFO", "message": "text 1"}, map[string]any{"level": "ERROR"})
+	if !strings.Contains(o.text(), `"message":{"errorType":"RangeError","errorMessage":"in the log","stackTrace":["RangeError: in the log"`) {
+		t.Fatal(o.text())
+	}
+	for what, want := range map[string]string{
+		"string": `{"errorType":"string","errorMessage":"boom","trace":[]}`, "null": `{"errorType":"handled"`,
+		"named": `"name":"Named","stack":["Named: boom"`, "circular": `{"errorType":"Error","errorMessage":"boom","trace":["Error: boom"`, "rejected": `"reason":{"errorType":"Error","errorMessage":"boom"`,
+	} {
+		o := s.call(t, s.with("thrown", "thrown.handler", nil), `{"what":"`+what+`"}`)
+		if !strings.Contains(string(o.Payload)+o.text(), want) {
+			t.Errorf("%s: %s\n%s", what, o.Payload, o.text())
+		}
+	}
 }
 
 // slowInit: an init over its limit is run once more, as a part of the invocation; one over the function's timeout fails with it.

@@ -2,7 +2,7 @@
 // console as on Lambda: "time TAB request id TAB level TAB message", one framed write for each call; or JSON lines when AWS_LAMBDA_LOG_FORMAT
 // is JSON, filtered by AWS_LAMBDA_LOG_LEVEL. process.stdout and process.stderr keep their text as it is (the embedded metric format).
 const util = require('util');
-const { isError, forLog, stringify } = require('./errors');
+const { isError, forLog } = require('./errors');
 
 const LEVELS = { TRACE: 1, DEBUG: 2, INFO: 3, WARN: 4, ERROR: 5, FATAL: 6 };
 const state = { requestId: undefined, tenantId: undefined };
@@ -12,22 +12,29 @@ function asText(level, args) {
 }
 
 function errorMember(e) {
-  const f = forLog(e);
-  return { errorType: f.errorType, errorMessage: f.errorMessage, stackTrace: f.stack };
+  return {
+    errorType: (e.constructor && e.constructor.name) || 'UnknownError', errorMessage: e.message, stackTrace: typeof e.stack === 'string' ? e.stack.split('\n') : e.stack,
+  };
 }
 
+// asJSON: one value is the message as it is, several are formatted, and the first error among them is shown beside.
 function asJSON(level, args) {
   const line = { timestamp: new Date().toISOString(), level };
   if (state.requestId !== undefined) line.requestId = state.requestId;
   if (state.tenantId) line.tenantId = state.tenantId;
-  if (args.length === 1 && args[0] !== null && typeof args[0] === 'object' && !isError(args[0])) {
-    line.message = args[0];
-    return stringify(line);
+  if (args.length === 1) {
+    [line.message] = args;
+    try {
+      return JSON.stringify(line, (k, v) => (isError(v) ? Object.assign(errorMember(v), v) : v));
+    } catch {
+      line.message = util.format(args[0]);
+      return JSON.stringify(line);
+    }
   }
   line.message = util.format(...args);
   const e = args.find(isError);
   if (e) Object.assign(line, errorMember(e));
-  return stringify(line);
+  return JSON.stringify(line);
 }
 
 // install patches console and the standard streams. env is the function's environment.
@@ -35,8 +42,8 @@ function install(env, send) {
   const json = (env.AWS_LAMBDA_LOG_FORMAT || '').toUpperCase() === 'JSON';
   const least = json ? LEVELS[(env.AWS_LAMBDA_LOG_LEVEL || 'INFO').toUpperCase()] || 3 : 0;
   const line = json ? asJSON : asText;
-  const at = (level) => (...args) => {
-    if (LEVELS[level] >= least) send('L', line(level, args) + '\n', LEVELS[level]);
+  const at = (level) => (message, ...more) => { // without a message it is undefined, as there
+    if (LEVELS[level] >= least) send('L', line(level, [message, ...more]) + (json ? '' : '\n'), LEVELS[level]);
   };
   console.log = at('INFO');
   console.info = console.log;
@@ -59,10 +66,10 @@ function install(env, send) {
 function failure(title, e) {
   const json = (process.env.AWS_LAMBDA_LOG_FORMAT || '').toUpperCase() === 'JSON';
   if (json) {
-    console.error(isError(e) ? e : forLog(e));
+    console.error(isError(e) ? e : new Error(e));
     return;
   }
-  console.error(`${title} \t${stringify(forLog(e))}`);
+  console.error(title, `\t${forLog(e)}`);
 }
 
 module.exports = { install, failure, state };

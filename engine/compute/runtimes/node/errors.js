@@ -12,46 +12,41 @@ function isError(e) {
   return e !== null && typeof e === 'object' && (e instanceof Error || (typeof e.stack === 'string' && 'message' in e));
 }
 
-// printable replaces DEL and controls that JSON texts must not carry into headers; messages may be of any type.
 function text(v) {
   return typeof v === 'string' ? v : String(v);
 }
 
+// response is what the caller gets of an error, or of anything else that was thrown.
 function response(e) {
-  if (!isError(e)) {
-    return { errorType: typeof e, errorMessage: e === undefined ? 'undefined' : text(e), trace: [] };
+  if (e === null || e === undefined) {
+    return { errorType: 'handled', errorMessage: 'callback called with Error argument, but there was a problem while retrieving one or more of its message, name, and stack' };
   }
-  return {
-    errorType: text(e.name), errorMessage: text(e.message), trace: text(e.stack || '').split('\n'),
-  };
+  if (!isError(e)) return { errorType: typeof e, errorMessage: text(e), trace: [] };
+  return { errorType: text(e.name), errorMessage: text(e.message), trace: text(e.stack || '').split('\n') };
 }
 
-// forLog gives the JSON that follows "Invoke Error" in the log: own enumerable members, such as a code, come with it.
+// shown is an error as the log shows it: its own members, such as a code, come with it.
+function shown(e) {
+  const r = Object.assign({ errorType: e.name, errorMessage: e.message, code: e.code }, e);
+  if (typeof e.stack === 'string') r.stack = e.stack.split('\n');
+  return r;
+}
+
+// forLog gives the JSON that follows "Invoke Error" in the log. What is no error becomes one.
 function forLog(e) {
-  if (!isError(e)) return { errorType: typeof e, errorMessage: text(e), stack: [] };
-  const r = response(e);
-  const shown = { errorType: r.errorType, errorMessage: r.errorMessage };
-  if (e.code) shown.code = e.code;
-  for (const k of Object.keys(e)) {
-    if (k !== 'stack' && k !== 'name' && k !== 'message') shown[k] = isError(e[k]) ? forLog(e[k]) : e[k];
+  const error = isError(e) ? e : new Error(e);
+  try {
+    return JSON.stringify(error, (k, v) => (isError(v) ? shown(v) : v));
+  } catch {
+    return stringify(response(error)); // it leads back to itself, or has a bigint
   }
-  shown.stack = r.trace;
-  return shown;
 }
 
 function stringify(v) {
-  const seen = new WeakSet();
   try {
-    return JSON.stringify(v, (k, x) => {
-      if (typeof x === 'bigint') return `${x}n`;
-      if (x !== null && typeof x === 'object') {
-        if (seen.has(x)) return '[Circular]';
-        seen.add(x);
-      }
-      return x;
-    });
+    return JSON.stringify(v);
   } catch (e) {
-    return JSON.stringify({ errorType: 'Error', errorMessage: text(v && v.message) });
+    return JSON.stringify({ errorType: 'Error', errorMessage: text(e.message), trace: [] });
   }
 }
 

@@ -1,7 +1,6 @@
 """Finding the handler: "pkg/mod.function" below the code folder."""
 import importlib
 import sys
-import traceback
 
 from . import log
 
@@ -25,21 +24,19 @@ def load(root, name):
         module_name, function_name = name.rsplit(".", 1)
     except ValueError as e:
         _fail("MalformedHandlerName", "Bad handler '%s': %s" % (name, e))
-    module_name = module_name.replace("/", ".")
     try:
         if module_name.split(".")[0] in sys.builtin_module_names:
-            _fail("ImportModuleError", "Cannot use built-in module %s as a handler module" % module_name)
-        module = importlib.import_module(module_name)
+            _fail("BuiltInModuleConflict", "Cannot use built-in module %s as a handler module" % module_name)
+        module = importlib.import_module(module_name.replace("/", "."))
     except ImportError as e:
         _fail("ImportModuleError", "Unable to import module '%s': %s" % (module_name, e))
     except SyntaxError as e:
-        where = ['  File "%s" Line %s\n    %s\n' % (e.filename, e.lineno, (e.text or "").rstrip("\n"))]
+        where = ['  File "%s" Line %s\n    %s' % (e.filename, e.lineno, e.text)]
         _fail("UserCodeSyntaxError", "Syntax error in module '%s': %s" % (module_name, e), where)
     except LoadError:
         raise
     except Exception as e:
-        frames = [f for f in traceback.extract_tb(e.__traceback__)[1:] if "importlib" not in f.filename]
-        raise LoadError(log.describe(type(e).__name__, str(e), traceback.format_list(frames)))
+        raise LoadError(log.from_exception(e, 1))
     try:
         return getattr(module, function_name)
     except AttributeError:

@@ -60,17 +60,19 @@ class _JSONFormatter(logging.Formatter):
             "message": record.getMessage(),
             "logger": record.name,
         }
-        if record.exc_info:
-            line["stackTrace"] = self.formatException(record.exc_info).split("\n")
-            line["errorType"] = record.exc_info[0].__name__ if record.exc_info[0] else None
-            line["errorMessage"] = str(record.exc_info[1])
-            line["location"] = "%s:%s:%d" % (record.pathname, record.funcName, record.lineno)
-        for key, value in vars(record).items():
-            if key not in _STANDARD:
-                line[key] = value
+        failed = record.exc_info if record.exc_info and record.exc_info[0] else None
+        if failed:
+            line["stackTrace"] = traceback.format_tb(failed[2])
+            line["errorType"] = failed[0].__name__
+            line["errorMessage"] = str(failed[1])
         line["requestId"] = record.aws_request_id
+        if failed:
+            line["location"] = "%s:%s:%d" % (record.pathname, record.funcName, record.lineno)
         if record.tenant_id:
             line["tenantId"] = record.tenant_id
+        for key, value in vars(record).items():
+            if key not in _STANDARD and key not in line and value is not None:
+                line[key] = value
         return json.dumps(line, default=str, ensure_ascii=False) + "\n"
 
 
@@ -134,7 +136,7 @@ def failure(error):
     if as_json():
         line = {
             "timestamp": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-            "log_level": "ERROR",
+            "level": "ERROR",
             "errorMessage": error["errorMessage"],
             "errorType": error["errorType"],
             "requestId": request_id or "",
