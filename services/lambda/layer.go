@@ -385,7 +385,10 @@ func (r *lambdaRoom) editLayerPolicy(l *layer, revision *string, edit func(*room
 	}
 	l.Policy = policyRecord{}
 	if len(doc.Statement) > 0 {
-		if l.Policy.Text, err = doc.Text(); err != nil {
+		if l.Policy.Text, err = doc.Text(); err == nil {
+			err = checkPolicySize(l.Policy.Text)
+		}
+		if err != nil {
 			return err
 		}
 		l.Policy.Revision = r.d.IDs.UUID()

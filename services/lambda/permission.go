@@ -194,14 +194,22 @@ func (r *lambdaRoom) editPolicy(ctx context.Context, f ref, revision *string, fn
 // maxPolicy is the size of a resource policy, in characters.
 const maxPolicy = 20480
 
+// checkPolicySize bounds the policy of a function, a version, an alias or a layer's version.
+func checkPolicySize(text string) error {
+	if len(text) <= maxPolicy {
+		return nil
+	}
+	return cloud.Errorf(cloud.Invalid, "PolicyLengthExceededException", "The final policy size (%d) is bigger than the limit (%d).", len(text), maxPolicy).With("Type", "User")
+}
+
 // setPolicy puts a policy's text in the place of the one that a function, version or alias has; "" takes it away.
 func setPolicy(rec *function, qualifier, text string) error {
 	if text == "" {
 		delete(rec.Policies, qualifier)
 		return nil
 	}
-	if len(text) > maxPolicy {
-		return cloud.Errorf(cloud.Invalid, "PolicyLengthExceededException", "The final policy size (%d) is bigger than the limit (%d).", len(text), maxPolicy).With("Type", "User")
+	if err := checkPolicySize(text); err != nil {
+		return err
 	}
 	if _, err := policydoc.Parse(text, policydoc.Resource); err != nil {
 		return errPrincipal()

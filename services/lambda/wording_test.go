@@ -3,6 +3,7 @@ package lambda
 import (
 	"context"
 	"maps"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -193,6 +194,11 @@ func TestLayersOfOthers(t *testing.T) {
 	if _, err := b.r.addLayerPermission(theirs, &api.AddLayerVersionPermissionInput{LayerName: new("l"), VersionNumber: l.Version, StatementId: new("all"), Action: new("lambda:GetLayerVersion"), Principal: new("*")}); err != nil {
 		t.Fatal(err)
 	}
+	for n := 0; err == nil; n++ {
+		sid := strings.Repeat("s", 90) + strconv.Itoa(n)
+		_, err = b.r.addLayerPermission(theirs, &api.AddLayerVersionPermissionInput{LayerName: new("l"), VersionNumber: l.Version, StatementId: &sid, Action: new("lambda:GetLayerVersion"), Principal: new("*")})
+	}
+	wantError(t, err, "PolicyLengthExceededException", "is bigger than the limit (20480)")
 	if err := use(); err != nil || asked[0] != "lambda:GetLayerVersion "+*l.LayerVersionArn {
 		t.Fatal(err, asked)
 	}
