@@ -500,6 +500,11 @@ func TestOrderOfLog(t *testing.T) {
 	if got := kinds(); got != "INIT_START at INIT_REPORT\n START END REPORT" {
 		t.Fatal(got)
 	}
+	lines = nil
+	answer.Payload, answer.Error = []byte(`{"errorType":"Runtime.InvalidEntrypoint"}`), "RequestId: 1 Error: fork/exec /var/task/bootstrap: permission denied"
+	if tail = shown(b.invoke("f", `{}`)); !strings.Contains(tail, "$LATEST\n"+answer.Error+"\nRuntime.InvalidEntrypoint\nEND") {
+		t.Fatal(tail)
+	}
 }
 
 func TestRuntimeNames(t *testing.T) {

@@ -131,8 +131,10 @@ func (r *report) finished(res compute.Result) {
 	case compute.Timeout:
 		_, text, _ := strings.Cut(res.Error, "Error: ")
 		lines = append(lines, event(now, now.UTC().Format("2006-01-02T15:04:05.000Z ")+r.id+" "+text+"\n\n"))
-	case compute.Exit, compute.OutOfMemory:
-		lines = append(lines, event(now, res.Error+"\nRuntime.ExitError\n"))
+	case compute.Exit, compute.OutOfMemory, compute.Init:
+		if strings.HasPrefix(res.Error, "RequestId: ") { // the platform's words: what a runtime says of itself it has logged
+			lines = append(lines, event(now, res.Error+"\n"+errorType(res)+"\n"))
+		}
 	}
 	level, status := outcome(res)
 	done := level
