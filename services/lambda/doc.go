@@ -10,6 +10,10 @@
 // Runtime management: a machine has one version of each runtime, which its interpreter makes; Manual pins a function to it (runtime.go). Code signing:
 // there is no signer here, so every package counts as untrusted: Warn deploys it, Enforce does not (signing.go).
 //
+// Revisions: what a creation or an update answers is under way, with a revision of its own; what is there afterwards has the next (function.go). A policy is
+// a part of the function, version or alias that it belongs to: a change of it is a revision of that (permission.go). A version is made of content: one that
+// is as the last version was is not made again (version.go). Layers are shared by the policies of their versions, also between accounts (layer.go).
+//
 // Event source mappings (mapping*.go): a poller each (poll.go). Queues (pollqueue.go) are read into batches that run beside each other, as many as a gate
 // lets in (pollgate.go). A stream's shard is read in lanes (pollstream.go), as many as the parallelization factor says; a lane runs its batches one after
 // another (streambatch.go), with the state of a tumbling window (window.go), and keeps how far it is. Only bus.Source and bus.Stream are known of the rooms.
