@@ -59,6 +59,7 @@ type recorder struct {
 	seq     atomic.Uint64 // arrival order of log events with the same time
 	traces  int           // that are new since the last prune; the writer's own
 	rolled  time.Time     // when metrics were rolled up last; the writer's own
+	batch   []item        // the writer's own: what it gathers
 
 	mu    sync.RWMutex // guards tails
 	tails map[int]func(TailEvent)
@@ -288,16 +289,16 @@ func (r *recorder) gather(first item) []item {
 	if first.done == nil && len(r.queue) < batchItems && r.waiting.Load() < batchBytes {
 		r.rest()
 	}
-	batch, size := []item{first}, first.size
-	for len(batch) < batchItems && size < batchBytes {
+	r.batch = append(r.batch[:0], first)
+	for size := first.size; len(r.batch) < batchItems && size < batchBytes; {
 		select {
 		case it := <-r.queue:
-			batch, size = append(batch, it), size+it.size
+			r.batch, size = append(r.batch, it), size+it.size
 		default:
-			return batch
+			return r.batch
 		}
 	}
-	return batch
+	return r.batch
 }
 
 func (r *recorder) rest() {
@@ -337,6 +338,7 @@ func (r *recorder) commit(items []item) {
 			it.done <- err
 		}
 	}
+	clear(items) // the next batch is gathered in the same place, and nothing is held until then
 	r.tidy()
 }
 
