@@ -49,7 +49,7 @@ func (p *Platform) openBeside() error {
 		p.side, p.blob = mem.New(), blobmem.New(p.ids)
 		return nil
 	}
-	side, err := pebble.Open(pebble.Options{Dir: filepath.Join(p.o.Data, "telemetry"), Relaxed: true, Memtable: 4 << 20, Cache: 2 << 20, Runs: 8, Log: p.o.Log})
+	side, err := pebble.Open(pebble.Options{Dir: filepath.Join(p.o.Data, "telemetry"), Relaxed: true, Memtable: 4 << 20, Cache: 2 << 20, Runs: 8, Pace: 16 << 20, Log: p.o.Log})
 	if err != nil {
 		return err
 	}

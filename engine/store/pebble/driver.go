@@ -31,6 +31,7 @@ type driver struct {
 
 // Close implements occ.Driver.
 func (d *driver) Close() error {
+	d.logs.closing.Store(true)
 	return errors.Join(d.db.Close(), d.logs.flush(), d.lock.Close())
 }
 

@@ -23,8 +23,10 @@ const syncAfter = 50 * time.Millisecond
 type logFS struct {
 	vfs.FS
 	relaxed bool
+	pace    int64       // bytes a second that a table is written at; 0: as fast as it goes
 	fatal   func(error) // does not return
 	running atomic.Bool // the store is open: until then failures are returned
+	closing atomic.Bool
 
 	mu    sync.Mutex
 	dirty map[*logFile]bool
@@ -43,6 +45,9 @@ func (l *logFS) check(what string, err error) error {
 
 func (l *logFS) wrap(name string, f vfs.File, err error) (vfs.File, error) {
 	if !isLog(name) {
+		if l.pace > 0 && err == nil && strings.HasSuffix(name, ".sst") {
+			return &tableFile{f, l}, nil
+		}
 		return f, err
 	}
 	if err := l.check("creating", err); err != nil {
@@ -102,6 +107,21 @@ func (l *logFS) flush() (err error) {
 		err = errors.Join(err, f.syncNow())
 	}
 	return err
+}
+
+// tableFile is what flushes and compactions write, at a pace: written as fast as it goes, a table takes a processor for so long that requests wait for it.
+type tableFile struct {
+	vfs.File
+	fs *logFS
+}
+
+// Write implements vfs.File.
+func (t *tableFile) Write(p []byte) (int, error) {
+	n, err := t.File.Write(p)
+	if t.fs.running.Load() && !t.fs.closing.Load() { // else somebody waits for it
+		<-time.NewTimer(time.Duration(int64(n) * int64(time.Second) / t.fs.pace)).C
+	}
+	return n, err
 }
 
 // dirFile is a folder whose failure to sync is the log's.

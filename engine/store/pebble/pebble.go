@@ -40,6 +40,7 @@ type Options struct {
 	Cache    int64  // bytes of the block cache, taken as it fills; 0: 32 MiB
 	Memtable uint64 // bytes that are kept in memory before they are sorted into files; 0: 16 MiB
 	Runs     int    // memtables' worth of files that gather before they are merged with the rest: more make writing cheaper and reading dearer; 0: 2
+	Pace     int64  // bytes a second at which a table is written, so that requests need not wait for it; 0: as fast as it goes
 	Reserve  int64  // bytes of free space below which only deletes go on; 0: 256 MiB; < 0: none
 	Log      *slog.Logger
 	FS       vfs.FS      // nil: the disk
@@ -103,7 +104,7 @@ func Open(o Options) (*Store, error) {
 
 // open opens Pebble and gives the number below which commits may have been numbered before.
 func (d *driver) open() (last uint64, err error) {
-	d.logs = &logFS{FS: d.o.FS, relaxed: d.o.Relaxed, fatal: d.fatal}
+	d.logs = &logFS{FS: d.o.FS, relaxed: d.o.Relaxed, pace: d.o.Pace, fatal: d.fatal}
 	opts := &pebble.Options{
 		FS: d.logs, Lock: d.lock, FormatMajorVersion: format, Merger: merger, CacheSize: d.o.Cache,
 		MemTableSize: d.o.Memtable, MemTableStopWritesThreshold: 4, L0CompactionThreshold: d.o.Runs, L0StopWritesThreshold: 1000,

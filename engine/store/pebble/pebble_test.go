@@ -30,6 +30,11 @@ func TestSuite(t *testing.T) {
 			storetest.Run(t, func(t testing.TB) store.Store { return open(t, Options{Relaxed: relaxed}) })
 		})
 	}
+	t.Run("paced", func(t *testing.T) { // with tables that are written all the time
+		storetest.Run(t, func(t testing.TB) store.Store {
+			return open(t, Options{Relaxed: true, Memtable: 256 << 10, Runs: 8, Pace: 16 << 20})
+		})
+	})
 }
 
 func TestLocked(t *testing.T) {
