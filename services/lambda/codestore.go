@@ -25,6 +25,7 @@ type unpacked struct {
 	mu     sync.Mutex
 	users  int  // calls that need it
 	doomed bool // to be removed when the last of them is over
+	there  bool // it was found or made for one of them; guarded by mu
 }
 
 // folder is where packages are.
@@ -83,10 +84,14 @@ func (c *codeStore) use(sum [32]byte, open func() (io.ReaderAt, int64, error)) (
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	dir = c.path(sum)
-	if _, err := os.Stat(dir); err == nil {
+	if u.there { // another call uses it
 		return dir, release, nil
 	}
-	return dir, release, c.unpack(dir, open)
+	if _, err = os.Stat(dir); err != nil {
+		err = c.unpack(dir, open)
+	}
+	u.there = err == nil
+	return dir, release, err
 }
 
 func (c *codeStore) unpack(dir string, open func() (io.ReaderAt, int64, error)) error {
