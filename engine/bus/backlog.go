@@ -170,11 +170,7 @@ func (b *Dispatcher) putSomeAside(s store.Shard, all []*entry) error {
 			if err := e.end(tx); err != nil {
 				return err
 			}
-			x, err := body{stored: e.stored}.encode()
-			if err != nil {
-				return err
-			}
-			if err := tx.Put(bodyKey(s, e.ID), x); err != nil {
+			if err := (body{stored: e.stored}).put(tx, s, e.ID); err != nil {
 				return err
 			}
 			if err := tx.Put(waitKey(s, e.Target, e.at, e.ID), nil); err != nil {

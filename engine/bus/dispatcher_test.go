@@ -295,6 +295,29 @@ func TestCancelOfABlockingHead(t *testing.T) {
 	f.empty()
 }
 
+// A delivery that is cancelled while its attempt fails is over, and nobody is told that it was delivered.
+func TestCancelDuringAnAttempt(t *testing.T) {
+	f := setup(t)
+	var told []string
+	f.Dispatcher.bind.Report = func(string) Reporter { return func(d Delivery, _ Result) { told = append(told, d.ID) } }
+	f.answer = func(d Delivery) (Outcome, error) {
+		if d.ID == "g1" {
+			return Outcome{}, nil
+		}
+		f.update(func(tx store.Tx) error { return f.Cancel(tx, 4, d.ID) })
+		return Outcome{Kind: Again}, nil
+	}
+	report := map[string]string{"a": "b"}
+	f.emit(Delivery{ID: "g0", OrderKey: "g", Retry: Retry{Max: -1}, Report: report}, Delivery{ID: "g1", OrderKey: "g", Report: report}, Delivery{ID: "u", Retry: Retry{Max: -1}, Report: report})
+	if _, err := f.clock.Advance(context.Background(), time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	if len(f.got) != 3 || !slices.Equal(told, []string{"g1"}) {
+		t.Fatalf("%d attempts, told of %v", len(f.got), told)
+	}
+	f.empty()
+}
+
 func TestOrderUnderLoad(t *testing.T) {
 	f := setup(t)
 	const groups, each = 20, 100

@@ -105,7 +105,7 @@ func (b *Dispatcher) settledInGroup(s *settlement) {
 	e, g := s.entry, s.entry.group
 	g.unsettled--
 	if b.drop(e.parcel); s.kind == later {
-		e.parcel, e.over, e.parked = nil, s.lost, true
+		e.parcel, e.parked = nil, true
 		b.park(g, s.at)
 	}
 	b.forget(g)
@@ -114,7 +114,7 @@ func (b *Dispatcher) settledInGroup(s *settlement) {
 
 // look finds out whether a delivery was cancelled while it was parked.
 func (b *Dispatcher) look(e *entry) {
-	if !e.parked || e.over {
+	if !e.parked {
 		return
 	}
 	e.parked = false

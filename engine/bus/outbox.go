@@ -145,13 +145,18 @@ func (b *Dispatcher) Emit(tx store.Tx, s store.Shard, deliveries ...Delivery) er
 	return nil
 }
 
-// write puts a delivery by itself, with its index row.
-func write(tx store.Tx, e *entry, now time.Time) error {
-	x, err := body{stored: e.stored}.encode()
+// put writes a body under a name.
+func (x body) put(tx store.Tx, s store.Shard, name string) error {
+	b, err := x.encode()
 	if err != nil {
 		return err
 	}
-	if err := tx.Put(bodyKey(e.shard, e.ID), x); err != nil {
+	return tx.Put(bodyKey(s, name), b)
+}
+
+// write puts a delivery by itself, with its index row.
+func write(tx store.Tx, e *entry, now time.Time) error {
+	if err := (body{stored: e.stored}).put(tx, e.shard, e.ID); err != nil {
 		return err
 	}
 	if apart, err := writeIndex(tx, e, now, e.ID); apart || err != nil {

@@ -90,11 +90,7 @@ func writeSeveral(tx store.Tx, s store.Shard, name string, all []*entry, now tim
 		direct = direct || !apart
 		x.Members[i] = member{e.ID, e.Target, e.DeadLetter, e.OrderKey, e.Parameters, e.Report, apart}
 	}
-	b, err := x.encode()
-	if err != nil {
-		return err
-	}
-	if err := tx.Put(bodyKey(s, name), b); err != nil {
+	if err := x.put(tx, s, name); err != nil {
 		return err
 	}
 	if err := tx.Put(overKey(s, name), overlay.Counter(-bits(len(all)))); err != nil || !direct {

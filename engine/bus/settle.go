@@ -18,7 +18,6 @@ type settlement struct {
 	d      stored  // as it is from now on
 	letter *entry  // the dead letter, once written
 	moved  int64   // where the delivery waits now; 0: where it was, or nowhere
-	lost   bool    // later: it was over, or cancelled meanwhile
 	parcel *parcel // cleared; there is no entry
 }
 
@@ -107,7 +106,7 @@ func (b *Dispatcher) write(batch []*settlement) bool {
 
 // apply writes one verdict.
 func (b *Dispatcher) apply(tx store.Tx, s *settlement, now time.Time) error {
-	s.letter, s.moved, s.lost = nil, 0, false
+	s.letter, s.moved = nil, 0
 	switch {
 	case s.kind == cleared:
 		return s.parcel.clear(tx)
@@ -129,19 +128,15 @@ func (b *Dispatcher) postpone(tx store.Tx, s *settlement) error {
 	if err != nil {
 		return err
 	}
-	if s.lost = !waits; s.lost {
+	if !waits {
 		return e.strike(tx)
-	}
-	x, err := body{stored: s.d}.encode()
-	if err != nil {
-		return err
 	}
 	if e.parcel != nil || e.group == nil {
 		if err := e.end(tx); err != nil {
 			return err
 		}
 	}
-	if err := tx.Put(bodyKey(e.shard, s.d.ID), x); err != nil {
+	if err := (body{stored: s.d}).put(tx, e.shard, s.d.ID); err != nil {
 		return err
 	}
 	if e.group != nil {
