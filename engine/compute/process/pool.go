@@ -18,6 +18,7 @@ type pool struct {
 	mu       sync.Mutex
 	idle     []*environment // the most recently used is the last
 	waiters  []*waiter      // first come, first served
+	lined    time.Time      // since when the line of waiters has not been empty
 	live     int            // idle, busy and starting
 	starting int
 	kept     int // environments that stay however long they are idle
@@ -52,6 +53,9 @@ func (p *pool) acquire(ctx context.Context, wait time.Duration) (grant, error) {
 		return grant{}, errDropped
 	}
 	w := &waiter{ch: make(chan grant, 1)}
+	if len(p.waiters) == 0 {
+		p.lined = p.d.o.Clock.Wall()
+	}
 	p.waiters = append(p.waiters, w)
 	start := p.live == 0 && p.reserve()
 	p.mu.Unlock()
@@ -177,6 +181,14 @@ func (p *pool) flowing() bool {
 	return line < max(patience, p.took)/4 || line < 10*patience && !p.d.processors.left(now)
 }
 
+// lasting tells whether the line has not been empty for as long as one waits patiently, although the processors have time left. Where calls are short nobody
+// in it waits for long, so that nobody asks for another environment, but those that are there keep the processors waiting: a call is a few steps, of
+// the platform's and the function's in turn, and each step begins with a wake-up. One environment more than there are processors fills them, further ones
+// take more time than they bring. The lock is held.
+func (p *pool) lasting() bool {
+	return len(p.waiters) > 0 && p.live <= runtime.NumCPU() && p.lastDone.Sub(p.lined) > p.d.o.Patience && p.d.processors.left(p.lastDone)
+}
+
 // ended keeps the pace at which invocations end, and how long they take; the lock is held.
 func (p *pool) ended(took time.Duration) {
 	now := p.d.o.Clock.Wall()
@@ -243,13 +255,17 @@ func (p *pool) place(e *environment) {
 // release takes an environment back after an invocation.
 func (p *pool) release(e *environment, broken bool) {
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	p.ended(e.took)
 	if broken || e.dead() || e.used.Sub(e.born) > p.d.o.MaxAge {
 		p.discard(e)
-		return
+	} else {
+		p.place(e)
 	}
-	p.place(e)
+	more := p.lasting() && p.reserve()
+	p.mu.Unlock()
+	if more {
+		p.launch()
+	}
 }
 
 // ensure starts environments until n are there, waits for them, and keeps as many from then on; the error says why one did not come up.

@@ -1,6 +1,7 @@
 package process
 
 import (
+	"runtime"
 	"testing"
 	"time"
 )
@@ -36,6 +37,33 @@ func TestFlowing(t *testing.T) {
 			if got := p.flowing(); got != want {
 				t.Errorf("%s, with time left %v: %v", c.name, left, got)
 			}
+		}
+	}
+}
+
+// A line that does not end has another environment started while processors are idle, up to one more than there are processors.
+func TestLasting(t *testing.T) {
+	d := open(t, Options{Patience: 20 * time.Millisecond})
+	defer shut(t, d)
+	now := d.o.Clock.Wall()
+	for _, c := range []struct {
+		name    string
+		waiters int
+		lined   time.Duration // ago
+		live    int
+		left    bool
+		want    bool
+	}{
+		{"a line that lasts", 1, time.Second, 1, true, true},
+		{"a new line", 15, time.Millisecond, 1, true, false},
+		{"no line", 0, time.Second, 1, true, false},
+		{"the processors are busy", 15, time.Second, 1, false, false},
+		{"enough environments", 15, time.Second, runtime.NumCPU() + 1, true, false},
+	} {
+		d.processors.at, d.processors.idleLately = now.Add(time.Hour), c.left
+		p := &pool{d: d, waiters: make([]*waiter, c.waiters), lined: now.Add(-c.lined), lastDone: now, live: c.live}
+		if got := p.lasting(); got != c.want {
+			t.Errorf("%s: %v", c.name, got)
 		}
 	}
 }

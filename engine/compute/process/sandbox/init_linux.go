@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -111,6 +112,11 @@ func (i *inside) begin(p *Plan) error {
 	return err
 }
 
+// timerSlack is how much later than asked a sleep of the function's may end, so that the kernel can wake several at once. The scheduler of a Go program
+// looks after its threads every 20 us while it works, and half of those are wake-ups for nothing: with the kernel's usual 50 us they took a fifth of what an
+// invocation cost in the function.
+const timerSlack = time.Millisecond
+
 // launcher confines its thread for good and starts programs from it, which inherit everything. It must not be the process's first thread: that stands for the
 // process, in /proc and as a target of signals, and keeps out of the function's reach.
 func (i *inside) launcher(p *Plan, confined chan<- error) {
@@ -120,6 +126,7 @@ func (i *inside) launcher(p *Plan, confined chan<- error) {
 		<-i.done
 		return
 	}
+	_ = unix.Prctl(unix.PR_SET_TIMERSLACK, uintptr(timerSlack), 0, 0, 0) // a saving: nothing depends on it
 	err := confine(p, i.filter)
 	confined <- err
 	if err != nil {
