@@ -9,6 +9,8 @@ import (
 	"os"
 	"sync"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // Control is the platform's end of a sandbox. Methods may be called at once; each waits for its answer.
@@ -245,7 +247,11 @@ func send(c *net.UnixConn, v any, files ...*os.File) error {
 
 // receive reads one message into v.
 func receive(c *net.UnixConn, v any) ([]*os.File, error) {
-	body, rights := make([]byte, maxMessage), make([]byte, 1024)
+	size, err := coming(c)
+	if err != nil {
+		return nil, err
+	}
+	body, rights := make([]byte, size), make([]byte, 1024)
 	n, rn, flags, _, err := c.ReadMsgUnix(body, rights)
 	if err != nil {
 		return nil, err
@@ -265,6 +271,24 @@ func receive(c *net.UnixConn, v any) ([]*os.File, error) {
 		return nil, err
 	}
 	return files, nil
+}
+
+// coming waits for a message and gives its size, so that who waits holds no room for the largest one. It stays in the socket.
+func coming(c *net.UnixConn) (size int, err error) {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return 0, err
+	}
+	var failed error
+	err = raw.Read(func(fd uintptr) bool {
+		for {
+			size, _, failed = unix.Recvfrom(int(fd), make([]byte, 1), unix.MSG_PEEK|unix.MSG_TRUNC)
+			if failed != unix.EINTR {
+				return failed != unix.EAGAIN
+			}
+		}
+	})
+	return min(size, maxMessage), errors.Join(err, failed)
 }
 
 func filesOf(rights []byte) ([]*os.File, error) {
