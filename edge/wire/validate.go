@@ -117,7 +117,7 @@ func (c *checker) mapping(p *record.Plan, v reflect.Value, path string, depth in
 	key, elem := p.Shape.Key.Shape, p.Elem()
 	for _, k := range record.SortedKeys(v) {
 		if len(failures(key, reflect.ValueOf(k))) > 0 {
-			c.report(path, show(p.Shape, v), "Map keys must satisfy constraint: ["+strings.Join(constraints(key), ", ")+"]")
+			c.report(path, show(p.Shape, v), "Map keys must satisfy constraint: ["+present(p.Shape, constraints(key))+"]")
 			break
 		}
 	}
@@ -165,7 +165,11 @@ func failures(s *schema.Shape, v reflect.Value) []string {
 
 // elements lists the constraints of a collection's elements.
 func elements(s *schema.Shape) string {
-	all := constraints(s.Elem.Shape)
+	return present(s, constraints(s.Elem.Shape))
+}
+
+// present writes constraints of a collection's keys or elements, with that of being there where answers have it.
+func present(s *schema.Shape, all []string) string {
 	if s.NotNull {
 		all = append(all, "Member must not be null")
 	}
