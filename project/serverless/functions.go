@@ -214,8 +214,9 @@ func orValue(v, standard *Value) *Value {
 	return v
 }
 
+// runtime is a function's runtime. The framework's own default is nodejs14.x, which Lambda takes no more.
 func (c *compiler) runtime(fn *function) string {
-	return orText(c.setting(fn, "runtime"), "nodejs14.x")
+	return orText(c.setting(fn, "runtime"), "nodejs20.x")
 }
 
 // artifactKey names the package of a function: its own, or the service's.

@@ -71,7 +71,9 @@ func (r *lambdaRoom) apply(ctx context.Context, f ref, c *api.FunctionConfigurat
 	set(&c.Handler, s.Handler)
 	set(&c.Runtime, s.Runtime)
 	set(&c.Description, s.Description)
-	set(&c.KMSKeyArn, s.KMSKeyArn)
+	if set(&c.KMSKeyArn, s.KMSKeyArn); str(c.KMSKeyArn) == "" {
+		c.KMSKeyArn = nil
+	}
 	if v := s.VpcConfig; v != nil && (len(v.SubnetIds) > 0) != (len(v.SecurityGroupIds) > 0) {
 		return errParameter("SubnetIds and SecurityIds must coexist or be both empty list.")
 	}
@@ -94,7 +96,7 @@ func applyPlain(c *api.FunctionConfiguration, s settings) error {
 	set(&c.EphemeralStorage, s.EphemeralStorage)
 	set(&c.Timeout, s.Timeout)
 	set(&c.MemorySize, s.MemorySize)
-	if s.TracingConfig != nil {
+	if s.TracingConfig != nil && s.TracingConfig.Mode != nil {
 		c.TracingConfig = &api.TracingConfigResponse{Mode: s.TracingConfig.Mode}
 	}
 	if s.LoggingConfig == nil {

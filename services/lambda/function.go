@@ -82,6 +82,9 @@ func (r *lambdaRoom) newBuild(ctx context.Context, f ref, in *api.CreateFunction
 	if err := r.d.Store.View(ctx, func(rd store.Reader) error { return absent(rd, f) }); err != nil {
 		return b, err
 	}
+	if err := r.checkRole(ctx, f, &b.Config, s); err != nil {
+		return b, err
+	}
 	if err := r.checkSigned(ctx, f, str(in.CodeSigningConfigArn)); err != nil {
 		return b, err
 	}
@@ -292,6 +295,12 @@ func deleteAll(tx store.Tx, f ref, fn *function, dead *[]build) error {
 
 func (r *lambdaRoom) listFunctions(ctx context.Context, in *api.ListFunctionsInput) (*api.ListFunctionsOutput, error) {
 	sc := cloud.CallFrom(ctx).Scope
+	switch master := str(in.MasterRegion); {
+	case master != "" && str(in.FunctionVersion) != "ALL":
+		return nil, errParameter("FunctionVersion must be ALL when MasterRegion is given.") // ours: the wording has no public source
+	case master != "" && master != "ALL":
+		return &api.ListFunctionsOutput{Functions: []api.FunctionConfiguration{}}, nil // copies of another region's functions: nothing runs at an edge here
+	}
 	var all []api.FunctionConfiguration
 	err := r.d.Store.View(ctx, func(rd store.Reader) error {
 		return each(rd, key(sc, "function"), func(fn function) (bool, error) {

@@ -35,11 +35,11 @@ func (r *lambdaRoom) operations() []cloud.Operation {
 
 func (r *lambdaRoom) functionOperations() []cloud.Operation {
 	return []cloud.Operation{
-		op(api.CreateFunctionOp, r.createFunction, on("CreateFunction", func(in *api.CreateFunctionInput) (*string, *string) { return in.FunctionName, nil })),
+		op(api.CreateFunctionOp, r.createFunction, passing(on("CreateFunction", func(in *api.CreateFunctionInput) (*string, *string) { return in.FunctionName, nil }), func(in *api.CreateFunctionInput) *string { return in.Role })),
 		op(api.GetFunctionOp, r.getFunction, on("GetFunction", func(in *api.GetFunctionInput) (*string, *string) { return in.FunctionName, in.Qualifier })),
 		op(api.GetFunctionConfigurationOp, r.getConfiguration, on("GetFunctionConfiguration", func(in *api.GetFunctionConfigurationInput) (*string, *string) { return in.FunctionName, in.Qualifier })),
 		op(api.UpdateFunctionCodeOp, r.updateCode, on("UpdateFunctionCode", func(in *api.UpdateFunctionCodeInput) (*string, *string) { return in.FunctionName, nil })),
-		op(api.UpdateFunctionConfigurationOp, r.updateConfiguration, on("UpdateFunctionConfiguration", func(in *api.UpdateFunctionConfigurationInput) (*string, *string) { return in.FunctionName, nil })),
+		op(api.UpdateFunctionConfigurationOp, r.updateConfiguration, passing(on("UpdateFunctionConfiguration", func(in *api.UpdateFunctionConfigurationInput) (*string, *string) { return in.FunctionName, nil }), func(in *api.UpdateFunctionConfigurationInput) *string { return in.Role })),
 		op(api.DeleteFunctionOp, r.deleteFunction, on("DeleteFunction", func(in *api.DeleteFunctionInput) (*string, *string) { return in.FunctionName, in.Qualifier })),
 		op(api.ListFunctionsOp, r.listFunctions, everywhere[api.ListFunctionsInput]("ListFunctions")),
 		op(api.PublishVersionOp, r.publishVersion, on("PublishVersion", func(in *api.PublishVersionInput) (*string, *string) { return in.FunctionName, nil })),

@@ -125,16 +125,17 @@ func (r *lambdaRoom) moved(ctx context.Context, f ref, before *plan) {
 	}
 }
 
-func (r *lambdaRoom) provisionRef(ctx context.Context, name, qualifier *string) (ref, error) {
+// provisionRef reads what an operation on provisioned concurrency names; unpublished is what it says of $LATEST.
+func (r *lambdaRoom) provisionRef(ctx context.Context, name, qualifier *string, unpublished func() error) (ref, error) {
 	f, err := parseRef(ctx, name, qualifier)
 	if err == nil && (f.qualifier == "" || f.qualifier == latest) {
-		err = errUnpublished()
+		err = unpublished()
 	}
 	return f, err
 }
 
 func (r *lambdaRoom) putProvisioned(ctx context.Context, in *api.PutProvisionedConcurrencyConfigInput) (*api.PutProvisionedConcurrencyConfigOutput, error) {
-	f, err := r.provisionRef(ctx, in.FunctionName, in.Qualifier)
+	f, err := r.provisionRef(ctx, in.FunctionName, in.Qualifier, errUnpublished)
 	if err != nil {
 		return nil, err
 	}
@@ -195,6 +196,11 @@ func provisionable(rd store.Reader, f ref, fn *function, al *alias) error {
 	return nil
 }
 
+// errNotProvisionable is what reading and deleting say of $LATEST. The wording has no public source.
+func errNotProvisionable() error {
+	return errParameter("The function resource provided must be an alias or a published version.")
+}
+
 func errUnpublished() error {
 	return errParameter("Provisioned Concurrency Configs cannot be applied to unpublished function versions.")
 }
@@ -242,7 +248,7 @@ func (c provisioned) shape(f ref, p progress) api.ProvisionedConcurrencyConfigLi
 }
 
 func (r *lambdaRoom) getProvisioned(ctx context.Context, in *api.GetProvisionedConcurrencyConfigInput) (*api.GetProvisionedConcurrencyConfigOutput, error) {
-	f, err := r.provisionRef(ctx, in.FunctionName, in.Qualifier)
+	f, err := r.provisionRef(ctx, in.FunctionName, in.Qualifier, errNotProvisionable)
 	if err != nil {
 		return nil, err
 	}
@@ -262,7 +268,7 @@ func (r *lambdaRoom) getProvisioned(ctx context.Context, in *api.GetProvisionedC
 }
 
 func (r *lambdaRoom) deleteProvisioned(ctx context.Context, in *api.DeleteProvisionedConcurrencyConfigInput) (*api.DeleteProvisionedConcurrencyConfigOutput, error) {
-	f, err := r.provisionRef(ctx, in.FunctionName, in.Qualifier)
+	f, err := r.provisionRef(ctx, in.FunctionName, in.Qualifier, errNotProvisionable)
 	if err != nil {
 		return nil, err
 	}

@@ -18,26 +18,39 @@ var (
 	updatable = strings.Split("nodejs20.x,python3.14,provided.al2023,python3.12,python3.13,nodejs24.x,nodejs22.x,java25,python3.10,python3.11,java21,ruby3.3,ruby3.4,ruby3.2,python3.8,python3.9,java17,nodejs16.x,dotnet10,dotnet8,java11,dotnet6,nodejs18.x,provided.al2,java8.al2", ",")
 )
 
-// retired are runtimes that AWS knows but takes no more.
+// retired are runtimes that AWS knows but takes no more, neither for new functions nor for updates (Lambda Developer Guide, "Deprecated runtimes": the day of
+// "Block function update" is over). Those of which only the support has ended, such as nodejs18.x, are taken.
 var retired = []string{
 	"go1.x", "java8", "provided", "ruby2.7", "ruby2.5", "nodejs14.x", "nodejs12.x", "nodejs10.x", "nodejs8.10", "nodejs6.10", "nodejs4.3", "nodejs4.3-edge", "nodejs",
 	"python3.7", "python3.6", "python2.7", "dotnet6", "dotnet7", "dotnet5.0", "dotnetcore3.1", "dotnetcore2.1", "dotnetcore2.0", "dotnetcore1.0",
 }
 
-// checkRuntime accepts what AWS accepts today and what can run here; what is neither is refused as AWS does, with those that it would have accepted.
+// checkRuntime accepts what can run here unless AWS has retired it; what nobody knows is refused as AWS does, with those that it would have accepted.
 func (r *lambdaRoom) checkRuntime(runtime string, accepted []string) error {
 	here, ok := r.runtimes()[runtime]
 	switch {
+	case slices.Contains(retired, runtime) && !slices.Contains(accepted, runtime):
+		return errRetired(runtime)
 	case ok && here.Missing == "":
 		return nil
 	case ok:
 		return cloud.NotImplementedf("The runtime %s cannot run on this machine: %s", runtime, here.Missing)
 	case slices.Contains(accepted, runtime):
 		return cloud.NotImplementedf("The runtime %s is not implemented on this platform.", runtime)
-	case slices.Contains(retired, runtime):
-		return errParameter("The runtime parameter of %s is no longer supported for creating or updating AWS Lambda functions. We recommend you use a supported runtime while creating or updating functions.", runtime)
 	}
 	return errParameter("Value %s at 'runtime' failed to satisfy constraint: Member must satisfy enum value set: [%s] or be a valid ARN", runtime, strings.Join(accepted, ", "))
+}
+
+// takesUpdates refuses updates of functions, of an earlier time, whose runtime is retired: they run, until they get another.
+func takesUpdates(c *api.FunctionConfiguration) error {
+	if runtime := str(c.Runtime); slices.Contains(retired, runtime) && !slices.Contains(updatable, runtime) {
+		return errRetired(runtime)
+	}
+	return nil
+}
+
+func errRetired(runtime string) error {
+	return errParameter("The runtime parameter of %s is no longer supported for creating or updating AWS Lambda functions. We recommend you use a supported runtime while creating or updating functions.", runtime)
 }
 
 // management says which version of a runtime a function's version runs on (Lambda Developer Guide, "Understanding how Lambda manages runtime version

@@ -18,6 +18,9 @@ func (r *lambdaRoom) updateCode(ctx context.Context, in *api.UpdateFunctionCodeI
 		return nil, err
 	}
 	f := pl.ref
+	if err := takesUpdates(&pl.main.Config); err != nil {
+		return nil, err
+	}
 	if err := r.checkArchitecture(&pl.main.Config, in.Architectures); err != nil {
 		return nil, err
 	}
@@ -176,6 +179,12 @@ func (r *lambdaRoom) updateConfiguration(ctx context.Context, in *api.UpdateFunc
 	}
 	checked := p.main.Config // layers and targets are looked up outside the transaction
 	if err := r.apply(ctx, f, &checked, s); err != nil {
+		return nil, err
+	}
+	if err := takesUpdates(&checked); err != nil {
+		return nil, err
+	}
+	if err := r.checkRole(ctx, f, &checked, s); err != nil {
 		return nil, err
 	}
 	if s.Layers != nil {

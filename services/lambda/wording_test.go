@@ -89,6 +89,12 @@ func TestMissingAliases(t *testing.T) {
 	wantError(t, err, "ResourceNotFoundException", want)
 	_, err = b.r.getProvisioned(b.ctx, &api.GetProvisionedConcurrencyConfigInput{FunctionName: new("f"), Qualifier: new("none")})
 	wantError(t, err, "ResourceNotFoundException", want)
+	_, err = b.r.putProvisioned(b.ctx, &api.PutProvisionedConcurrencyConfigInput{FunctionName: new("f"), Qualifier: new(latest), ProvisionedConcurrentExecutions: new(int32(1))})
+	wantError(t, err, "InvalidParameterValueException", "Provisioned Concurrency Configs cannot be applied to unpublished function versions.")
+	_, err = b.r.getProvisioned(b.ctx, &api.GetProvisionedConcurrencyConfigInput{FunctionName: new("f"), Qualifier: new(latest)})
+	wantError(t, err, "InvalidParameterValueException", "The function resource provided must be an alias or a published version.")
+	_, err = b.r.deleteProvisioned(b.ctx, &api.DeleteProvisionedConcurrencyConfigInput{FunctionName: new("f"), Qualifier: new(latest)})
+	wantError(t, err, "InvalidParameterValueException", "The function resource provided must be an alias or a published version.")
 	_, err = b.r.getProvisioned(b.ctx, &api.GetProvisionedConcurrencyConfigInput{FunctionName: new("f"), Qualifier: new("9")})
 	wantError(t, err, "ResourceNotFoundException", "Function not found: arn:aws:lambda:eu-west-1:000000000000:function:f:9")
 }
