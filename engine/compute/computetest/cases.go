@@ -78,6 +78,9 @@ func (s *suite) failures(t *testing.T) {
 	if !fresh.Cold {
 		t.Fatal("the environment outlived its process")
 	}
+	if first := s.call(t, s.version("exits at once", nil), `{"op":"exit"}`); first.MaxMemoryMB == 0 {
+		t.Fatal("nobody knows how much memory a program had that ended by itself")
+	}
 	slow := s.version("timeout", func(v *compute.Version) { v.Timeout = time.Second })
 	o := s.call(t, slow, `{"op":"sleep","ms":60000}`)
 	failed(t, o, compute.Timeout, "Sandbox.Timedout", "Error: Task timed out after 1.00 seconds")

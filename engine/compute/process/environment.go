@@ -268,8 +268,12 @@ func (e *environment) run(i *compute.Invocation) (r compute.Result, broken bool)
 	return r, a.fatal
 }
 
-// peakMB gives the most memory that the program has used, read now and then.
+// peakMB gives the most memory that the program has used, read now and then; of one that has ended, what its init read.
 func (e *environment) peakMB() int {
+	if e.dead() {
+		e.peak = max(e.peak, e.proc.peakKB/1024)
+		return e.peak
+	}
 	now := e.d.o.Clock.Wall()
 	if e.peak > 0 && now.Sub(e.peakAt) < peakEvery {
 		return e.peak

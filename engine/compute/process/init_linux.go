@@ -60,8 +60,7 @@ func runInit(m mode, cgroup string, argv []string) int {
 		return 127
 	}
 	_ = unix.Close(fdSocket) // so that the platform sees its end when the child has gone
-	status := reap(pid)
-	report(describe(status))
+	report(describe(reap(pid)))
 	if m == modeReaper {
 		killBelow(os.Getpid())
 	}
@@ -91,25 +90,27 @@ func report(s string) {
 }
 
 // reap waits for children, adopted ones too, until pid has ended.
-func reap(pid int) syscall.WaitStatus {
+func reap(pid int) (ws syscall.WaitStatus, used syscall.Rusage) {
 	for {
-		var ws syscall.WaitStatus
-		got, err := syscall.Wait4(-1, &ws, 0, nil)
+		ws, used = 0, syscall.Rusage{}
+		got, err := syscall.Wait4(-1, &ws, 0, &used)
 		switch {
 		case err == syscall.EINTR:
 		case err != nil:
-			return ws
+			return ws, used
 		case got == pid && (ws.Exited() || ws.Signaled()):
-			return ws
+			return ws, used
 		}
 	}
 }
 
-func describe(ws syscall.WaitStatus) string {
+// describe tells how a program ended, and, in a second line, how much memory it had at most, in KiB.
+func describe(ws syscall.WaitStatus, used syscall.Rusage) string {
+	how := "exit status " + strconv.Itoa(ws.ExitStatus())
 	if ws.Signaled() {
-		return "signal: " + ws.Signal().String()
+		how = "signal: " + ws.Signal().String()
 	}
-	return "exit status " + strconv.Itoa(ws.ExitStatus())
+	return how + "\n" + strconv.FormatInt(used.Maxrss, 10)
 }
 
 // killBelow kills every descendant of pid; it repeats until two looks found none, since a dying process may have forked, and what it leaves

@@ -40,10 +40,7 @@ func (d *Driver) launch(h *host, argv, env []string, dir string, socket bool) (*
 	}
 	box := h.shell.box
 	p := &proc{mode: modeSandbox, conn: fds.conn, output: fds.output, exited: make(chan struct{}), send: func(sig syscall.Signal) { _ = box.Signal(pid, sig) }}
-	go func() {
-		p.status = <-ended
-		close(p.exited)
-	}()
+	go func() { p.over(<-ended) }()
 	return p, nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -36,6 +37,7 @@ type proc struct {
 	output *os.File // read end of the pipe that is its standard output and error
 	exited chan struct{}
 	status string           // "exit status 1", "signal: killed"; valid when exited is closed
+	peakKB int              // the most memory that the program had, where its init tells; valid then, too
 	box    *sandbox.Control // nil: no sandbox
 	ports  []sandbox.Socket // that the sandbox's init opened; whoever takes them closes them
 	ended  atomic.Bool
@@ -184,17 +186,24 @@ func (p *proc) wait(cmd *exec.Cmd, status *os.File) {
 	err := cmd.Wait()
 	said, _ := io.ReadAll(io.LimitReader(status, 1024)) // the write end has gone with the process
 	_ = status.Close()
-	p.status = "exit status 0"
+	how := "exit status 0"
 	var exit *exec.ExitError
 	switch {
 	case len(said) > 0:
-		p.status = string(said)
+		how = string(said)
 	case errors.As(err, &exit):
-		p.status = exit.String()
+		how = exit.String()
 	case err != nil:
-		p.status = err.Error()
+		how = err.Error()
 	}
-	p.status = strings.TrimSuffix(p.status, " (core dumped)")
+	p.over(how)
+}
+
+// over notes how the program ended, as an init tells it, and closes exited.
+func (p *proc) over(how string) {
+	status, peak, _ := strings.Cut(how, "\n")
+	p.peakKB, _ = strconv.Atoi(peak) // 0: nobody told
+	p.status = strings.TrimSuffix(status, " (core dumped)")
 	close(p.exited)
 }
 

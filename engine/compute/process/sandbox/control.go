@@ -100,7 +100,7 @@ func (c *Control) Mount(code Code) error {
 }
 
 // Run starts a further program with output as its standard output and error (nil: the environment's) and socket, if not nil, as its descriptor 3, and gives its
-// id inside; ended gets its status ("exit status 1") when it ends, or "signal: killed" when the sandbox does.
+// id inside; ended gets its status ("exit status 1", and in a second line the most memory that it had, in KiB) when it ends, or "signal: killed" when the sandbox does.
 func (c *Control) Run(p Program, output, socket *os.File) (pid int, ended <-chan string, err error) {
 	a, err := c.ask(request{Run: &p}, output, socket)
 	closeFiles(a.files)

@@ -264,7 +264,8 @@ func dial(port string) (*os.File, error) {
 func (i *inside) reap() {
 	for {
 		var ws syscall.WaitStatus
-		pid, err := syscall.Wait4(-1, &ws, 0, nil)
+		var used syscall.Rusage
+		pid, err := syscall.Wait4(-1, &ws, 0, &used)
 		if err == syscall.EINTR {
 			continue
 		}
@@ -281,11 +282,11 @@ func (i *inside) reap() {
 			continue
 		}
 		if pid == i.main {
-			i.how = describe(ws)
+			i.how = describe(ws, used)
 			close(i.done)
 			return
 		}
-		i.ended(pid, describe(ws))
+		i.ended(pid, describe(ws, used))
 	}
 }
 
@@ -302,9 +303,11 @@ func (i *inside) ended(pid int, how string) {
 	}
 }
 
-func describe(ws syscall.WaitStatus) string {
+// describe tells how a program ended, and, in a second line, how much memory it had at most, in KiB.
+func describe(ws syscall.WaitStatus, used syscall.Rusage) string {
+	how := "exit status " + strconv.Itoa(ws.ExitStatus())
 	if ws.Signaled() {
-		return "signal: " + strings.TrimSuffix(ws.Signal().String(), " (core dumped)")
+		how = "signal: " + strings.TrimSuffix(ws.Signal().String(), " (core dumped)")
 	}
-	return "exit status " + strconv.Itoa(ws.ExitStatus())
+	return how + "\n" + strconv.FormatInt(used.Maxrss, 10)
 }
