@@ -24,9 +24,15 @@ func Wall() time.Time {
 // Eventually waits until ok, for at most ten seconds.
 func Eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
+	Within(t, 10*time.Second, what, ok)
+}
+
+// Within waits until ok, for at most a time.
+func Within(t *testing.T, most time.Duration, what string, ok func() bool) {
+	t.Helper()
 	tick := time.NewTimer(0)
 	defer tick.Stop()
-	limit := time.NewTimer(10 * time.Second)
+	limit := time.NewTimer(most)
 	defer limit.Stop()
 	for !ok() {
 		select {
