@@ -103,10 +103,11 @@ func (r *lambdaRoom) writeEventConfig(ctx context.Context, name, qualifier *stri
 	if err != nil {
 		return nil, err
 	}
-	if _, err := r.plan(ctx, f); err != nil {
+	p, err := r.plan(ctx, f)
+	if err != nil {
 		return nil, errNotFound("The function doesn't exist.")
 	}
-	if err := r.checkDestinations(ctx, f, d); err != nil {
+	if err := r.checkDestinations(ctx, p, d); err != nil {
 		return nil, err
 	}
 	var out *api.FunctionEventInvokeConfig
@@ -134,10 +135,11 @@ func shownDestination(name, to string) string {
 	return name + "(destination=" + to + ")"
 }
 
-func (r *lambdaRoom) checkDestinations(ctx context.Context, f ref, d *api.DestinationConfig) error {
+func (r *lambdaRoom) checkDestinations(ctx context.Context, p *plan, d *api.DestinationConfig) error {
 	if d == nil {
 		return nil
 	}
+	f := p.ref
 	success, failure := str(val(d.OnSuccess, api.OnSuccess{}).Destination), str(val(d.OnFailure, api.OnFailure{}).Destination)
 	for _, end := range []struct {
 		to       string
@@ -150,13 +152,15 @@ func (r *lambdaRoom) checkDestinations(ctx context.Context, f ref, d *api.Destin
 		if err != nil || !slices.Contains(end.services, a.Service) {
 			return errParameter("The provided destination config DestinationConfig(onSuccess=%s, onFailure=%s) is invalid.", shownDestination("OnSuccess", success), shownDestination("OnFailure", failure))
 		}
-		if a.Service != service {
-			continue
+		if a.Service == service {
+			if to := refOf(a); to.Scope == f.Scope && to.name == f.name {
+				return errParameter("You can't specify the function as a destination for itself.")
+			} else if _, err := r.plan(ctx, to); err != nil {
+				return errParameter("The destination ARN %s is invalid.", end.to)
+			}
 		}
-		if to := refOf(a); to.Scope == f.Scope && to.name == f.name {
-			return errParameter("You can't specify the function as a destination for itself.")
-		} else if _, err := r.plan(ctx, to); err != nil {
-			return errParameter("The destination ARN %s is invalid.", end.to)
+		if err := r.mayDeliver(ctx, p, a); err != nil {
+			return err
 		}
 	}
 	return nil

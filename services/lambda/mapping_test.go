@@ -116,7 +116,7 @@ func TestMappingNeedsPermission(t *testing.T) {
 	b.create("f", "")
 	in := &api.CreateEventSourceMappingInput{FunctionName: new("f"), EventSourceArn: new(queueARN.String())}
 	_, err := b.r.createMapping(b.ctx, in)
-	wantError(t, err, "InvalidParameterValueException", "The provided execution role does not have permissions to call DeleteMessage on SQS")
+	wantError(t, err, "InvalidParameterValueException", "The function execution role does not have permissions to call DeleteMessage on SQS")
 	denied.Store("dynamodb:DescribeStream")
 	_, err = b.r.createMapping(b.ctx, &api.CreateEventSourceMappingInput{FunctionName: new("f"), EventSourceArn: new(streamARN.String()), StartingPosition: new("LATEST")})
 	wantError(t, err, "InvalidParameterValueException", "Cannot access stream "+streamARN.String()+". Please ensure the role can perform the GetRecords, GetShardIterator, DescribeStream, and ListStreams Actions on your stream in IAM.")

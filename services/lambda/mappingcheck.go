@@ -77,7 +77,7 @@ func (r *lambdaRoom) mayRead(ctx context.Context, src cloud.ARN, pl *plan) error
 		case cloud.AsError(err).Kind != cloud.Denied:
 			return err
 		case src.Service == "sqs":
-			return errParameter("The provided execution role does not have permissions to call %s on SQS", verb)
+			return errParameter("The function execution role does not have permissions to call %s on SQS", verb)
 		default:
 			return errParameter("Cannot access stream %s. Please ensure the role can perform the GetRecords, GetShardIterator, DescribeStream, and ListStreams Actions on your stream in IAM.", src)
 		}

@@ -33,10 +33,11 @@ func (r *lambdaRoom) checkRole(ctx context.Context, f ref, c *api.FunctionConfig
 	if role.Account != f.Account {
 		return cloud.Errorf(cloud.Denied, "AccessDeniedException", "Cross-account pass role is not allowed.").WithStatus(403)
 	}
-	if _, err := r.d.Directory.Describe(ctx, role); err != nil {
-		if cloud.AsError(err).Kind != cloud.NotFound {
-			return err
-		}
+	there, err := r.exists(ctx, role)
+	if err != nil {
+		return err
+	}
+	if !there {
 		r.d.Log.Warn("a function has a role that does not exist: its calls are refused until it does", "function", f.arn().String(), "role", role.String())
 		return nil
 	}
@@ -44,6 +45,15 @@ func (r *lambdaRoom) checkRole(ctx context.Context, f ref, c *api.FunctionConfig
 		return err
 	}
 	return r.maySend(ctx, &plan{ref: f, main: &build{Config: *c}}, str(c.DeadLetterConfig.TargetArn))
+}
+
+// exists tells whether a role does.
+func (r *lambdaRoom) exists(ctx context.Context, role cloud.ARN) (bool, error) {
+	_, err := r.d.Directory.Describe(ctx, role)
+	if err != nil && cloud.AsError(err).Kind == cloud.NotFound {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // assumable checks that a role trusts Lambda.
@@ -65,12 +75,48 @@ func (r *lambdaRoom) maySend(ctx context.Context, p *plan, target string) error 
 	if a.Service == "sns" {
 		verb, on = "Publish", "SNS"
 	}
-	err = r.d.Bus.Permit(ctx, asRole(p), a, a.Service+":"+verb)
-	switch kind := cloud.AsError(err).Kind; {
-	case err != nil && kind == cloud.Denied:
-		return errParameter("The provided execution role does not have permissions to call %s on %s", verb, on)
-	case err != nil && kind == cloud.NotFound:
+	if err := r.permitted(ctx, p, a, a.Service+":"+verb); err != nil {
+		return orDenied(err, errParameter("The provided execution role does not have permissions to call %s on %s", verb, on))
+	}
+	return nil
+}
+
+// What a function's role must be allowed to do with the destinations of asynchronous invocations.
+var destinationActions = map[string]string{"sqs": "SendMessage", "sns": "Publish", service: "InvokeFunction", "events": "PutEvents", "s3": "PutObject"}
+
+// mayDeliver checks that a function's role may send to a destination. The wording has no public source.
+func (r *lambdaRoom) mayDeliver(ctx context.Context, p *plan, a cloud.ARN) error {
+	role, err := cloud.ParseARN(str(p.main.Config.Role))
+	if err != nil {
+		return err
+	}
+	if there, err := r.exists(ctx, role); err != nil || !there {
+		return err
+	}
+	at := a
+	if a.Service == "s3" {
+		at.Resource += "/*"
+	}
+	verb := destinationActions[a.Service]
+	if err := r.permitted(ctx, p, at, a.Service+":"+verb); err != nil {
+		return orDenied(err, errParameter("The function's execution role does not have permissions to call %s on %s", verb, a))
+	}
+	return nil
+}
+
+// permitted asks whether a function's role may act on a resource. One that does not exist is no obstacle: that shows when something is sent.
+func (r *lambdaRoom) permitted(ctx context.Context, p *plan, on cloud.ARN, action string) error {
+	err := r.d.Bus.Permit(ctx, asRole(p), on, action)
+	if err != nil && cloud.AsError(err).Kind == cloud.NotFound {
 		return nil
+	}
+	return err
+}
+
+// orDenied words a denial.
+func orDenied(err, denied error) error {
+	if cloud.AsError(err).Kind == cloud.Denied {
+		return denied
 	}
 	return err
 }

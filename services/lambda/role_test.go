@@ -66,6 +66,20 @@ func TestRolesOfFunctions(t *testing.T) {
 	if err := update(api.UpdateFunctionConfigurationInput{DeadLetterConfig: &api.DeadLetterConfig{TargetArn: new("")}}); err != nil {
 		t.Fatal(err)
 	}
+	for to, action := range map[string]string{
+		"arn:aws:sqs:eu-west-1:000000000000:q": "sqs:SendMessage", "arn:aws:sns:eu-west-1:000000000000:t": "sns:Publish", "arn:aws:lambda:eu-west-1:000000000000:function:missing": "lambda:InvokeFunction",
+		"arn:aws:events:eu-west-1:000000000000:event-bus/b": "events:PutEvents", "arn:aws:s3:::b": "s3:PutObject",
+	} {
+		in := &api.PutFunctionEventInvokeConfigInput{FunctionName: new("f"), DestinationConfig: &api.DestinationConfig{OnFailure: &api.OnFailure{Destination: &to}}}
+		denied = action
+		_, verb, _ := strings.Cut(action, ":")
+		_, err := b.r.putEventConfig(b.ctx, in)
+		wantError(t, err, invalid, "The function's execution role does not have permissions to call "+verb+" on "+to)
+		denied = ""
+		if _, err := b.r.putEventConfig(b.ctx, in); err != nil {
+			t.Fatal(to, err)
+		}
+	}
 }
 
 // Whoever gives a function a role must be allowed to pass it to Lambda.
