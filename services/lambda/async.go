@@ -240,6 +240,7 @@ func (r *lambdaRoom) deadLetter(e ended, target string) (bus.Delivery, error) {
 	}
 	return bus.Delivery{
 		ID: e.d.ID + "-dlq", Scope: a.Scope(), Source: e.p.ref.arn(), Target: a, Payload: e.d.Payload, As: asRole(e.p), Trace: e.d.Trace, Retry: bus.Retry{Max: 10},
+		Report: map[string]string{failureMetric: "DeadLetterErrors"},
 		Attributes: map[string]bus.Attribute{
 			"RequestID": {Type: "String", Value: e.d.ID}, "ErrorCode": {Type: "Number", Value: strconv.Itoa(code)}, "ErrorMessage": {Type: "String", Value: text[:min(len(text), 1024)]},
 		},
@@ -274,12 +275,22 @@ func (r *lambdaRoom) toDestination(p *plan, dest, id string, body []byte, trace 
 	if err != nil {
 		return bus.Delivery{}, err
 	}
-	d := bus.Delivery{ID: id, Scope: a.Scope(), Source: p.ref.arn(), Target: a, Payload: body, As: asRole(p), Trace: trace, Retry: bus.Retry{Max: 10}}
+	d := bus.Delivery{ID: id, Scope: a.Scope(), Source: p.ref.arn(), Target: a, Payload: body, As: asRole(p), Trace: trace, Retry: bus.Retry{Max: 10}, Report: map[string]string{failureMetric: "DestinationDeliveryFailures"}}
 	if stage, ok := map[string]string{"events": stageEvents, "s3": stageBucket}[a.Service]; ok {
 		d.Target, d.Scope, d.As = p.ref.qualified(), p.ref.Scope, cloud.RootOf(p.ref.Account)
 		d.Parameters = map[string]string{"stage": stage, "to": dest}
 	}
 	return d, nil
+}
+
+// failureMetric names, in a delivery, the metric of its function that counts when it fails for good.
+const failureMetric = "metric"
+
+// undelivered counts what did not reach its dead letter target or destination.
+func (r *lambdaRoom) undelivered(d bus.Delivery, res bus.Result) {
+	if name := d.Report[failureMetric]; name != "" && res.Kind != bus.Done {
+		r.d.Telemetry.Metric(r.metric(newPlan(refOf(d.Source)), name, "Count", 1, res.At))
+	}
 }
 
 // bucketStage puts a record into a bucket as the function's role. Its key says when, and is the same each time that it is tried.

@@ -11,6 +11,7 @@ import (
 
 	api "sundog/api/lambda"
 	"sundog/cloud"
+	"sundog/engine/bus"
 	"sundog/engine/compute"
 	"sundog/engine/compute/computetest"
 	"sundog/services/servicetest"
@@ -47,11 +48,34 @@ func TestDeadLetters(t *testing.T) {
 	}
 }
 
+// What does not reach its dead letter target or its destination is counted.
+func TestUndelivered(t *testing.T) {
+	b := open(t, (&machine{}).on(fails), func(k *servicetest.Kit) {
+		k.Authorise = func(_ context.Context, d bus.Delivery, action string) error {
+			if action == "sqs:SendMessage" {
+				return cloud.Errorf(cloud.Denied, "AccessDenied", "no")
+			}
+			return nil
+		}
+	})
+	b.create("f", "1", func(in *api.CreateFunctionInput) {
+		in.DeadLetterConfig = &api.DeadLetterConfig{TargetArn: new("arn:aws:sqs:eu-west-1:000000000000:dead")}
+	})
+	failures := &api.DestinationConfig{OnFailure: &api.OnFailure{Destination: new("arn:aws:sqs:eu-west-1:000000000000:failures")}}
+	if _, err := b.r.putEventConfig(b.ctx, &api.PutFunctionEventInvokeConfigInput{FunctionName: new("f"), MaximumRetryAttempts: new(int32(0)), DestinationConfig: failures}); err != nil {
+		t.Fatal(err)
+	}
+	b.async("f", `{"fail":1}`)
+	computetest.Eventually(t, "the metrics", func() bool {
+		return b.rec.sum("DeadLetterErrors") == 1 && b.rec.sum("DestinationDeliveryFailures") == 1
+	})
+}
+
 func TestEventBridgeDestination(t *testing.T) {
 	b := open(t, (&machine{}).on(fails))
 	b.create("f", "1")
-	bus := "arn:aws:events:eu-west-1:000000000000:event-bus/default"
-	_, err := b.r.putEventConfig(b.ctx, &api.PutFunctionEventInvokeConfigInput{FunctionName: new("f"), DestinationConfig: &api.DestinationConfig{OnSuccess: &api.OnSuccess{Destination: &bus}}})
+	to := "arn:aws:events:eu-west-1:000000000000:event-bus/default"
+	_, err := b.r.putEventConfig(b.ctx, &api.PutFunctionEventInvokeConfigInput{FunctionName: new("f"), DestinationConfig: &api.DestinationConfig{OnSuccess: &api.OnSuccess{Destination: &to}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +88,7 @@ func TestEventBridgeDestination(t *testing.T) {
 	if err := json.Unmarshal(c.In, &in); err != nil || c.Service+":"+c.Op != "events:PutEvents" || c.As.Role.String() != role {
 		t.Fatal(c, err)
 	}
-	if e := in.Entries[0]; e.Source != "lambda" || e.DetailType != "Lambda Function Invocation Result - Success" || e.EventBusName != bus || !strings.Contains(e.Detail, `"requestPayload":{"ok":1}`) {
+	if e := in.Entries[0]; e.Source != "lambda" || e.DetailType != "Lambda Function Invocation Result - Success" || e.EventBusName != to || !strings.Contains(e.Detail, `"requestPayload":{"ok":1}`) {
 		t.Fatalf("%+v", e)
 	}
 }
