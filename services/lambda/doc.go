@@ -7,7 +7,7 @@
 // programs (provided.*), while interpreted runtimes run on any. SnapStart is taken for a function, for which it means nothing yet; publishing is refused.
 //
 // Loops: the lineage of a trace counts how often a function runs in one chain of requests through functions, queues, topics and buckets (recursion.go).
-// Runtime management: a machine has one version of each runtime, which its interpreter makes; Manual pins a function to it (runtime.go). Code signing:
+// Runtime management: a machine has one version of each runtime, which its interpreter makes; Manual pins a function to it; retired ones are refused (runtime.go). Code signing:
 // there is no signer here, so every package counts as untrusted: Warn deploys it, Enforce does not (signing.go).
 //
 // Revisions: what a creation or an update answers is under way, with a revision of its own; what is there afterwards has the next (function.go). A policy is
@@ -17,6 +17,9 @@
 // Event source mappings (mapping*.go): a poller each (poll.go). Queues (pollqueue.go) are read into batches that run beside each other, as many as a gate
 // lets in (pollgate.go). A stream's shard is read in lanes (pollstream.go), as many as the parallelization factor says; a lane runs its batches one after
 // another (streambatch.go), with the state of a tumbling window (window.go), and keeps how far it is. Only bus.Source and bus.Stream are known of the rooms.
+//
+// Roles (role.go): one that exists must let Lambda assume it, and may do with dead letter targets and destinations what they need when they are set; the
+// caller must be allowed to pass it. One that does not exist is taken, and calls are refused until it does.
 //
 // Kept and shown without effect: VpcConfig (functions reach what the machine reaches), KMSKeyArn (variables and filters are kept as the platform keeps its data).
 // EphemeralStorage bounds /tmp of functions in a sandbox; without one only the disk does.

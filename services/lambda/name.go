@@ -18,12 +18,13 @@ type ref struct {
 const latest = "$LATEST"
 
 var (
-	functionName = pattern.New(`^(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:)?(\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\$LATEST|[a-zA-Z0-9-_]+))?$`)
+	functionName = pattern.New(`^(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:)?(\d{12}:)?(function:)?([a-zA-Z0-9-_.]+)(:(\$LATEST(\.PUBLISHED)?|[a-zA-Z0-9-_]+))?$`)
 	digits       = pattern.New(`^[0-9]+$`)
 	aliasName    = pattern.New(`^[0-9]*[a-zA-Z_-][a-zA-Z0-9_-]*$`) // not a number alone
 )
 
-const functionPattern = `(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:)?(\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\$LATEST|[a-zA-Z0-9-_]+))?`
+// functionPattern is that of the model: a name may have points where a function is looked for, and none where it is made.
+const functionPattern = `(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:)?(\d{12}:)?(function:)?([a-zA-Z0-9-_\.]+)(:(\$LATEST(\.PUBLISHED)?|[a-zA-Z0-9-_]+))?`
 
 // parseRef reads a function's name, partial ARN or ARN, with or without a qualifier, and the request's own Qualifier beside it.
 func parseRef(ctx context.Context, name, qualifier *string) (ref, error) {

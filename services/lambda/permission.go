@@ -229,7 +229,7 @@ func (r *lambdaRoom) removePermission(ctx context.Context, in *api.RemovePermiss
 		return nil, err
 	}
 	if _, err := r.plan(ctx, ref{Scope: f.Scope, name: f.name}); err != nil {
-		return nil, errNotFound("No policy found for: %s", f.qualified())
+		return nil, errNotFound("No policy found for: %s", f.qualified()) // the wording has no public source
 	}
 	return &api.RemovePermissionOutput{}, r.editPolicy(ctx, f, in.RevisionId, func(doc *room.Statements) error {
 		if len(doc.Statement) == 0 {

@@ -126,7 +126,7 @@ func (r *lambdaRoom) listTags(ctx context.Context, in *api.ListTagsInput) (*api.
 
 func (r *lambdaRoom) tagResource(ctx context.Context, in *api.TagResourceInput) (*api.TagResourceOutput, error) {
 	if len(in.Tags) == 0 {
-		return nil, errParameter("An error occurred and the request cannot be processed.")
+		return nil, errParameter("An error occurred and the request cannot be processed.") // the wording has no public source
 	}
 	if err := checkTags(in.Tags); err != nil {
 		return nil, err

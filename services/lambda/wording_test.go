@@ -218,3 +218,12 @@ func TestLayersOfOthers(t *testing.T) {
 		t.Fatal(access, err)
 	}
 }
+
+// A name with points is looked for, though no function has one.
+func TestNamesWithPoints(t *testing.T) {
+	b := prepared(t)
+	for name, want := range map[string]string{"a.b": "function:a.b", "f:$LATEST.PUBLISHED": "function:f:$LATEST.PUBLISHED"} {
+		_, err := b.r.getConfiguration(b.ctx, &api.GetFunctionConfigurationInput{FunctionName: &name})
+		wantError(t, err, "ResourceNotFoundException", "Function not found: arn:aws:lambda:eu-west-1:000000000000:"+want)
+	}
+}
