@@ -2,7 +2,6 @@ package httpevent
 
 import (
 	"encoding/base64"
-	"encoding/json"
 	"net/url"
 	"strings"
 	"time"
@@ -75,41 +74,51 @@ func (r *Request) Event() Event {
 		Version: "2.0", RouteKey: r.RouteKey, RawPath: r.Path, RawQueryString: r.RawQuery, Headers: map[string]string{},
 		PathParameters: r.PathParameters, StageVariables: r.StageVariables,
 	}
+	e.Cookies, e.QueryStringParameters = r.cookies(), r.query()
 	for n, vs := range r.Header {
-		if n == "Cookie" {
-			for _, v := range vs {
-				for c := range strings.SplitSeq(v, "; ") {
-					e.Cookies = append(e.Cookies, c)
-				}
-			}
-			continue
+		if n != "Cookie" {
+			e.Headers[strings.ToLower(n)] = strings.Join(vs, ",")
 		}
-		e.Headers[strings.ToLower(n)] = strings.Join(vs, ",")
-	}
-	for k, vs := range Query(r.RawQuery) {
-		if e.QueryStringParameters == nil {
-			e.QueryStringParameters = map[string]string{}
-		}
-		e.QueryStringParameters[k] = strings.Join(vs, ",")
-	}
-	prefix := r.Prefix
-	if prefix == "" {
-		prefix, _, _ = strings.Cut(r.Host, ".")
 	}
 	e.RequestContext = Context{
-		AccountID: r.Account, APIID: r.API, Authorizer: r.Authorizer, DomainName: r.Host, DomainPrefix: prefix, RequestID: r.ID, RouteKey: r.RouteKey, Stage: r.Stage,
+		AccountID: r.Account, APIID: r.API, Authorizer: r.Authorizer, DomainName: r.Host, DomainPrefix: r.prefix(), RequestID: r.ID, RouteKey: r.RouteKey, Stage: r.Stage,
 		HTTP: HTTP{Method: r.Method, Path: r.Path, Protocol: r.Protocol, SourceIP: r.SourceIP, UserAgent: r.UserAgent},
 		Time: r.Time.UTC().Format(TimeFormat), TimeEpoch: r.Time.UnixMilli(),
 	}
 	return e
 }
 
-// Payload gives the event with its body, as JSON.
-func (r *Request) Payload() ([]byte, error) {
-	e := r.Event()
-	body, encoded := Text(r.Header, r.Body)
-	e.Body, e.IsBase64Encoded = body, &encoded
-	return json.Marshal(e)
+// cookies are the request's, one by one; nil without any.
+func (r *Request) cookies() (all []string) {
+	for _, v := range r.Header["Cookie"] {
+		for c := range strings.SplitSeq(v, "; ") {
+			all = append(all, c)
+		}
+	}
+	return all
+}
+
+// query is the request's query, the values of a name in one text; nil when it is empty.
+func (r *Request) query() map[string]string {
+	if r.RawQuery == "" {
+		return nil
+	}
+	var all map[string]string
+	for k, vs := range Query(r.RawQuery) {
+		if all == nil {
+			all = map[string]string{}
+		}
+		all[k] = strings.Join(vs, ",")
+	}
+	return all
+}
+
+func (r *Request) prefix() string {
+	if r.Prefix != "" {
+		return r.Prefix
+	}
+	label, _, _ := strings.Cut(r.Host, ".")
+	return label
 }
 
 // Query reads a query; one that cannot be parsed has no values.
@@ -126,15 +135,20 @@ func Text(header map[string][]string, body []byte) (text *string, encoded bool) 
 	if len(body) == 0 {
 		return nil, false
 	}
-	kind, _, _ := strings.Cut(strings.ToLower(first(header, "Content-Type")), ";")
-	kind = strings.TrimSpace(kind)
-	isText := strings.HasPrefix(kind, "text/") || kind == "application/json" || kind == "application/javascript" || kind == "application/xml" || kind == ""
-	if isText && first(header, "Content-Encoding") == "" && utf8.Valid(body) {
+	if isText(header, body) {
 		s := string(body)
 		return &s, false
 	}
 	s := base64.StdEncoding.EncodeToString(body)
 	return &s, true
+}
+
+// isText tells whether events have a body as it is.
+func isText(header map[string][]string, body []byte) bool {
+	kind, _, _ := strings.Cut(strings.ToLower(first(header, "Content-Type")), ";")
+	kind = strings.TrimSpace(kind)
+	known := strings.HasPrefix(kind, "text/") || kind == "application/json" || kind == "application/javascript" || kind == "application/xml" || kind == ""
+	return known && first(header, "Content-Encoding") == "" && utf8.Valid(body)
 }
 
 func first(header map[string][]string, name string) string {

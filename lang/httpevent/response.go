@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // Response is what goes back to the client. Header names are as the function wrote them.
@@ -105,6 +106,12 @@ func inferred(payload []byte, format string) Response {
 func plain(raw json.RawMessage) string {
 	if len(raw) == 0 || string(raw) == "null" {
 		return ""
+	}
+	if raw[0] != '"' {
+		return string(raw)
+	}
+	if inner := raw[1 : len(raw)-1]; bytes.IndexByte(inner, '\\') < 0 && utf8.Valid(inner) {
+		return string(inner) // raw is valid JSON: nothing in it stands for something else
 	}
 	var s string
 	if json.Unmarshal(raw, &s) == nil {
