@@ -27,6 +27,8 @@ type conn struct {
 	c   net.Conn
 	r   *bufio.Reader
 	buf []byte
+
+	rested time.Time // since when, if it rests
 }
 
 // listen takes connections until the listener is closed.
@@ -183,14 +185,19 @@ func (s *Server) release(c *call, k *conn) {
 
 const accepted = "HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\nContent-Length: 16\r\n\r\n{\"status\":\"OK\"}\n"
 
-// take hands an invocation to a connection that has asked for one and serves that until the invocation has its answer, which may come in another way, or
-// the time is over. It is false when the connection has gone, and the invocation is still to be handed over.
-func (s *Server) take(k *conn, c *call, until time.Time) bool {
+// reach hands an invocation to a connection that was parked, as take does, unless it has gone meanwhile.
+func (s *Server) reach(k *conn, c *call, until time.Time) bool {
 	if k.gone() {
 		k.close()
 		return false
 	}
 	_ = k.c.SetDeadline(until)
+	return s.take(k, c)
+}
+
+// take hands an invocation to a connection that has asked for one and serves that until the invocation has its answer, which may come in another way, or
+// the time is over: the connection's deadline. It is false when the runtime has ended, and the invocation is still to be handed over.
+func (s *Server) take(k *conn, c *call) bool {
 	if !s.hands(k, c) {
 		k.close()
 		return false
@@ -208,6 +215,7 @@ func (s *Server) take(k *conn, c *call, until time.Time) bool {
 		}
 		then()
 		if len(c.answer) > 0 {
+			k.rested = s.o.Clock.Wall()
 			s.rest(k)
 			return true
 		}
@@ -247,14 +255,21 @@ func (s *Server) Attend() {
 	}
 }
 
+// abrupt is how soon after its answer a runtime has not given up its next request already: whether it has is worth a look only later.
+const abrupt = 20 * time.Millisecond
+
 // resume waits for the runtime to ask for an invocation where it has answered the last one, and goes on as take does. It is false when the invocation is
 // still to be handed over: the runtime has asked in another way, does something else there, has ended, or the time is over.
 func (s *Server) resume(k *conn, c *call, until time.Time) bool {
+	asked := s.o.Clock.Wall().Sub(k.rested) > abrupt
 	_ = k.c.SetDeadline(until)
 	if s.seek(k, c) {
 		if h, err := k.head(); err == nil && h.kind == hotNext && s.found() {
 			k.skip(h.size)
-			return s.take(k, c, until)
+			if asked {
+				return s.reach(k, c, until)
+			}
+			return s.take(k, c)
 		}
 		s.release(c, k)
 	}

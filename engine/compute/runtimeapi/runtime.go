@@ -54,7 +54,7 @@ func (s *Server) Invoke(i compute.Invocation, arn, trace string, deadline time.T
 	}
 	select {
 	case k := <-s.idle:
-		if s.take(k, c, until) {
+		if s.reach(k, c, until) {
 			return s.wait(c, nil, until, exited)
 		}
 	default:
@@ -106,7 +106,7 @@ func (s *Server) wait(c *call, next chan<- *call, until time.Time, exited <-chan
 	for {
 		select {
 		case k := <-idle:
-			if s.take(k, c, until) {
+			if s.reach(k, c, until) {
 				return s.wait(c, nil, until, exited)
 			}
 		case next <- c:
