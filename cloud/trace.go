@@ -1,8 +1,8 @@
 package cloud
 
 import (
+	"encoding/binary"
 	"encoding/hex"
-	"fmt"
 	"strings"
 	"time"
 )
@@ -48,13 +48,23 @@ func validRoot(s string) bool {
 }
 
 func isHex(s string) bool {
-	_, err := hex.DecodeString(s)
-	return err == nil
+	if len(s)%2 != 0 {
+		return false
+	}
+	for i := range len(s) {
+		if c := s[i]; (c < '0' || c > '9') && (c < 'a' || c > 'f') && (c < 'A' || c > 'F') {
+			return false
+		}
+	}
+	return true
 }
 
 // NewTrace starts a tree at a time with 12 random bytes from ids.
 func NewTrace(at time.Time, ids IDs) Trace {
-	return Trace{Root: fmt.Sprintf("1-%08x-%s", uint32(at.Unix()), ids.Hex(12)), Sampled: true}
+	var seconds [4]byte
+	binary.BigEndian.PutUint32(seconds[:], uint32(at.Unix()))
+	root := append(hex.AppendEncode(append(make([]byte, 0, 35), "1-"...), seconds[:]), '-')
+	return Trace{Root: string(append(root, ids.Hex(12)...)), Sampled: true}
 }
 
 // NewSpanID gives the id of a span: 16 hex digits.
@@ -74,17 +84,17 @@ func (t Trace) String() string {
 	if t.Root == "" {
 		return ""
 	}
-	s := "Root=" + t.Root
+	b := append(append(make([]byte, 0, 128), "Root="...), t.Root...)
 	if t.Parent != "" {
-		s += ";Parent=" + t.Parent
+		b = append(append(b, ";Parent="...), t.Parent...)
 	}
 	if t.Sampled {
-		s += ";Sampled=1"
+		b = append(b, ";Sampled=1"...)
 	} else {
-		s += ";Sampled=0"
+		b = append(b, ";Sampled=0"...)
 	}
 	if t.Lineage != "" {
-		s += ";Lineage=" + t.Lineage
+		b = append(append(b, ";Lineage="...), t.Lineage...)
 	}
-	return s
+	return string(b)
 }

@@ -35,12 +35,12 @@ func (g *Gateway) sample() bool {
 }
 
 // spanHTTP records one request to the application's own front.
-func (g *Gateway) spanHTTP(c cloud.Call, under cloud.Trace, entry bool, name string, start time.Time, status int) {
+func (g *Gateway) spanHTTP(c cloud.Call, under cloud.Trace, entry bool, r *http.Request, start time.Time, status int) {
 	if !under.Sampled {
 		return
 	}
 	s := telemetry.Span{
-		Trace: under.Root, ID: c.Trace.Parent, Parent: under.Parent, Scope: c.Scope, Name: name, Kind: "http",
+		Trace: under.Root, ID: c.Trace.Parent, Parent: under.Parent, Scope: c.Scope, Name: r.Method + " " + r.URL.Path, Kind: "http",
 		Start: start, End: g.o.Clock.Now(), Status: status,
 	}
 	if status >= http.StatusInternalServerError {

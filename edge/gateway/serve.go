@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"strings"
 
 	"sundog/cloud"
@@ -228,8 +229,8 @@ func (g *Gateway) call(r *http.Request, p cloud.Principal, c *sigv4.Credential, 
 	}
 	if host, _, err := net.SplitHostPort(r.RemoteAddr); err == nil {
 		call.SourceIP = host
-		ip := net.ParseIP(host)
-		call.Secure = r.TLS != nil || ip != nil && ip.IsLoopback()
+		ip, err := netip.ParseAddr(host)
+		call.Secure = r.TLS != nil || err == nil && ip.Unmap().IsLoopback()
 	}
 	if cloud.SandboxFrom(r.Context()) != nil {
 		call.Secure, call.FromSandbox = true, true
@@ -286,7 +287,7 @@ func (g *Gateway) front(w http.ResponseWriter, r *http.Request, f http.Handler, 
 		rec.WriteHeader(http.StatusForbidden)
 		_, _ = rec.Write([]byte(`{"message":"Forbidden"}`))
 	}
-	g.spanHTTP(call, under, entry, r.Method+" "+r.URL.Path, start, rec.status)
+	g.spanHTTP(call, under, entry, r, start, rec.status)
 }
 
 // permitFront decides on what a front says that a request needs, if it says so.

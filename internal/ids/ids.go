@@ -8,7 +8,6 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
-	"io"
 	"sync"
 
 	"sundog/cloud"
@@ -32,8 +31,14 @@ func NewFixed(seed uint64) *IDs { return &IDs{src: bufio.NewReaderSize(&fixed{se
 func (g *IDs) fill(b []byte) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if _, err := io.ReadFull(g.src, b); err != nil {
-		panic(fmt.Sprintf("ids: no random bytes: %v", err))
+	for len(b) > 0 {
+		if _, err := g.src.Peek(1); err != nil {
+			panic(fmt.Sprintf("ids: no random bytes: %v", err))
+		}
+		next, _ := g.src.Peek(min(len(b), g.src.Buffered())) // copied, so that the caller's bytes can stay on its stack
+		n := copy(b, next)
+		_, _ = g.src.Discard(n)
+		b = b[n:]
 	}
 }
 
@@ -58,9 +63,13 @@ func (g *IDs) Hex(n int) string {
 	if n < 1 {
 		return ""
 	}
-	b := make([]byte, n)
-	g.fill(b)
-	return hex.EncodeToString(b)
+	var short [32]byte
+	b := short[:]
+	if n > len(short) {
+		b = make([]byte, n)
+	}
+	g.fill(b[:n])
+	return string(hex.AppendEncode(make([]byte, 0, 2*len(short)), b[:n]))
 }
 
 const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
