@@ -37,6 +37,7 @@ type Mode struct {
 	LogTail       bool           // return the last 4 KB of the log
 	Out           io.Writer      // receives a streamed response as it comes; nil: buffered
 	RequestID     string         // the request's own, when it asks for this one invocation; "": a new one
+	Encoded       bool           // the platform itself has written the payload as JSON: only its size is checked
 }
 
 // Result is what an invoke gave. FunctionError is "" on success, else "Handled" or "Unhandled", and Payload is then the error's JSON.

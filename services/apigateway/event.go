@@ -113,7 +113,11 @@ func (x *exchange) v1() eventV1 {
 	return e
 }
 
-func (x *exchange) payloadV1() ([]byte, error) {
+// payload is the event in the format of the route's integration.
+func (x *exchange) payload() ([]byte, error) {
+	if x.route.payload != "1.0" {
+		return x.request().Payload()
+	}
 	e := x.v1()
 	e.Body, e.IsBase64Encoded = httpevent.Text(x.header, x.body)
 	return json.Marshal(e)

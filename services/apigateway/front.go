@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -32,11 +34,12 @@ func (front) Claims(r *http.Request) bool {
 
 // byHost takes the API id and region out of a host name.
 func byHost(host string) (id, region string, ok bool) {
-	parts := strings.Split(host, ".")
-	if len(parts) < 3 || parts[1] != "execute-api" {
+	id, rest, _ := strings.Cut(host, ".")
+	if rest, ok = strings.CutPrefix(rest, "execute-api."); !ok {
 		return "", "", false
 	}
-	return parts[0], parts[2], true
+	region, _, _ = strings.Cut(rest, ".")
+	return id, region, true
 }
 
 // Access names the permission that a request to a route with IAM authorisation needs; nil for others. The Call is in the request's context.
@@ -52,6 +55,9 @@ func (r *gatewayRoom) access(req *http.Request, a ref, path string) ([]cloud.Acc
 			err = nil // answered as not found
 		}
 		return nil, err
+	}
+	if !l.iam {
+		return nil, nil
 	}
 	x := &exchange{api: l, method: req.Method}
 	x.enter(path)
@@ -127,14 +133,12 @@ func (r *gatewayRoom) serve(w http.ResponseWriter, req *http.Request, a ref, pat
 	}
 	x := &exchange{
 		api: l, method: req.Method, rawQuery: req.URL.RawQuery, host: req.Host, protocol: req.Proto, agent: req.UserAgent(),
-		header: req.Header.Clone(), time: r.d.Clock.Now(),
+		time: r.d.Clock.Now(),
 	}
 	x.enter(path)
 	c := cloud.CallFrom(req.Context())
 	x.id, x.ip, x.traceID = c.RequestID, c.SourceIP, c.Trace.String()
-	x.header["Host"] = []string{req.Host}
-	x.header["X-Amzn-Trace-Id"] = []string{x.traceID}
-	r.forwarded(x, req)
+	x.forwarded(req)
 	out := r.handle(req, x)
 	x.cors(&out)
 	out.header["Apigw-Requestid"] = []string{x.id}
@@ -142,7 +146,8 @@ func (r *gatewayRoom) serve(w http.ResponseWriter, req *http.Request, a ref, pat
 	r.record(x, out)
 }
 
-func (r *gatewayRoom) forwarded(x *exchange, req *http.Request) {
+// forwarded takes over the request's headers, with those that the gateway adds. The values are the request's own: nobody changes them.
+func (x *exchange) forwarded(req *http.Request) {
 	proto := "http"
 	if req.TLS != nil {
 		proto = "https"
@@ -151,11 +156,42 @@ func (r *gatewayRoom) forwarded(x *exchange, req *http.Request) {
 	if _, p, err := net.SplitHostPort(req.Host); err == nil {
 		port = p
 	}
-	x.header["X-Forwarded-For"] = append(x.header["X-Forwarded-For"], x.ip)
-	x.header["X-Forwarded-Proto"], x.header["X-Forwarded-Port"] = []string{proto}, []string{port}
-	if _, ok := x.header["Content-Length"]; !ok && req.ContentLength >= 0 {
-		x.header["Content-Length"] = []string{strconv.FormatInt(req.ContentLength, 10)}
+	const added = 6
+	x.header = make(map[string][]string, len(req.Header)+added)
+	maps.Copy(x.header, req.Header)
+	values := make([]string, 0, added)
+	set := func(name, value string) {
+		values = append(values, value)
+		x.header[name] = values[len(values)-1 : len(values) : len(values)]
 	}
+	set("Host", req.Host)
+	set("X-Amzn-Trace-Id", x.traceID)
+	set("X-Forwarded-Proto", proto)
+	set("X-Forwarded-Port", port)
+	if _, ok := x.header["Content-Length"]; !ok && req.ContentLength >= 0 {
+		set("Content-Length", strconv.FormatInt(req.ContentLength, 10))
+	}
+	if before := x.header["X-Forwarded-For"]; len(before) == 0 {
+		set("X-Forwarded-For", x.ip)
+	} else {
+		x.header["X-Forwarded-For"] = append(slices.Clip(before), x.ip)
+	}
+}
+
+// promised is how much of a body that is yet to come gets its memory beforehand.
+const promised = 64 << 10
+
+// readBody reads a request's body, in one piece when its length is known and small.
+func readBody(req *http.Request) ([]byte, error) {
+	switch n := req.ContentLength; {
+	case n == 0:
+		return nil, nil
+	case n > 0 && n <= promised:
+		body := make([]byte, n)
+		_, err := io.ReadFull(req.Body, body)
+		return body, err
+	}
+	return io.ReadAll(http.MaxBytesReader(nil, req.Body, maxBody))
 }
 
 // handle is the way of a request: CORS, route, body, authoriser, function, response.
@@ -170,7 +206,7 @@ func (r *gatewayRoom) handle(req *http.Request, x *exchange) answer {
 		return message(http.StatusNotFound, "Not Found")
 	}
 	var err error
-	if x.body, err = io.ReadAll(http.MaxBytesReader(nil, req.Body, maxBody)); err != nil {
+	if x.body, err = readBody(req); err != nil {
 		var tooBig *http.MaxBytesError
 		if errors.As(err, &tooBig) {
 			return message(http.StatusRequestEntityTooLarge, "Request Entity Too Large")
@@ -206,10 +242,7 @@ func principal(x *exchange, resource string) cloud.Principal {
 }
 
 func (r *gatewayRoom) invoke(ctx context.Context, x *exchange) answer {
-	payload, err := x.request().Payload()
-	if x.route.payload == "1.0" {
-		payload, err = x.payloadV1()
-	}
+	payload, err := x.payload()
 	if err != nil {
 		r.d.Log.Error("api gateway event", "api", x.api.API, "error", err)
 		return message(http.StatusInternalServerError, "Internal Server Error")
@@ -220,7 +253,7 @@ func (r *gatewayRoom) invoke(ctx context.Context, x *exchange) answer {
 	if err != nil {
 		return message(http.StatusInternalServerError, "Internal Server Error")
 	}
-	res, err := r.d.Invoker.Invoke(ctx, cloud.ServicePrincipal("apigateway.amazonaws.com", arn), x.route.function, payload, cloud.Mode{})
+	res, err := r.d.Invoker.Invoke(ctx, cloud.ServicePrincipal("apigateway.amazonaws.com", arn), x.route.function, payload, cloud.Mode{Encoded: true})
 	switch {
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
 		return message(http.StatusServiceUnavailable, "Service Unavailable")
@@ -240,15 +273,18 @@ func (r *gatewayRoom) invoke(ctx context.Context, x *exchange) answer {
 func send(w http.ResponseWriter, a answer) {
 	h := w.Header()
 	for n, vs := range a.header {
-		if strings.EqualFold(n, "Content-Length") || strings.EqualFold(n, "Transfer-Encoding") || strings.EqualFold(n, "Connection") {
+		switch n = http.CanonicalHeaderKey(n); n {
+		case "Content-Length", "Transfer-Encoding", "Connection":
 			continue
 		}
-		for _, v := range vs {
-			h.Add(n, v)
+		if len(h[n]) == 0 {
+			h[n] = vs
+		} else {
+			h[n] = append(h[n], vs...) // named twice, in other letters
 		}
 	}
 	if a.status != http.StatusNoContent && a.status != http.StatusNotModified {
-		h.Set("Content-Length", strconv.Itoa(len(a.body)))
+		h["Content-Length"] = []string{strconv.Itoa(len(a.body))}
 	}
 	w.WriteHeader(a.status)
 	_, _ = w.Write(a.body)

@@ -17,6 +17,7 @@ type live struct {
 	stages map[string]api.Stage
 	routes []liveRoute
 	cache  verdicts
+	iam    bool // a route has IAM authorisation
 
 	dimensions map[string]string // of its metrics
 }
@@ -90,7 +91,7 @@ func (l *live) load(rd store.Reader) error {
 	if err != nil {
 		return err
 	}
-	l.routes = nil
+	l.routes, l.iam = nil, false
 	for _, rt := range routes {
 		if err := l.add(rd, rt); err != nil {
 			return err
@@ -138,6 +139,6 @@ func (l *live) add(rd store.Reader, rt api.Route) error {
 			return err
 		}
 	}
-	l.routes = append(l.routes, lr)
+	l.routes, l.iam = append(l.routes, lr), l.iam || text(rt.AuthorizationType) == "AWS_IAM"
 	return nil
 }

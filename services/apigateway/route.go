@@ -105,7 +105,10 @@ func with(m map[string]string, k, v string) map[string]string {
 
 // find gives the best route for a request.
 func (a *live) find(method, path string) (*liveRoute, map[string]string) {
-	parts := strings.Split(strings.TrimPrefix(path, "/"), "/")
+	parts := make([]string, 0, 16)
+	for part := range strings.SplitSeq(strings.TrimPrefix(path, "/"), "/") {
+		parts = append(parts, part)
+	}
 	var best *liveRoute
 	var vars map[string]string
 	top := -1

@@ -68,7 +68,7 @@ func (t target) Deliver(ctx context.Context, d bus.Delivery) (bus.Outcome, error
 	if err != nil {
 		return rejected(err)
 	}
-	payload, err := checkPayload(d.Payload, cloud.EventInvoke)
+	payload, err := checkPayload(d.Payload, cloud.EventInvoke, false)
 	if err != nil {
 		return rejected(err)
 	}

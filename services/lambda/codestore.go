@@ -23,6 +23,7 @@ type codeStore struct {
 // unpacked is a package's folder. Its lock is held while it is made or removed; the counts belong to the store's lock.
 type unpacked struct {
 	mu     sync.Mutex
+	dir    string
 	users  int  // calls that need it
 	doomed bool // to be removed when the last of them is over
 	there  bool // it was found or made for one of them; guarded by mu
@@ -44,7 +45,7 @@ func (c *codeStore) enter(sum [32]byte) *unpacked {
 	}
 	u := c.by[sum]
 	if u == nil {
-		u = &unpacked{}
+		u = &unpacked{dir: c.path(sum)}
 		c.by[sum] = u
 	}
 	u.users++
@@ -83,15 +84,14 @@ func (c *codeStore) use(sum [32]byte, open func() (io.ReaderAt, int64, error)) (
 	release = func() { c.leave(sum, u) }
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	dir = c.path(sum)
 	if u.there { // another call uses it
-		return dir, release, nil
+		return u.dir, release, nil
 	}
-	if _, err = os.Stat(dir); err != nil {
-		err = c.unpack(dir, open)
+	if _, err = os.Stat(u.dir); err != nil {
+		err = c.unpack(u.dir, open)
 	}
 	u.there = err == nil
-	return dir, release, err
+	return u.dir, release, err
 }
 
 func (c *codeStore) unpack(dir string, open func() (io.ReaderAt, int64, error)) error {

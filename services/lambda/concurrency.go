@@ -129,21 +129,19 @@ func (r *lambdaRoom) unreserved(ctx context.Context, sc cloud.Scope) (int64, err
 
 // enter counts an invocation in: within the function's reserved concurrency, or within what the account has left.
 func (r *lambdaRoom) enter(ctx context.Context, p *plan) (leave func(), running int64, err error) {
-	name := counter(&r.gates.name, p.ref.arn())
-	n := name.Add(1)
+	n := p.mine.Add(1)
 	if p.fn.Reserved != nil {
 		if n > int64(*p.fn.Reserved) {
-			name.Add(-1)
+			p.mine.Add(-1)
 			return nil, 0, errTooMany("ReservedFunctionConcurrentInvocationLimitExceeded")
 		}
-		return func() { name.Add(-1) }, n, nil
+		return func() { p.mine.Add(-1) }, n, nil
 	}
 	most, err := r.unreserved(ctx, p.ref.Scope)
-	account := counter(&r.gates.account, p.ref.Scope)
-	if all := account.Add(1); err != nil || all > most {
-		name.Add(-1)
-		account.Add(-1)
+	if all := p.all.Add(1); err != nil || all > most {
+		p.mine.Add(-1)
+		p.all.Add(-1)
 		return nil, 0, orElse(err, errTooMany("ConcurrentInvocationLimitExceeded"))
 	}
-	return func() { name.Add(-1); account.Add(-1) }, n, nil
+	return func() { p.mine.Add(-1); p.all.Add(-1) }, n, nil
 }

@@ -38,11 +38,11 @@ func (front) Claims(r *http.Request) bool {
 
 // urlHost takes the id out of a function URL's host name; "" when it is none.
 func urlHost(host string) string {
-	parts := strings.Split(host, ".")
-	if len(parts) < 3 || parts[1] != "lambda-url" {
+	id, rest, _ := strings.Cut(host, ".")
+	if !strings.HasPrefix(rest, "lambda-url.") {
 		return ""
 	}
-	return parts[0]
+	return id
 }
 
 // locateURL gives a URL's id and the path below it.
@@ -124,7 +124,7 @@ func (f front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // serveURL invokes the function and answers with what it gave.
 func (f front) serveURL(ctx context.Context, at ref, u urlConfig, payload []byte, out *urlWriter) {
-	m := cloud.Mode{RequestID: cloud.CallFrom(ctx).RequestID}
+	m := cloud.Mode{RequestID: cloud.CallFrom(ctx).RequestID, Encoded: true}
 	if u.Mode == streaming {
 		m.Out = out
 	}

@@ -175,7 +175,7 @@ func (r *lambdaRoom) invokeStream(ctx context.Context, in *api.InvokeWithRespons
 	if in.TenantId != nil {
 		return nil, cloud.NotImplementedf("InvokeWithResponseStream: TenantId is not implemented on this platform.")
 	}
-	p, payload, err := r.admit(ctx, f, in.Payload, cloud.RequestResponse)
+	p, payload, err := r.admit(ctx, f, in.Payload, cloud.Mode{Type: cloud.RequestResponse})
 	if err != nil {
 		return nil, err
 	}

@@ -74,8 +74,9 @@ func invokeOutput(res cloud.Result, m cloud.Mode) *api.InvokeOutput {
 	return out
 }
 
-// checkPayload checks the payload of an invocation and gives what the function gets: an empty one is an empty object.
-func checkPayload(payload []byte, kind cloud.InvocationType) ([]byte, error) {
+// checkPayload checks the payload of an invocation and gives what the function gets: an empty one is an empty object. encoded says that the platform has
+// written it.
+func checkPayload(payload []byte, kind cloud.InvocationType, encoded bool) ([]byte, error) {
 	limit := maxSync
 	if kind == cloud.EventInvoke {
 		limit = maxAsync
@@ -86,14 +87,14 @@ func checkPayload(payload []byte, kind cloud.InvocationType) ([]byte, error) {
 	if len(payload) == 0 {
 		return []byte("{}"), nil
 	}
-	if !json.Valid(payload) || !utf8.Valid(payload) {
+	if !encoded && (!json.Valid(payload) || !utf8.Valid(payload)) {
 		return nil, errBadPayload(cmp.Or(describeJSON(payload), "it is no JSON"))
 	}
 	return payload, nil
 }
 
 // admit finds what an invocation runs, and checks its payload.
-func (r *lambdaRoom) admit(ctx context.Context, f ref, payload []byte, kind cloud.InvocationType) (*plan, []byte, error) {
+func (r *lambdaRoom) admit(ctx context.Context, f ref, payload []byte, m cloud.Mode) (*plan, []byte, error) {
 	p, err := r.plan(ctx, f)
 	if err != nil {
 		if f.qualifier == "" && cloud.IsCode(err, "ResourceNotFoundException") {
@@ -101,13 +102,13 @@ func (r *lambdaRoom) admit(ctx context.Context, f ref, payload []byte, kind clou
 		}
 		return nil, nil, err
 	}
-	payload, err = checkPayload(payload, kind)
+	payload, err = checkPayload(payload, m.Type, m.Encoded)
 	return p, payload, err
 }
 
 // invoke is every invocation that comes in by name: checked, and run, queued or only checked by its mode.
 func (r *lambdaRoom) invoke(ctx context.Context, f ref, payload []byte, m cloud.Mode) (cloud.Result, error) {
-	p, payload, err := r.admit(ctx, f, payload, m.Type)
+	p, payload, err := r.admit(ctx, f, payload, m)
 	if err != nil {
 		return cloud.Result{}, err
 	}
@@ -190,7 +191,7 @@ func (r *lambdaRoom) run(ctx context.Context, p *plan, c call) (cloud.Result, er
 		return cloud.Result{}, err
 	}
 	defer leave()
-	defer r.d.Clock.Busy("lambda " + p.ref.name)()
+	defer r.d.Clock.Busy(p.busy)()
 	v, done, err := r.version(ctx, p, b)
 	defer done()
 	if err != nil {
@@ -231,12 +232,12 @@ type pools struct {
 	by map[string]map[string]bool
 }
 
-// note adds a pool of a build and gives its id.
-func (p *pools) note(base, id string) string {
+// note adds a pool of a build.
+func (p *pools) note(base, id string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.by[base][id] {
-		return id
+		return
 	}
 	if p.by == nil {
 		p.by = map[string]map[string]bool{}
@@ -245,7 +246,6 @@ func (p *pools) note(base, id string) string {
 		p.by[base] = map[string]bool{}
 	}
 	p.by[base][id] = true
-	return id
 }
 
 // take forgets the pools of a build and gives their ids.
@@ -260,7 +260,8 @@ func (p *pools) take(base string) []string {
 // running is what compute is told of a build, but for its folders: those are found anew with every call.
 type running struct {
 	version compute.Version
-	base    string // the environments' name without the alias
+	base    string    // the environments' name without the alias
+	own     cloud.ARN // the function's: what folders are mounted over
 	err     error
 }
 
@@ -274,7 +275,7 @@ func (r *lambdaRoom) version(ctx context.Context, p *plan, b *build) (v compute.
 	if x.err != nil {
 		return x.version, func() {}, x.err
 	}
-	return r.folders(ctx, x.version, x.base, b)
+	return r.folders(ctx, x, b)
 }
 
 func (r *lambdaRoom) running(f ref, b *build) *running {
@@ -304,25 +305,31 @@ func (r *lambdaRoom) running(f ref, b *build) *running {
 	if f.qualifier != "" && !digits.MatchString(f.qualifier) && f.qualifier != latest {
 		v.ID += "/" + f.qualifier // its context shows the alias's ARN
 	}
-	return &running{version: v, base: base}
+	return &running{version: v, base: base, own: f.arn()}
 }
 
 // folders finds a version's code and layers, which stay until done.
-func (r *lambdaRoom) folders(ctx context.Context, v compute.Version, base string, b *build) (compute.Version, func(), error) {
+func (r *lambdaRoom) folders(ctx context.Context, x *running, b *build) (v compute.Version, done func(), err error) {
+	v = x.version
 	layers, leave, err := r.layerDirs(ctx, b.Config.Layers)
 	if err != nil {
 		return v, leave, err
 	}
 	v.Layers = layers
+	var release func()
+	var m *mount
 	if v.Qualifier == latest {
-		if x, release := r.mounts.use(refOf(v.ARN).arn()); x != nil {
-			v.CodeDir, v.ID, v.Layers = x.dir, r.pools.note(base, v.ID+"#"+x.tag), append(x.layers[:len(x.layers):len(x.layers)], v.Layers...)
-			return v, func() { release(); leave() }, nil
-		}
+		m, release = r.mounts.use(x.own)
 	}
-	dir, release, err := r.codeDir(ctx, b.Blob, str(b.Config.CodeSha256))
-	v.CodeDir = dir
-	r.pools.note(base, v.ID)
+	if m != nil {
+		v.CodeDir, v.ID, v.Layers = m.dir, v.ID+"#"+m.tag, append(m.layers[:len(m.layers):len(m.layers)], v.Layers...)
+	} else {
+		v.CodeDir, release, err = r.codeDir(ctx, b.Blob, str(b.Config.CodeSha256))
+	}
+	r.pools.note(x.base, v.ID)
+	if len(layers) == 0 {
+		return v, release, err
+	}
 	return v, func() { release(); leave() }, err
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strconv"
 	"sync"
+	"sync/atomic"
 
 	api "sundog/api/lambda"
 	"sundog/cloud"
@@ -151,12 +152,19 @@ type plan struct {
 	held   *plan             // what runs instead, while a canary deployment is on
 
 	lineage    string            // the function's name in lineages
+	first      string            // the lineage of a chain of requests that begins here
+	busy       string            // what the clock is told of its runs
 	dimensions map[string]string // of the function's metrics
 	versions   sync.Map          // *build -> *running
+	mine, all  *atomic.Int64     // what runs now: of the function, of the account without reservations; set by lambdaRoom.plan
 }
 
 func newPlan(f ref) *plan {
-	return &plan{ref: f, others: map[string]*build{}, lineage: lineageName(f), dimensions: map[string]string{"FunctionName": f.name}}
+	name := lineageName(f)
+	return &plan{
+		ref: f, others: map[string]*build{}, lineage: name, first: visited("", name), busy: "lambda " + f.name,
+		dimensions: map[string]string{"FunctionName": f.name},
+	}
 }
 
 // cache keeps plans, for they are asked for with every invocation.
@@ -214,6 +222,7 @@ func (r *lambdaRoom) plan(ctx context.Context, f ref) (*plan, error) {
 	if err != nil {
 		return nil, err
 	}
+	p.mine, p.all = counter(&r.gates.name, f.arn()), counter(&r.gates.account, f.Scope)
 	r.cache.put(p, version)
 	return p, nil
 }

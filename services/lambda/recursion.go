@@ -65,6 +65,10 @@ func visited(lineage, name string) string {
 
 // visit adds a run of a function to a trace, or stops it when it goes round in a loop.
 func (r *lambdaRoom) visit(p *plan, t cloud.Trace) (cloud.Trace, error) {
+	if t.Lineage == "" {
+		t.Lineage = p.first
+		return t, nil
+	}
 	if p.fn.Loops != loopAllow && visits(t.Lineage, p.lineage) >= maxVisits {
 		now := r.d.Clock.Now()
 		r.d.Telemetry.Metric(r.metric(p, "RecursiveInvocationsDropped", "Count", 1, now))
