@@ -2,10 +2,8 @@ package telemetry
 
 import (
 	"crypto/sha256"
-	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"reflect"
 	"slices"
 	"strconv"
@@ -15,8 +13,8 @@ import (
 	"sundog/engine/store"
 )
 
-// The tables, in shard 0 of the recorder's own store: "group" (group), "log" (group, time, arrival), "stream" (group, stream), "metric" (metric,
-// minute, unit), "hour" (metric, hour, unit), "metricid" (metric), "span" (trace, start, span), "trace" (arrival, trace), "root" (trace).
+// The tables, in shard 0 of the recorder's own store: "group" (group), "lines" (group, place of the first line, place of the last), "stream" (group, stream),
+// "metric" (metric, minute, unit), "hour" (metric, hour, unit), "metricid" (metric), "span" (trace, start, span), "trace" (arrival, trace), "root" (trace).
 func table(name string) store.Key { return store.K(0, "telemetry", name) }
 
 func groupKey(name string, g LogGroup) store.Key {
@@ -54,58 +52,8 @@ func dimensionText(d map[string]string) string {
 	return string(b)
 }
 
-// eventID makes an id of digits that sorts by time, then arrival.
-func eventID(at time.Time, seq uint64) string {
-	var b [56]byte
-	digits(b[:16], uint64(max(at.UnixMilli(), 0)))
-	digits(b[16:], seq)
-	return string(b[:])
-}
-
-// digits fills b with a number's decimal digits, zeros before them.
-func digits(b []byte, n uint64) {
-	for i := len(b) - 1; i >= 0; i-- {
-		b[i] = byte('0' + n%10)
-		n /= 10
-	}
-}
-
 // eventBytes is what CloudWatch counts for an event besides its message.
 const eventBytes = 26
-
-// encodeEvent makes the row of a line: the times of the event and of its arrival in nanoseconds since 1970 (varints), the id and the stream (each a length
-// as a uvarint, and the text), and the message.
-func encodeEvent(e *LogEvent) []byte {
-	b := make([]byte, 0, 2*binary.MaxVarintLen64+4+len(e.ID)+len(e.Stream)+len(e.Message))
-	b = binary.AppendVarint(b, e.Time.UnixNano())
-	b = binary.AppendVarint(b, e.Ingested.UnixNano())
-	for _, s := range [...]string{e.ID, e.Stream} {
-		b = append(binary.AppendUvarint(b, uint64(len(s))), s...)
-	}
-	return append(b, e.Message...)
-}
-
-func decodeEvent(row []byte) (e LogEvent, err error) {
-	times := [2]int64{}
-	for i := range times {
-		v, n := binary.Varint(row)
-		if n <= 0 {
-			return e, errLogRow
-		}
-		times[i], row = v, row[n:]
-	}
-	for _, s := range [...]*string{&e.ID, &e.Stream} {
-		size, n := binary.Uvarint(row)
-		if n <= 0 || size > uint64(len(row)-n) {
-			return e, errLogRow
-		}
-		*s, row = string(row[n:n+int(size)]), row[n+int(size):]
-	}
-	e.Time, e.Ingested, e.Message = time.Unix(0, times[0]).UTC(), time.Unix(0, times[1]).UTC(), string(row)
-	return e, nil
-}
-
-var errLogRow = errors.New("telemetry: malformed log row")
 
 // rootRow is what is known of a trace as a whole.
 type rootRow struct {
@@ -137,17 +85,17 @@ func newBatch(tx store.Tx) *batch {
 	return &batch{tx: tx, groups: map[string]*GroupInfo{}, streams: map[string]*StreamInfo{}, points: map[string]*Datapoint{}, known: map[series]*Datapoint{}, texts: map[uintptr]string{}, roots: map[string]*rootRow{}}
 }
 
-func (b *batch) add(it item) {
+func (b *batch) add(w *work) {
 	switch {
 	case b.err != nil:
-	case it.group != nil:
-		b.addLog(*it.group, it.stream, it.events)
-	case it.metrics != nil:
-		for i := range it.metrics {
-			b.addMetric(&it.metrics[i])
-		}
-	case it.span != nil:
-		b.addSpan(it.span)
+	case w.chunk != nil:
+		b.addChunk(w.chunk)
+	case w.metric != nil:
+		b.addMetric(w.metric)
+	case w.sums != nil:
+		b.addSums(w.sums)
+	case w.span != nil:
+		b.addSpan(w.span)
 	}
 }
 
@@ -193,30 +141,34 @@ func cached[T any](b *batch, known map[string]*T, k store.Key) *T {
 	return v
 }
 
-func (b *batch) addLog(g LogGroup, stream string, events []LogEvent) {
-	info := cached(b, b.groups, groupKey("group", g))
-	s := cached(b, b.streams, groupKey("stream", g).Str(stream))
-	info.Name, s.Name = g.Name, stream
-	prefix := groupKey("log", g)
-	for i := range events {
-		e := &events[i]
-		b.putRow(make(store.Key, 0, len(prefix)+len(e.ID)+2).Raw(prefix).Str(e.ID), encodeEvent(e), nil)
+// addChunk keeps lines, and notes them in what is known of their group and streams.
+func (b *batch) addChunk(c *chunk) {
+	b.putRow(c.key(), c.row, nil)
+	info := cached(b, b.groups, groupKey("group", c.group))
+	info.Name = c.group.Name
+	prefix := groupKey("stream", c.group)
+	for i := range c.streams {
+		part := &c.streams[i]
+		s := cached(b, b.streams, prefix.Clone().Str(part.name))
+		s.Name = part.name
+		created, ingested, first, last := nanos(part.created), nanos(part.ingested), nanos(part.first), nanos(part.last)
 		if s.Created.IsZero() {
-			s.Created = e.Ingested
+			s.Created = created
 		}
-		if info.Created.IsZero() {
-			info.Created = e.Ingested
+		if info.Created.IsZero() || created.Before(info.Created) {
+			info.Created = created
 		}
-		if s.First.IsZero() || e.Time.Before(s.First) {
-			s.First = e.Time
+		if s.First.IsZero() || first.Before(s.First) {
+			s.First = first
 		}
-		if e.Time.After(s.Last) {
-			s.Last = e.Time
+		if last.After(s.Last) {
+			s.Last = last
 		}
-		size := int64(len(e.Message)) + eventBytes
-		s.Ingested, s.Bytes, info.Bytes = e.Ingested, s.Bytes+size, info.Bytes+size
+		s.Ingested, s.Bytes, info.Bytes = ingested, s.Bytes+part.counted, info.Bytes+part.counted
 	}
 }
+
+func nanos(n int64) time.Time { return time.Unix(0, n).UTC() }
 
 // series is one metric in one minute, its dimensions in their canonical text.
 type series struct {
@@ -268,6 +220,14 @@ func (b *batch) addMetric(m *Metric) {
 		}
 		d.merge(v, n)
 	}
+}
+
+// addSums adds what a meter gathered of a metric.
+func (b *batch) addSums(s *sums) {
+	m, g := s.meter, s.meter.gauges[s.gauge]
+	b.addMetric(&Metric{
+		Scope: m.scope, Namespace: m.namespace, Name: g.Name, Unit: g.Unit, Dimensions: m.dimensions, Time: time.Unix(s.minute, 0).UTC(), Values: s.values, Counts: s.counts,
+	})
 }
 
 // addSpan keeps a span, and for its trace the span that stands for it in lists: the earliest one that hangs under no other, or, until

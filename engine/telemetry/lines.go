@@ -3,6 +3,7 @@ package telemetry
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -27,41 +28,31 @@ func rows[T any](r store.Reader, o store.ScanOptions, decode func([]byte) (T, er
 	return cmp.Or(it.Err(), it.Close())
 }
 
-// bounds gives the scan that a query needs.
-func (q *LogQuery) bounds() store.ScanOptions {
-	p := groupKey("log", q.Group)
-	o := store.Prefix(p)
-	o.Reverse = q.Descending
-	raise := func(k []byte) {
-		if string(k) > string(o.Lo) {
-			o.Lo = k
-		}
-	}
-	lower := func(k []byte) {
-		if string(k) < string(o.Hi) {
-			o.Hi = k
-		}
-	}
+// bounds gives the places of the lines that a query may select: from lo on, below hi.
+func (q *LogQuery) bounds() (lo, hi place, err error) {
+	hi = everything
 	if !q.From.IsZero() {
-		raise(p.Clone().Raw([]byte(eventID(q.From, 0))))
+		lo = placeOf(q.From, 0)
 	}
 	if !q.To.IsZero() {
-		lower(p.Clone().Raw([]byte(eventID(q.To.Add(time.Millisecond), 0))))
+		hi = placeOf(q.To.Add(time.Millisecond), 0)
 	}
-	if q.After != "" {
-		raise(p.Clone().Str(q.After).End())
+	for _, id := range []string{q.After, q.Before} {
+		if _, ok := parsePlace(id); id != "" && !ok {
+			return lo, hi, fmt.Errorf("telemetry: %q is no id of an event", id)
+		}
 	}
-	if q.Before != "" {
-		lower(p.Clone().Str(q.Before))
+	if at, ok := parsePlace(q.After); ok && at.next().compare(lo) > 0 {
+		lo = at.next()
 	}
-	if string(o.Lo) > string(o.Hi) {
-		o.Lo = o.Hi
+	if at, ok := parsePlace(q.Before); ok && at.compare(hi) < 0 {
+		hi = at
 	}
-	return o
+	return lo, hi, nil
 }
 
-func (q *LogQuery) selects(e *LogEvent) bool {
-	return (len(q.Streams) == 0 || slices.Contains(q.Streams, e.Stream)) && strings.HasPrefix(e.Stream, q.StreamPrefix) && (q.Match == nil || q.Match(e.Message))
+func (q *LogQuery) wants(stream string) bool {
+	return (len(q.Streams) == 0 || slices.Contains(q.Streams, stream)) && strings.HasPrefix(stream, q.StreamPrefix)
 }
 
 // Logs gives the lines that a query selects, oldest first unless Descending.
@@ -72,11 +63,16 @@ func (r *recorder) Logs(ctx context.Context, q LogQuery) (out []LogEvent, err er
 	if q.MaxBytes == 0 {
 		q.MaxBytes = 64 << 20
 	}
+	lo, hi, err := q.bounds()
+	if err != nil {
+		return nil, err
+	}
 	err = r.o.Store.View(ctx, func(rd store.Reader) error {
 		out = nil
 		size := 0
-		return rows(rd, q.bounds(), decodeEvent, func(e LogEvent) bool {
-			if q.selects(&e) {
+		m := merge{rd: rd, lo: lo, hi: hi, descending: q.Descending, wants: q.wants}
+		return m.run(groupKey("lines", q.Group), func(e LogEvent) bool {
+			if q.Match == nil || q.Match(e.Message) {
 				out = append(out, e)
 				size += len(e.Message) + eventBytes
 			}
@@ -112,13 +108,14 @@ func (r *recorder) DeleteStream(ctx context.Context, g LogGroup, stream string) 
 		return err
 	}
 	if stream != "" {
-		if err := r.deleteLines(ctx, g, store.Prefix(groupKey("log", g)), func(e LogEvent) bool { return e.Stream == stream }); err != nil {
+		gone := removal{group: g, wants: func(s string) bool { return s == stream }, to: everything}
+		if err := r.deleteLines(ctx, gone); err != nil {
 			return err
 		}
 		return r.o.Store.Update(ctx, func(tx store.Tx) error { return tx.Delete(groupKey("stream", g).Str(stream)) })
 	}
 	return r.o.Store.Update(ctx, func(tx store.Tx) error {
-		for _, name := range []string{"log", "stream", "group"} {
+		for _, name := range []string{"lines", "stream", "group"} {
 			k := groupKey(name, g)
 			if err := tx.DeleteRange(k, k.End()); err != nil {
 				return err
@@ -130,19 +127,27 @@ func (r *recorder) DeleteStream(ctx context.Context, g LogGroup, stream string) 
 
 // Expire removes a group's lines with a time before that.
 func (r *recorder) Expire(ctx context.Context, g LogGroup, before time.Time) error {
-	p := groupKey("log", g)
-	return r.deleteLines(ctx, g, store.ScanOptions{Lo: p, Hi: p.Clone().Raw([]byte(eventID(before, 0)))}, func(LogEvent) bool { return true })
+	return r.deleteLines(ctx, removal{group: g, wants: func(string) bool { return true }, to: placeOf(before, 0)})
 }
 
-// deleteChunk is how many lines one transaction looks at.
+// deleteChunk is how many lines one transaction looks at, and those of one more row.
 const deleteChunk = 2_000
 
-// deleteLines removes the lines of a scan that gone selects, in chunks, and takes their bytes off their group and streams.
-func (r *recorder) deleteLines(ctx context.Context, g LogGroup, o store.ScanOptions, gone func(LogEvent) bool) error {
+// removal says which lines of a group go: those before a place, of some streams.
+type removal struct {
+	group LogGroup
+	wants func(stream string) bool
+	to    place
+}
+
+// deleteLines removes lines, in chunks, and takes their bytes off their group and streams.
+func (r *recorder) deleteLines(ctx context.Context, gone removal) error {
+	p := groupKey("lines", gone.group)
+	o := store.ScanOptions{Lo: p, Hi: gone.to.appendTo(p.Clone())}
 	for more := true; more; {
 		var next []byte
 		err := r.o.Store.Update(ctx, func(tx store.Tx) (err error) {
-			next, err = deletePart(tx, g, o, gone)
+			next, err = gone.part(tx, o)
 			return err
 		})
 		if err != nil {
@@ -153,33 +158,51 @@ func (r *recorder) deleteLines(ctx context.Context, g LogGroup, o store.ScanOpti
 	return nil
 }
 
-// deletePart looks at one chunk, and gives where the next begins; nil at the end.
-func deletePart(tx store.Tx, g LogGroup, o store.ScanOptions, gone func(LogEvent) bool) (next []byte, err error) {
+// part looks at one part of the rows, and gives where the next begins; nil at the end.
+func (d *removal) part(tx store.Tx, o store.ScanOptions) (next []byte, err error) {
 	it := tx.Scan(o)
 	defer func() { _ = it.Close() }()
 	b := newBatch(tx)
-	for n := 0; it.Next(); n++ {
+	for n := 0; it.Next(); {
 		k := slices.Clone(it.Key())
-		if n == deleteChunk {
+		if n >= deleteChunk {
 			next = k
 			break
 		}
-		e, err := decodeEvent(it.Value())
+		ls, err := unpack(it.Value(), d.wants)
 		if err != nil {
 			return nil, err
 		}
-		if !gone(e) {
-			continue
-		}
-		if err := tx.Delete(k); err != nil {
+		n += max(len(ls.all), 1)
+		if err := d.from(b, k, ls); err != nil {
 			return nil, err
-		}
-		info, s := cached(b, b.groups, groupKey("group", g)), cached(b, b.streams, groupKey("stream", g).Str(e.Stream))
-		size := int64(len(e.Message)) + eventBytes
-		info.Bytes, s.Bytes = info.Bytes-size, s.Bytes-size
-		if s.First.Before(e.Time) {
-			s.First = e.Time
 		}
 	}
 	return next, cmp.Or(it.Err(), b.finish())
+}
+
+// from removes lines from one row. What is left of it stays under its key, whose places may then be wider than need be.
+func (d *removal) from(b *batch, key []byte, ls *lines) error {
+	var left []line
+	for i := range ls.all {
+		l := &ls.all[i]
+		if !d.wants(ls.streams[l.stream]) || l.place().compare(d.to) >= 0 {
+			left = append(left, *l)
+			continue
+		}
+		info, s := cached(b, b.groups, groupKey("group", d.group)), cached(b, b.streams, groupKey("stream", d.group).Str(ls.streams[l.stream]))
+		size := int64(l.to-l.from) + eventBytes
+		info.Bytes, s.Bytes = info.Bytes-size, s.Bytes-size
+		if at := nanos(l.at); s.First.Before(at) {
+			s.First = at
+		}
+	}
+	switch {
+	case len(left) == len(ls.all):
+		return nil
+	case len(left) == 0:
+		return b.tx.Delete(key)
+	}
+	p := packer{numbers: make([]uint32, len(ls.streams))}
+	return b.tx.Put(key, p.pack(d.group, ls, left).row)
 }

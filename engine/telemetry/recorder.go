@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"context"
 	"log/slog"
-	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -17,7 +15,6 @@ import (
 
 // The bounds of what waits to be written. What comes on top is dropped and counted.
 const (
-	queueItems = 32 << 10
 	batchItems = 2 << 10
 	batchDelay = 20 * time.Millisecond
 
@@ -25,6 +22,7 @@ const (
 	batchBytes   = 4 << 20
 	messageBytes = 1 << 20 // of a line; longer ones are cut
 	itemBytes    = 200     // about what a row takes besides its texts
+	lineBytes    = 64      // about what a line takes besides its message
 )
 
 // Options are what a Recorder stands on. Store is its own, apart from the platform's data.
@@ -35,31 +33,26 @@ type Options struct {
 	MaxTraces int // older traces go; 0: 20,000
 }
 
-// item is one thing to write; done, when not nil, receives the outcome of the commit that carries it.
-type item struct {
-	group   *LogGroup
-	stream  string
-	events  []LogEvent
-	metrics []Metric
-	span    *Span
-	done    chan error
-	size    int64 // bytes, about
-}
-
 // recorder is the Recorder over a store: one goroutine writes in batches, so that nothing of it is on an invoke's path.
 type recorder struct {
 	o       Options
-	queue   chan item
+	wake    chan struct{} // something waits
 	hurry   chan struct{} // the writer is not to wait for more
+	meters  chan struct{} // the first meter has values
 	stop    chan struct{}
 	ended   chan struct{}
 	closing sync.Once
 	dropped atomic.Int64
-	waiting atomic.Int64  // bytes in the queue
-	seq     atomic.Uint64 // arrival order of log events with the same time
-	traces  int           // that are new since the last prune; the writer's own
-	rolled  time.Time     // when metrics were rolled up last; the writer's own
-	batch   []item        // the writer's own: what it gathers
+	waiting atomic.Int64 // bytes that are not written yet, about
+	tailing atomic.Int32 // tails
+	traces  int          // that are new since the last prune; the writer's own
+	rolled  time.Time    // when metrics were rolled up last; the writer's own
+	idle    *pending     // the writer's own
+
+	in     sync.Mutex // guards what follows
+	now    *pending   // what waits
+	seq    uint64     // arrival order of log events with the same time, and of traces
+	closed bool
 
 	mu    sync.RWMutex // guards tails
 	tails map[int]func(TailEvent)
@@ -71,162 +64,187 @@ func New(o Options) Recorder {
 	if o.MaxTraces == 0 {
 		o.MaxTraces = 20_000
 	}
-	r := &recorder{o: o, queue: make(chan item, queueItems), hurry: make(chan struct{}, 1), stop: make(chan struct{}), ended: make(chan struct{}), tails: map[int]func(TailEvent){}}
-	r.seq.Store(uint64(o.Clock.Wall().UnixNano())) // so that arrival order also holds over a restart
+	signal := func() chan struct{} { return make(chan struct{}, 1) }
+	r := &recorder{
+		o: o, wake: signal(), hurry: signal(), meters: signal(), stop: make(chan struct{}), ended: make(chan struct{}), tails: map[int]func(TailEvent){},
+		now: &pending{groups: map[LogGroup]*gathered{}}, idle: &pending{groups: map[LogGroup]*gathered{}},
+		seq: uint64(o.Clock.Wall().UnixNano()), // so that arrival order also holds over a restart
+	}
 	go r.write()
 	return r
 }
 
-// Log records lines without waiting.
-func (r *recorder) Log(g LogGroup, stream string, events ...LogEvent) {
-	for _, it := range r.lines(g, stream, events) {
-		r.offer(it, len(it.events))
+// signal tells the writer something that it need be told once.
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
 	}
 }
+
+// begin opens what waits for n things of a size, which come from somebody who waits for them (done), or are dropped if there is no room. False: they are
+// not to be added. Else end must be called.
+func (r *recorder) begin(n int, done chan<- error) bool {
+	if done == nil && r.waiting.Load() > queueBytes {
+		r.dropped.Add(int64(n))
+		return false
+	}
+	r.in.Lock()
+	if !r.closed {
+		return true
+	}
+	r.in.Unlock()
+	if done != nil {
+		done <- store.ErrClosed
+	} else {
+		r.dropped.Add(int64(n))
+	}
+	return false
+}
+
+// end closes what begin opened, when so many bytes were added to what was empty, or not. It wakes the writer.
+func (r *recorder) end(empty bool, size int64, done chan<- error) {
+	if done != nil {
+		r.now.waiters = append(r.now.waiters, done)
+	}
+	r.now.size += size
+	hurry := done != nil || r.now.size >= batchBytes
+	r.in.Unlock()
+	r.waiting.Add(size)
+	if empty {
+		signal(r.wake)
+	}
+	if hurry {
+		signal(r.hurry)
+	}
+}
+
+// Log records lines without waiting.
+func (r *recorder) Log(g LogGroup, stream string, events ...LogEvent) { r.log(&g, stream, events, nil) }
 
 // LogDurable records lines and waits until they are kept.
 func (r *recorder) LogDurable(ctx context.Context, g LogGroup, stream string, events ...LogEvent) error {
-	return r.putAll(ctx, r.lines(g, stream, events))
+	return r.wait(ctx, func(done chan<- error) { r.log(&g, stream, events, done) })
 }
 
-// lines makes items of lines, each of a size that a commit can carry.
-func (r *recorder) lines(g LogGroup, stream string, events []LogEvent) (out []item) {
-	for rest := r.stamp(g, stream, events); len(rest) > 0; {
-		it, n := item{group: &g, stream: stream}, 0
-		for ; n < len(rest); n++ {
-			size := int64(len(rest[n].Message)) + itemBytes
-			if n > 0 && it.size+size > batchBytes {
-				break
-			}
-			it.size += size
-		}
-		it.events, rest = rest[:n:n], rest[n:]
-		out = append(out, it)
+func (r *recorder) log(g *LogGroup, stream string, events []LogEvent, done chan<- error) {
+	if len(events) == 0 && done == nil {
+		return
 	}
-	return out
-}
-
-// Metric records values without waiting.
-func (r *recorder) Metric(m ...Metric) {
-	for part := range slices.Chunk(m, metricsTogether) {
-		r.offer(metricItem(part), len(part))
+	size, now := lineSize(events), r.o.Clock.Now()
+	if !r.begin(len(events), done) {
+		return
+	}
+	empty, seq := r.now.empty(), r.seq+1
+	r.seq += uint64(len(events))
+	if len(events) > 0 {
+		r.now.add(g, stream, events, now.UnixNano(), seq)
+	}
+	r.end(empty, size, done)
+	if r.tailing.Load() > 0 {
+		r.show(*g, stream, events, now, seq)
 	}
 }
 
-// metricsTogether is how many metrics are queued as one thing, so that a commit stays bounded.
-const metricsTogether = 100
-
-func metricItem(all []Metric) item {
-	it := item{metrics: all}
-	for _, m := range all {
-		it.size += itemBytes + int64(len(m.Values)+len(m.Counts))*8 + int64(len(m.Dimensions))*itemBytes
-	}
-	return it
-}
-
-// MetricDurable records values and waits until they are kept.
-func (r *recorder) MetricDurable(ctx context.Context, m ...Metric) error {
-	var items []item
-	for part := range slices.Chunk(m, metricsTogether) {
-		items = append(items, metricItem(part))
-	}
-	return r.putAll(ctx, items)
-}
-
-// Span records spans without waiting.
-func (r *recorder) Span(s ...Span) {
-	for i := range s {
-		r.offer(r.spanItem(&s[i]), 1)
-	}
-}
-
-func (r *recorder) spanItem(s *Span) item {
-	r.tell(TailEvent{Span: s})
-	return item{span: s, size: itemBytes + int64(len(s.Fault)+len(s.Segment)+len(s.Name))}
-}
-
-// SpanDurable records spans and waits until they are kept.
-func (r *recorder) SpanDurable(ctx context.Context, s ...Span) error {
-	items := make([]item, len(s))
-	for i := range s {
-		items[i] = r.spanItem(&s[i])
-	}
-	return r.putAll(ctx, items)
-}
-
-// putAll hands items over in order and waits for the commits that carry them.
-func (r *recorder) putAll(ctx context.Context, items []item) error {
-	done := make(chan error, len(items))
-	for _, it := range items {
-		it.done = done
-		if err := r.push(ctx, it); err != nil {
-			return err
-		}
-	}
-	var failed error
-	for range items {
-		select {
-		case err := <-done:
-			failed = cmp.Or(failed, err)
-		case <-r.ended:
-			return store.ErrClosed
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-	return failed
-}
-
-// stamp gives lines their ids and arrival times, and shows them to the tails.
-func (r *recorder) stamp(g LogGroup, stream string, events []LogEvent) []LogEvent {
-	now := r.o.Clock.Now()
-	out := make([]LogEvent, len(events))
+// show shows lines to the tails.
+func (r *recorder) show(g LogGroup, stream string, events []LogEvent, now time.Time, seq uint64) {
 	for i, e := range events {
 		if e.Time.IsZero() {
 			e.Time = now
 		}
-		if len(e.Message) > messageBytes {
-			e.Message = strings.ToValidUTF8(e.Message[:messageBytes], "")
-		}
-		e.Ingested, e.Stream, e.ID = now, stream, eventID(e.Time, r.seq.Add(1))
-		out[i] = e
+		e.Message, e.Ingested, e.Stream, e.ID = cutMessage(e.Message), now, stream, placeOf(e.Time, seq+uint64(i)).id()
 		r.tell(TailEvent{Group: &g, Log: e})
 	}
-	return out
 }
 
-// offer queues an item of n lines, metrics or spans, or drops it when too much waits.
-func (r *recorder) offer(it item, n int) {
+// Metric records values without waiting.
+func (r *recorder) Metric(m ...Metric) { r.metric(m, nil) }
+
+// MetricDurable records values and waits until they are kept.
+func (r *recorder) MetricDurable(ctx context.Context, m ...Metric) error {
+	return r.wait(ctx, func(done chan<- error) { r.metric(m, done) })
+}
+
+func (r *recorder) metric(m []Metric, done chan<- error) {
+	size := metricSize(m)
+	if !r.begin(len(m), done) {
+		return
+	}
+	empty := r.now.empty()
+	r.now.metrics = append(r.now.metrics, m...)
+	r.end(empty, size, done)
+}
+
+// metered notes a meter that has values, in case that it is not noted yet; full means that they are not to wait any longer.
+func (r *recorder) metered(m *meter, first, full bool) {
+	r.in.Lock()
+	if first {
+		r.now.meters = append(r.now.meters, m)
+	}
+	r.now.press = r.now.press || full
+	r.in.Unlock()
+	if full {
+		signal(r.wake)
+	}
+	signal(r.meters)
+}
+
+// Span records spans without waiting.
+func (r *recorder) Span(s ...Span) { r.span(s, nil) }
+
+// SpanDurable records spans and waits until they are kept.
+func (r *recorder) SpanDurable(ctx context.Context, s ...Span) error {
+	return r.wait(ctx, func(done chan<- error) { r.span(s, done) })
+}
+
+func (r *recorder) span(s []Span, done chan<- error) {
+	size := int64(0)
+	for i := range s {
+		size += spanSize(&s[i])
+	}
+	if r.tailing.Load() > 0 {
+		for i := range s {
+			r.tell(TailEvent{Span: &s[i]})
+		}
+	}
+	if !r.begin(len(s), done) {
+		return
+	}
+	empty := r.now.empty()
+	r.now.spans = append(r.now.spans, s...)
+	r.end(empty, size, done)
+}
+
+// Flush waits until everything that was recorded before it can be read.
+func (r *recorder) Flush(ctx context.Context) error {
+	return r.wait(ctx, func(done chan<- error) {
+		if !r.begin(0, done) {
+			return
+		}
+		r.now.press = true
+		r.end(r.now.empty(), 0, done)
+	})
+}
+
+// wait adds something and waits for the commits that carry it. As long as too much waits, it waits for that first.
+func (r *recorder) wait(ctx context.Context, add func(done chan<- error)) error {
 	if r.waiting.Load() > queueBytes {
-		r.dropped.Add(int64(n))
-		return
+		if err := r.written(ctx, func(done chan<- error) { r.metric(nil, done) }); err != nil {
+			return err
+		}
 	}
-	select {
-	case r.queue <- it:
-		r.queued(it)
-	default:
-		r.dropped.Add(int64(n))
-	}
+	return r.written(ctx, add)
 }
 
-// queued counts an item, and wakes the writer when it is not to wait for more.
-func (r *recorder) queued(it item) {
-	if waiting := r.waiting.Add(it.size); it.done == nil && waiting < batchBytes && len(r.queue) < batchItems {
-		return
+func (r *recorder) written(ctx context.Context, add func(done chan<- error)) error {
+	if err := ctx.Err(); err != nil {
+		return err
 	}
+	done := make(chan error, 1)
+	add(done)
 	select {
-	case r.hurry <- struct{}{}:
-	default:
-	}
-}
-
-func (r *recorder) push(ctx context.Context, it item) error {
-	select {
-	case r.queue <- it:
-		r.queued(it)
-		return nil
-	case <-r.ended:
-		return store.ErrClosed
+	case err := <-done:
+		return err
 	case <-ctx.Done():
 		return ctx.Err()
 	}
@@ -239,10 +257,12 @@ func (r *recorder) Tail(fn func(TailEvent)) (stop func()) {
 	id := r.next
 	r.next++
 	r.tails[id] = fn
+	r.tailing.Store(int32(len(r.tails)))
 	return func() {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		delete(r.tails, id)
+		r.tailing.Store(int32(len(r.tails)))
 	}
 }
 
@@ -257,50 +277,47 @@ func (r *recorder) tell(e TailEvent) {
 // Dropped counts what overload made the recorder drop.
 func (r *recorder) Dropped() int64 { return r.dropped.Load() }
 
-// Flush waits until everything that was recorded before it can be read.
-func (r *recorder) Flush(ctx context.Context) error { return r.putAll(ctx, []item{{}}) }
-
 // Close writes what waits and ends the writer.
 func (r *recorder) Close() error {
-	r.closing.Do(func() { close(r.stop) })
+	r.closing.Do(func() {
+		r.in.Lock()
+		r.closed = true
+		r.in.Unlock()
+		close(r.stop)
+	})
 	<-r.ended
 	return nil
 }
 
-// write is the writer: it takes what waits, up to a batch, and commits it.
+// write is the writer: it takes what waits and commits it.
 func (r *recorder) write() {
 	defer close(r.ended)
+	due := time.NewTimer(meterDelay)
+	due.Stop()
+	set := false
 	for {
 		select {
-		case it := <-r.queue:
-			r.commit(r.gather(it))
-		case <-r.stop:
-			for len(r.queue) > 0 {
-				r.commit(r.gather(<-r.queue))
+		case <-r.wake:
+			r.rest()
+			r.commit(false)
+		case <-r.meters:
+			if !set {
+				set = true
+				due.Reset(meterDelay)
 			}
+		case <-due.C:
+			set = false
+			r.commit(true)
+		case <-r.stop:
+			due.Stop()
+			r.commit(true)
 			return
 		}
 	}
 }
 
-// gather fills a batch: at once when somebody waits for it or there is one, else after batchDelay. Until then the writer sleeps: to be woken by every item
-// would cost those who send them more than the items do.
-func (r *recorder) gather(first item) []item {
-	if first.done == nil && len(r.queue) < batchItems && r.waiting.Load() < batchBytes {
-		r.rest()
-	}
-	r.batch = append(r.batch[:0], first)
-	for size := first.size; len(r.batch) < batchItems && size < batchBytes; {
-		select {
-		case it := <-r.queue:
-			r.batch, size = append(r.batch, it), size+it.size
-		default:
-			return r.batch
-		}
-	}
-	return r.batch
-}
-
+// rest waits until a batch has gathered: batchDelay, or less when somebody waits for it or there is one. Until then the writer sleeps: to be woken by every
+// item would cost those who send them more than the items do.
 func (r *recorder) rest() {
 	timer := time.NewTimer(batchDelay)
 	defer timer.Stop()
@@ -311,35 +328,75 @@ func (r *recorder) rest() {
 	}
 }
 
-func (r *recorder) commit(items []item) {
-	extracted := extract(items, r.o.Clock.Now())
+// take gives what waits. What meters have stays until it is due, or pressed for.
+func (r *recorder) take(due bool) (p *pending, summed []sums) {
+	r.in.Lock()
+	p = r.now
+	r.now = r.idle
+	if due = due || p.press; !due {
+		r.now.meters, p.meters = p.meters, r.now.meters
+	}
+	r.in.Unlock()
+	n := 0
+	for _, m := range p.meters {
+		var values int
+		summed, values = m.take(summed)
+		n += values
+	}
+	p.size += int64(n) * valueBytes
+	return p, summed
+}
+
+// commit writes what waits, in as many commits as its size asks for, and tells those who wait.
+func (r *recorder) commit(due bool) {
+	p, summed := r.take(due)
+	now := r.o.Clock.Now()
+	var failed error
+	for all := p.works(p.extract(now), summed); len(all) > 0; {
+		n := together(all)
+		failed = cmp.Or(failed, r.put(all[:n]))
+		all = all[n:]
+	}
+	r.waiting.Add(-p.size)
+	for _, done := range p.waiters {
+		done <- failed
+	}
+	p.reset()
+	r.idle = p
+	r.tidy()
+}
+
+// put is one commit.
+func (r *recorder) put(all []work) error {
 	var made *batch
 	err := r.o.Store.Update(context.Background(), func(tx store.Tx) error {
 		made = newBatch(tx)
-		made.arrival = func() uint64 { return r.seq.Add(1) }
-		for _, it := range items {
-			made.add(it)
-		}
-		for i := range extracted {
-			made.addMetric(&extracted[i])
+		made.arrival = r.arrival
+		for i := range all {
+			made.add(&all[i])
 		}
 		return made.finish()
 	})
 	if err != nil {
-		r.o.Log.Error("telemetry could not be written", "items", len(items), "error", err)
-		r.dropped.Add(int64(len(items)))
-	} else {
-		r.dropped.Add(int64(made.dropped))
-		r.traces += made.traces
-	}
-	for _, it := range items {
-		r.waiting.Add(-it.size)
-		if it.done != nil {
-			it.done <- err
+		n := 0
+		for i := range all {
+			n += all[i].n
 		}
+		r.o.Log.Error("telemetry could not be written", "items", n, "error", err)
+		r.dropped.Add(int64(n))
+		return err
 	}
-	clear(items) // the next batch is gathered in the same place, and nothing is held until then
-	r.tidy()
+	r.dropped.Add(int64(made.dropped))
+	r.traces += made.traces
+	return nil
+}
+
+// arrival gives the next number in the order of arrival.
+func (r *recorder) arrival() uint64 {
+	r.in.Lock()
+	defer r.in.Unlock()
+	r.seq++
+	return r.seq
 }
 
 // CloudWatch takes values from two weeks ago to two hours ahead (PutMetricData).
@@ -349,15 +406,18 @@ const (
 )
 
 // extract reads the metrics in lines that are in the embedded metric format.
-func extract(items []item, now time.Time) (out []Metric) {
-	for _, it := range items {
-		for _, e := range it.events {
-			for _, m := range emf.Parse(e.Message) {
+func (p *pending) extract(now time.Time) (out []Metric) {
+	for _, g := range p.order {
+		if !emf.Possible(g.text) {
+			continue
+		}
+		for i := range g.all {
+			for _, m := range emf.Parse(string(g.text[g.all[i].from:g.all[i].to])) {
 				if m.Time.Before(now.Add(-metricOldest)) || m.Time.After(now.Add(metricNewest)) {
 					continue
 				}
 				out = append(out, Metric{
-					Scope: it.group.Scope, Namespace: m.Namespace, Name: m.Name, Dimensions: m.Dimensions, Unit: m.Unit, Time: m.Time, Values: m.Values,
+					Scope: g.group.Scope, Namespace: m.Namespace, Name: m.Name, Dimensions: m.Dimensions, Unit: m.Unit, Time: m.Time, Values: m.Values,
 				})
 			}
 		}

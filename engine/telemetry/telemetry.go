@@ -1,4 +1,8 @@
 // Package telemetry records and finds logs, metrics and spans. It has a store of its own, beside the platform's data.
+//
+// One goroutine writes what others recorded: everything that came within 20 ms in one commit, and the values of meters after a second. What was not
+// written when the process is killed is lost, unless somebody waits for it (the Durable forms). Flush has everything written that was recorded before, so
+// whoever calls it first reads all of it.
 package telemetry
 
 import (
@@ -116,6 +120,8 @@ type Recorder interface {
 	MetricDurable(ctx context.Context, m ...Metric) error
 	Span(s ...Span)
 	SpanDurable(ctx context.Context, s ...Span) error
+	// Meter gives a meter of metrics that have their dimensions in common. The map must not be changed afterwards.
+	Meter(sc cloud.Scope, namespace string, dimensions map[string]string, gauges ...Gauge) Meter
 	Reader
 	// Tail calls fn for every line and span that is recorded from now on, until stop; fn must not block.
 	Tail(fn func(TailEvent)) (stop func())
@@ -126,6 +132,16 @@ type Recorder interface {
 	Dropped() int64
 	Flush(ctx context.Context) error // waits until what was recorded before can be read
 	Close() error
+}
+
+// Gauge names one of a Meter's metrics.
+type Gauge struct{ Name, Unit string }
+
+// Meter records metrics whose values come together again and again, such as those of a function's invocations, at less cost than Recorder.Metric. They gather
+// in memory and are written after a second, or when Flush is called. It is safe for concurrent use.
+type Meter interface {
+	// Add records a value of each of the meter's metrics, in their order. It never blocks and may drop.
+	Add(at time.Time, values ...float64)
 }
 
 // TailEvent is a log line (Group set) or a span.

@@ -208,10 +208,11 @@ func TestOldMetricsAreRolledUp(t *testing.T) {
 	m := func(i int) Metric {
 		return Metric{Scope: scope, Namespace: "n", Name: "m", Unit: "Count", Time: start.Add(time.Duration(i) * time.Minute), Values: []float64{float64(i)}}
 	}
-	for i := range rollupChunk + 100 {
-		must(t, 0, b.push(ctx, metricItem([]Metric{m(i)})))
+	all := make([]Metric, rollupChunk+100)
+	for i := range all {
+		all[i] = m(i)
 	}
-	b.flush()
+	must(t, 0, b.MetricDurable(ctx, all...))
 	points := func() []Datapoint {
 		p, err := b.Metrics(ctx, MetricQuery{Scope: scope, Namespace: "n", Name: "m", From: start.Add(-time.Hour)})
 		return must(t, p, err)
@@ -320,10 +321,11 @@ func TestOldTracesGo(t *testing.T) {
 
 func TestTraceIsBounded(t *testing.T) {
 	b := open(t, Options{})
-	for i := range maxSpans + 10 {
-		must(t, 0, b.push(ctx, item{span: &Span{Trace: "t", ID: fmt.Sprint(i), Start: start}}))
+	all := make([]Span, maxSpans+10)
+	for i := range all {
+		all[i] = Span{Trace: "t", ID: fmt.Sprint(i), Start: start}
 	}
-	b.flush()
+	must(t, 0, b.SpanDurable(ctx, all...))
 	spans, err := b.recorder.Trace(ctx, "t")
 	want(t, len(must(t, spans, err)), maxSpans)
 	want(t, b.Dropped(), 10)

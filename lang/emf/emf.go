@@ -3,6 +3,7 @@
 package emf
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -84,9 +85,15 @@ func Parse(line string) []Metric {
 	return out
 }
 
+// marker is in each line of the format.
+const marker = `"_aws"`
+
+// Possible tells whether a line in the format may be in a text of many lines.
+func Possible(text []byte) bool { return bytes.Contains(text, []byte(marker)) }
+
 // object cuts the line's JSON object out; "" when there is none that could be in the format.
 func object(line string) string {
-	if len(line) > maxLine || !strings.Contains(line, `"_aws"`) {
+	if len(line) > maxLine || !strings.Contains(line, marker) {
 		return ""
 	}
 	if line = strings.TrimSpace(line); strings.HasPrefix(line, "{") {

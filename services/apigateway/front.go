@@ -294,17 +294,13 @@ func send(w http.ResponseWriter, a answer) {
 func (r *gatewayRoom) record(x *exchange, a answer) {
 	now := r.d.Clock.Now()
 	ms := float64(now.Sub(x.time)) / float64(time.Millisecond)
-	metric := func(n, unit string, v float64) telemetry.Metric {
-		return telemetry.Metric{Scope: x.api.Scope, Namespace: "AWS/ApiGateway", Name: n, Unit: unit, Time: now, Values: []float64{v}, Dimensions: x.api.dimensions}
-	}
 	is := func(b bool) float64 {
 		if b {
 			return 1
 		}
 		return 0
 	}
-	r.d.Telemetry.Metric(metric("Count", "Count", 1), metric("Latency", "Milliseconds", ms),
-		metric("4xx", "Count", is(a.status/100 == 4)), metric("5xx", "Count", is(a.status/100 == 5)))
+	x.api.meter.Add(now, 1, ms, is(a.status/100 == 4), is(a.status/100 == 5))
 	r.accessLog(x, a, ms)
 }
 

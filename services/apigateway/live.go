@@ -8,6 +8,7 @@ import (
 	api "sundog/api/apigatewayv2"
 	"sundog/cloud"
 	"sundog/engine/store"
+	"sundog/engine/telemetry"
 )
 
 // live is an API compiled for serving.
@@ -19,7 +20,7 @@ type live struct {
 	cache  verdicts
 	iam    bool // a route has IAM authorisation
 
-	dimensions map[string]string // of its metrics
+	meter telemetry.Meter // Count, Latency, 4xx, 5xx
 }
 
 type liveRoute struct {
@@ -57,7 +58,9 @@ func (r *gatewayRoom) live(ctx context.Context, a ref) (*live, error) {
 	if l != nil {
 		return l, nil
 	}
-	l = &live{ref: a, stages: map[string]api.Stage{}, dimensions: map[string]string{"ApiId": a.API}}
+	l = &live{ref: a, stages: map[string]api.Stage{}}
+	l.meter = r.d.Telemetry.Meter(a.Scope, "AWS/ApiGateway", map[string]string{"ApiId": a.API}, telemetry.Gauge{Name: "Count", Unit: "Count"},
+		telemetry.Gauge{Name: "Latency", Unit: "Milliseconds"}, telemetry.Gauge{Name: "4xx", Unit: "Count"}, telemetry.Gauge{Name: "5xx", Unit: "Count"})
 	if err := r.d.Store.View(ctx, l.load); err != nil {
 		return nil, err
 	}

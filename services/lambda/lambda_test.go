@@ -54,6 +54,22 @@ func (r *recorder) Metric(ms ...telemetry.Metric) {
 	}
 }
 
+// Meter gives one that does what Metric does.
+func (r *recorder) Meter(_ cloud.Scope, _ string, _ map[string]string, gauges ...telemetry.Gauge) telemetry.Meter {
+	return meter{r, gauges}
+}
+
+type meter struct {
+	r      *recorder
+	gauges []telemetry.Gauge
+}
+
+func (m meter) Add(_ time.Time, values ...float64) {
+	for i, v := range values {
+		m.r.Metric(telemetry.Metric{Name: m.gauges[i].Name, Values: []float64{v}})
+	}
+}
+
 func (r *recorder) Span(s ...telemetry.Span) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

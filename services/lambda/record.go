@@ -9,6 +9,7 @@ import (
 	api "sundog/api/lambda"
 	"sundog/cloud"
 	"sundog/engine/store"
+	"sundog/engine/telemetry"
 )
 
 // build is what a version is made of: its configuration and its code.
@@ -157,6 +158,8 @@ type plan struct {
 	dimensions map[string]string // of the function's metrics
 	versions   sync.Map          // *build -> *running
 	mine, all  *atomic.Int64     // what runs now: of the function, of the account without reservations; set by lambdaRoom.plan
+	metering   sync.Once
+	meter      telemetry.Meter // nil before the first invocation; see lambdaRoom.meter
 }
 
 func newPlan(f ref) *plan {

@@ -2,7 +2,7 @@ package lambda
 
 import (
 	"encoding/json"
-	"fmt"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -32,8 +32,9 @@ type report struct {
 	stream string
 	kept   []byte
 	keep   bool
-	failed bool                 // the environment did not come up
-	start  []telemetry.LogEvent // the START line, which comes after what the Init phase wrote
+	failed bool                  // the environment did not come up
+	start  []telemetry.LogEvent  // the START line, which comes after what the Init phase wrote
+	place  [4]telemetry.LogEvent // of lines on their way to the recorder, which does not keep it; start's and the last ones'
 }
 
 func (r *lambdaRoom) record(t cloud.Trace, p *plan, b *build, c call, running int64) *report {
@@ -55,14 +56,14 @@ func (r *report) started(s compute.Start) {
 	version := str(r.b.Config.Version)
 	if s.Cold {
 		runtime, arn := runtimeName(str(r.b.Config.Runtime)), r.r.runtimeVersion(r.p.ref.Region, str(r.b.Config.Runtime))
-		r.write(r.system(nil, levelInfo, "initStart", "INIT_START Runtime Version: "+runtime+"\tRuntime Version ARN: "+arn, func() map[string]any {
+		r.write(r.system(nil, levelInfo, "initStart", "INIT_START Runtime Version: "+runtime+"\tRuntime Version ARN: "+arn+"\n", func() map[string]any {
 			return map[string]any{
 				"initializationType": "on-demand", "phase": "init", "runtimeVersion": runtime, "runtimeVersionArn": arn,
 				"functionName": r.p.ref.name, "functionVersion": version,
 			}
 		}), s.Failed)
 	}
-	r.start = r.system(nil, levelInfo, "start", "START RequestId: "+r.id+" Version: "+version, func() map[string]any {
+	r.start = r.system(r.place[:0:1], levelInfo, "start", "START RequestId: "+r.id+" Version: "+version+"\n", func() map[string]any {
 		return map[string]any{"requestId": r.id, "version": version}
 	})
 	if !s.Cold {
@@ -126,7 +127,7 @@ func (r *report) tail() []byte {
 // finished writes the last lines, the metrics and the span.
 func (r *report) finished(res compute.Result) {
 	now := r.r.d.Clock.Now()
-	lines := r.first()
+	lines := append(r.place[1:1], r.first()...)
 	switch res.Kind {
 	case compute.Timeout:
 		_, text, _ := strings.Cut(res.Error, "Error: ")
@@ -141,7 +142,7 @@ func (r *report) finished(res compute.Result) {
 	if res.Kind == compute.None {
 		done = levelDebug
 	}
-	lines = r.system(lines, done, "runtimeDone", "END RequestId: "+r.id, func() map[string]any { return r.doneRecord(res, status) })
+	lines = r.system(lines, done, "runtimeDone", "END RequestId: "+r.id+"\n", func() map[string]any { return r.doneRecord(res, status) })
 	r.write(r.system(lines, level, "report", r.reportLine(res), func() map[string]any { return r.reportRecord(res, status) }), true)
 	r.metrics(res, now)
 	if !r.trace.Sampled { // as the gateway does with the request above it
@@ -150,29 +151,38 @@ func (r *report) finished(res compute.Result) {
 	s := telemetry.Span{
 		Trace: r.trace.Root, ID: r.span, Parent: r.parent, Scope: r.p.ref.Scope, Name: r.p.ref.name, Kind: "invoke", Resource: r.p.ref.qualified().String(),
 		Start: r.begun, End: now, Fault: res.Error, Fields: map[string]string{
-			"requestId": r.id, "logGroup": r.group.Name, "logStream": res.LogStream, "version": str(r.b.Config.Version), "cold": fmt.Sprint(res.Cold),
+			"requestId": r.id, "logGroup": r.group.Name, "logStream": res.LogStream, "version": str(r.b.Config.Version), "cold": strconv.FormatBool(res.Cold),
 		},
 	}
 	r.r.d.Telemetry.Span(s)
 }
 
 func (r *report) reportLine(res compute.Result) string {
-	ms := func(d time.Duration) string { return fmt.Sprintf("%.2f ms", millis(d)) }
-	s := fmt.Sprintf("REPORT RequestId: %s\tDuration: %s\tBilled Duration: %d ms\tMemory Size: %d MB\tMax Memory Used: %d MB\t",
-		r.id, ms(res.Duration), billed(res), val(r.b.Config.MemorySize, 128), res.MaxMemoryMB)
+	b := make([]byte, 0, 512)
+	number := func(before string, n int64, after string) {
+		b = append(strconv.AppendInt(append(b, before...), n, 10), after...)
+	}
+	ms := func(before string, d time.Duration) {
+		b = append(strconv.AppendFloat(append(b, before...), millis(d), 'f', 2, 64), " ms\t"...)
+	}
+	b = append(append(b, "REPORT RequestId: "...), r.id...)
+	ms("\tDuration: ", res.Duration)
+	number("Billed Duration: ", billed(res), " ms\t")
+	number("Memory Size: ", int64(val(r.b.Config.MemorySize, 128)), " MB\t")
+	number("Max Memory Used: ", int64(res.MaxMemoryMB), " MB\t")
 	if res.Cold && !r.failed {
-		s += "Init Duration: " + ms(res.Init) + "\t"
+		ms("Init Duration: ", res.Init)
 	}
 	switch res.Kind {
 	case compute.Timeout:
-		s += "Status: timeout\t"
+		b = append(b, "Status: timeout\t"...)
 	case compute.Exit, compute.OutOfMemory, compute.Init:
-		s += "Status: error\tError Type: " + errorType(res) + "\t"
+		b = append(b, "Status: error\tError Type: "+errorType(res)+"\t"...)
 	}
 	if r.traced() {
-		s += "\nXRAY TraceId: " + r.trace.Root + "\tSegmentId: " + r.span + "\tSampled: true\t"
+		b = append(b, "\nXRAY TraceId: "+r.trace.Root+"\tSegmentId: "+r.span+"\tSampled: true\t"...)
 	}
-	return s
+	return string(append(b, '\n'))
 }
 
 // errorType is what ended an environment, as its report names it.
@@ -191,15 +201,19 @@ func (r *report) metrics(res compute.Result, now time.Time) {
 	if res.Kind != compute.None {
 		failed = 1
 	}
-	all := []telemetry.Metric{
-		r.r.metric(r.p, "Invocations", "Count", 1, now), r.r.metric(r.p, "Errors", "Count", failed, now), r.r.metric(r.p, "Throttles", "Count", 0, now),
-		r.r.metric(r.p, "Duration", "Milliseconds", millis(res.Duration), now),
-		r.r.metric(r.p, "ConcurrentExecutions", "Count", float64(r.running), now),
-	}
+	r.r.meter(r.p).Add(now, 1, failed, 0, millis(res.Duration), float64(r.running))
 	if q := r.p.through(); q != nil {
-		all = append(all, r.r.byVersion(q, r.b, all[0]), r.r.byVersion(q, r.b, all[1]))
+		r.r.d.Telemetry.Metric(r.r.byVersion(q, r.b, r.r.metric(r.p, "Invocations", "Count", 1, now)), r.r.byVersion(q, r.b, r.r.metric(r.p, "Errors", "Count", failed, now)))
 	}
-	r.r.d.Telemetry.Metric(all...)
+}
+
+// meter gives what records the metrics of a function's invocations.
+func (r *lambdaRoom) meter(p *plan) telemetry.Meter {
+	p.metering.Do(func() {
+		p.meter = r.d.Telemetry.Meter(p.ref.Scope, "AWS/Lambda", p.dimensions, telemetry.Gauge{Name: "Invocations", Unit: "Count"}, telemetry.Gauge{Name: "Errors", Unit: "Count"},
+			telemetry.Gauge{Name: "Throttles", Unit: "Count"}, telemetry.Gauge{Name: "Duration", Unit: "Milliseconds"}, telemetry.Gauge{Name: "ConcurrentExecutions", Unit: "Count"})
+	})
+	return p.meter
 }
 
 // through is the plan of the alias whose weights choose the version; nil when no alias does.

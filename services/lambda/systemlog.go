@@ -18,11 +18,11 @@ const (
 
 var levels = map[string]int{"DEBUG": levelDebug, "INFO": levelInfo, "WARN": levelWarn}
 
-// system adds one of the platform's lines: a text, or, for functions that log JSON, the record as an event if its level is wanted.
+// system adds one of the platform's lines: a text with its end, or, for functions that log JSON, the record as an event if its level is wanted.
 func (r *report) system(lines []telemetry.LogEvent, level int, kind, text string, record func() map[string]any) []telemetry.LogEvent {
 	l, at := r.b.Config.LoggingConfig, r.r.d.Clock.Now()
 	if l == nil || str(l.LogFormat) != "JSON" {
-		return append(lines, event(at, text+"\n"))
+		return append(lines, event(at, text))
 	}
 	if least, ok := levels[str(l.SystemLogLevel)]; ok && level < least {
 		return lines

@@ -30,16 +30,20 @@ type matched struct {
 }
 
 // feed gives the lines that subscription filters select to their destinations: what the recorder shows is matched at once, gathered for a
-// moment, and put into the bus's outbox. Lines that were not there yet when the process ends are not delivered.
+// moment, and put into the bus's outbox. Lines that were not there yet when the process ends are not delivered. It listens while there are filters: to
+// show lines costs more than to record them.
 type feed struct {
 	r        *logsRoom
 	changing sync.Mutex   // one change of filters at a time, so that memory follows the rows' order
 	mu       sync.RWMutex // guards filters
 	filters  map[telemetry.LogGroup][]*filter
-	lines    chan matched
+	lines    chan matched // nil: not started
 	dropped  atomic.Int64
-	untail   func()
 	ended    chan struct{}
+
+	listening sync.Mutex // guards what follows
+	closed    bool
+	untail    func() // nil: it does not listen
 }
 
 func (f *feed) set(g telemetry.LogGroup, list []filter) error {
@@ -51,13 +55,28 @@ func (f *feed) set(g telemetry.LogGroup, list []filter) error {
 		compiled = append(compiled, &list[i])
 	}
 	f.mu.Lock()
-	defer f.mu.Unlock()
 	if len(compiled) == 0 {
 		delete(f.filters, g)
-		return nil
+	} else {
+		f.filters[g] = compiled
 	}
-	f.filters[g] = compiled
+	some := len(f.filters) > 0
+	f.mu.Unlock()
+	f.listen(some)
 	return nil
+}
+
+// listen begins or ends listening.
+func (f *feed) listen(on bool) {
+	f.listening.Lock()
+	defer f.listening.Unlock()
+	switch {
+	case on && f.untail == nil && !f.closed && f.lines != nil:
+		f.untail = f.r.d.Telemetry.Tail(f.see)
+	case !on && f.untail != nil:
+		f.untail()
+		f.untail = nil
+	}
 }
 
 // start reads the filters and begins to listen.
@@ -83,9 +102,11 @@ func (f *feed) start(ctx context.Context) error {
 			return err
 		}
 	}
+	f.listening.Lock()
 	f.lines, f.ended = make(chan matched, feedLength), make(chan struct{})
-	f.untail = f.r.d.Telemetry.Tail(f.see)
+	f.listening.Unlock()
 	go f.run(context.WithoutCancel(ctx))
+	f.listen(len(known) > 0)
 	return nil
 }
 
@@ -100,9 +121,11 @@ func filterRow(key, value []byte) (g telemetry.LogGroup, list []filter, err erro
 
 // close ends listening, delivers what was gathered, and waits.
 func (f *feed) close() error {
-	if f.untail != nil {
-		f.untail()
-		f.untail = nil
+	f.listening.Lock()
+	closed := f.closed || f.lines == nil
+	f.closed = true
+	f.listening.Unlock()
+	if f.listen(false); !closed {
 		close(f.lines)
 		<-f.ended
 	}

@@ -40,6 +40,9 @@ func (r *logsRoom) span(q *telemetry.LogQuery, rec *record, start, end *int64, i
 // going back from an empty page shows what came before it.
 var position = pattern.New(`^([fb])/([0-9]{56})$`)
 
+// eventID is the form of events' ids.
+var eventID = pattern.New(`^[0-9]{56}$`)
+
 // origin is the event id that stands before all events.
 var origin = strings.Repeat("0", 56)
 
@@ -150,7 +153,7 @@ func (r *logsRoom) filterEvents(ctx context.Context, in *api.FilterLogEventsInpu
 func (r *logsRoom) filtered(ctx context.Context, q telemetry.LogQuery, token *string) (*api.FilterLogEventsOutput, error) {
 	if token != nil {
 		id, err := base64.RawURLEncoding.DecodeString(*token)
-		if err != nil || len(id) != len(origin) {
+		if err != nil || !eventID.MatchString(string(id)) {
 			return nil, errParameter("The specified nextToken is invalid.")
 		}
 		if q.Descending {
