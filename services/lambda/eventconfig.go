@@ -128,6 +128,11 @@ func (r *lambdaRoom) writeEventConfig(ctx context.Context, name, qualifier *stri
 	return out, err
 }
 
+// ordered tells whether an ARN is that of a FIFO queue or topic: they cannot be destinations.
+func ordered(a cloud.ARN) bool {
+	return (a.Service == "sqs" || a.Service == "sns") && strings.HasSuffix(a.Resource, ".fifo")
+}
+
 func shownDestination(name, to string) string {
 	if to == "" {
 		return "null"
@@ -149,7 +154,7 @@ func (r *lambdaRoom) checkDestinations(ctx context.Context, p *plan, d *api.Dest
 			continue
 		}
 		a, err := cloud.ParseARN(end.to)
-		if err != nil || !slices.Contains(end.services, a.Service) {
+		if err != nil || !slices.Contains(end.services, a.Service) || ordered(a) {
 			return errParameter("The provided destination config DestinationConfig(onSuccess=%s, onFailure=%s) is invalid.", shownDestination("OnSuccess", success), shownDestination("OnFailure", failure))
 		}
 		if a.Service == service {

@@ -82,6 +82,14 @@ func TestRolesOfFunctions(t *testing.T) {
 	}
 }
 
+func TestOrderedDestinations(t *testing.T) {
+	b := prepared(t)
+	for _, to := range []string{"arn:aws:sqs:eu-west-1:000000000000:q.fifo", "arn:aws:sns:eu-west-1:000000000000:t.fifo"} {
+		_, err := b.r.putEventConfig(b.ctx, &api.PutFunctionEventInvokeConfigInput{FunctionName: new("f"), DestinationConfig: &api.DestinationConfig{OnSuccess: &api.OnSuccess{Destination: &to}}})
+		wantError(t, err, "InvalidParameterValueException", "The provided destination config DestinationConfig(onSuccess=OnSuccess(destination="+to+"), onFailure=null) is invalid.")
+	}
+}
+
 // Whoever gives a function a role must be allowed to pass it to Lambda.
 func TestPassingRoles(t *testing.T) {
 	b := open(t, (&machine{}).on(nil))
