@@ -83,9 +83,8 @@ func (c *chunk) key() store.Key {
 }
 
 // cut sorts lines and makes rows of them. The lines are changed.
-func (ls *lines) cut(g LogGroup) (out []chunk) {
+func (p *packer) cut(g LogGroup, ls *lines) (out []chunk) {
 	slices.SortFunc(ls.all, func(a, b line) int { return a.place().compare(b.place()) })
-	p := packer{numbers: make([]uint32, len(ls.streams))}
 	for rest := ls.all; len(rest) > 0; {
 		n, size, span := 0, 0, rest[0].place().ms/spanMillis
 		for ; n < len(rest) && rest[n].place().ms/spanMillis == span; n++ {
@@ -99,7 +98,7 @@ func (ls *lines) cut(g LogGroup) (out []chunk) {
 	return out
 }
 
-// packer makes rows.
+// packer makes rows. The zero value is ready; what it took up for one row is used for the next.
 type packer struct {
 	numbers []uint32 // of streams in the row, plus one; 0: it is not in it
 	body    []byte
@@ -109,7 +108,7 @@ type packer struct {
 // pack makes one row of lines in their order.
 func (p *packer) pack(g LogGroup, from *lines, part []line) chunk {
 	c := chunk{group: g, first: part[0].place(), last: part[len(part)-1].place(), lines: len(part)}
-	clear(p.numbers)
+	p.numbers = append(p.numbers[:0], make([]uint32, len(from.streams))...)
 	body := binary.AppendUvarint(p.body[:0], uint64(len(part)))
 	var at int64
 	var seq uint64
@@ -133,14 +132,7 @@ func (p *packer) pack(g LogGroup, from *lines, part []line) chunk {
 	for i := range part {
 		body = append(body, from.text[part[i].from:part[i].to]...)
 	}
-	p.body = body
-	how := byte(packedNot)
-	if need := s2.MaxEncodedLen(len(body)); len(p.packed) < need {
-		p.packed = make([]byte, need)
-	}
-	if packed := s2.Encode(p.packed, body); len(packed) < len(body) {
-		how, body = packedS2, packed
-	}
+	how, body := p.squeeze(body)
 	size := binary.MaxVarintLen64 + 1 + len(body)
 	for i := range c.streams {
 		size += binary.MaxVarintLen64 + len(c.streams[i].name)
@@ -151,6 +143,24 @@ func (p *packer) pack(g LogGroup, from *lines, part []line) chunk {
 	}
 	c.row = append(append(row, how), body...)
 	return c
+}
+
+// squeeze packs a body, if that makes it shorter.
+func (p *packer) squeeze(body []byte) (how byte, out []byte) {
+	if p.body = body[:0]; cap(body) > 4*chunkBytes {
+		p.body = nil
+	}
+	into := p.packed
+	if need := s2.MaxEncodedLen(len(body)); len(into) < need {
+		into = make([]byte, need)
+		if need <= 4*chunkBytes {
+			p.packed = into
+		}
+	}
+	if packed := s2.Encode(into, body); len(packed) < len(body) {
+		return packedS2, packed
+	}
+	return packedNot, body
 }
 
 var errLogRow = errors.New("telemetry: malformed log row")

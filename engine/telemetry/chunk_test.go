@@ -236,7 +236,7 @@ func TestMalformedRows(t *testing.T) {
 		ls.all = append(ls.all, line{at: int64(i), ingested: 9, seq: uint64(i), stream: uint32(i % 2), from: uint32(i), to: uint32(i + 1)})
 	}
 	all := func(string) bool { return true }
-	row := ls.cut(group)[0].row
+	row := new(packer).cut(group, &ls)[0].row
 	back, err := unpack(row, all)
 	want(t, string(must(t, back, err).text), "abcdef")
 	for n := range row {

@@ -130,7 +130,7 @@ func (r *recorder) Expire(ctx context.Context, g LogGroup, before time.Time) err
 	return r.deleteLines(ctx, removal{group: g, wants: func(string) bool { return true }, to: placeOf(before, 0)})
 }
 
-// deleteChunk is how many lines one transaction looks at, and those of one more row.
+// deleteChunk is how many lines one transaction looks at, and those of one more row; or batchBytes of rows.
 const deleteChunk = 2_000
 
 // removal says which lines of a group go: those before a place, of some streams.
@@ -163,9 +163,9 @@ func (d *removal) part(tx store.Tx, o store.ScanOptions) (next []byte, err error
 	it := tx.Scan(o)
 	defer func() { _ = it.Close() }()
 	b := newBatch(tx)
-	for n := 0; it.Next(); {
+	for n, size := 0, 0; it.Next(); {
 		k := slices.Clone(it.Key())
-		if n >= deleteChunk {
+		if n >= deleteChunk || size >= batchBytes {
 			next = k
 			break
 		}
@@ -173,7 +173,7 @@ func (d *removal) part(tx store.Tx, o store.ScanOptions) (next []byte, err error
 		if err != nil {
 			return nil, err
 		}
-		n += max(len(ls.all), 1)
+		n, size = n+max(len(ls.all), 1), size+len(ls.text)
 		if err := d.from(b, k, ls); err != nil {
 			return nil, err
 		}
@@ -203,6 +203,5 @@ func (d *removal) from(b *batch, key []byte, ls *lines) error {
 	case len(left) == 0:
 		return b.tx.Delete(key)
 	}
-	p := packer{numbers: make([]uint32, len(ls.streams))}
-	return b.tx.Put(key, p.pack(d.group, ls, left).row)
+	return b.tx.Put(key, new(packer).pack(d.group, ls, left).row)
 }

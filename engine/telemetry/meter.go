@@ -19,6 +19,7 @@ type meter struct {
 	mu     sync.Mutex
 	open   []sums // of one minute, in the order of gauges; empty: nothing was recorded since the last take
 	closed []sums // of minutes before
+	room   []int  // how many values each gauge had at the last take
 	queued bool   // the recorder knows that there is something to take
 	values int    // that wait
 }
@@ -40,7 +41,7 @@ const (
 
 // Meter gives a meter of metrics that have their dimensions in common. The map must not be changed afterwards.
 func (r *recorder) Meter(sc cloud.Scope, namespace string, dimensions map[string]string, gauges ...Gauge) Meter {
-	return &meter{r: r, scope: sc, namespace: namespace, dimensions: dimensions, gauges: gauges}
+	return &meter{r: r, scope: sc, namespace: namespace, dimensions: dimensions, gauges: gauges, room: make([]int, len(gauges))}
 }
 
 // Add records a value of each of the meter's metrics, in their order, without waiting.
@@ -77,6 +78,9 @@ func (m *meter) begin(minute int64) {
 	m.open = make([]sums, len(m.gauges))
 	for i := range m.open {
 		m.open[i] = sums{meter: m, gauge: i, minute: minute}
+		if n := min(m.room[i], meterValues); n > fewValues {
+			m.open[i].values, m.open[i].counts = make([]float64, 0, n+n/4), make([]float64, 0, n+n/4)
+		}
 	}
 }
 
@@ -96,6 +100,9 @@ func (m *meter) take(out []sums) ([]sums, int) {
 	defer m.mu.Unlock()
 	n := m.values
 	out = append(append(out, m.closed...), m.open...)
+	for i := range m.open {
+		m.room[i] = len(m.open[i].values)
+	}
 	m.open, m.closed, m.values, m.queued = nil, nil, 0, false
 	return out, n
 }

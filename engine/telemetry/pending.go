@@ -140,10 +140,10 @@ type work struct {
 }
 
 // works lists what waits in the order in which it is written.
-func (p *pending) works(extracted []Metric, summed []sums) []work {
+func (p *pending) works(pack *packer, extracted []Metric, summed []sums) []work {
 	out := make([]work, 0, len(p.order)+len(p.metrics)+len(p.spans)+len(extracted)+len(summed))
 	for _, g := range p.order {
-		rows := g.cut(g.group)
+		rows := pack.cut(g.group, &g.lines)
 		for i := range rows {
 			out = append(out, work{chunk: &rows[i], size: int64(len(rows[i].row)) + itemBytes, n: rows[i].lines})
 		}

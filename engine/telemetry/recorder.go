@@ -16,7 +16,7 @@ import (
 // The bounds of what waits to be written. What comes on top is dropped and counted.
 const (
 	batchItems = 2 << 10
-	batchDelay = 20 * time.Millisecond
+	batchDelay = 50 * time.Millisecond
 
 	queueBytes   = 64 << 20
 	batchBytes   = 4 << 20
@@ -48,6 +48,7 @@ type recorder struct {
 	traces  int          // that are new since the last prune; the writer's own
 	rolled  time.Time    // when metrics were rolled up last; the writer's own
 	idle    *pending     // the writer's own
+	pack    packer       // the writer's own
 
 	in     sync.Mutex // guards what follows
 	now    *pending   // what waits
@@ -352,7 +353,7 @@ func (r *recorder) commit(due bool) {
 	p, summed := r.take(due)
 	now := r.o.Clock.Now()
 	var failed error
-	for all := p.works(p.extract(now), summed); len(all) > 0; {
+	for all := p.works(&r.pack, p.extract(now), summed); len(all) > 0; {
 		n := together(all)
 		failed = cmp.Or(failed, r.put(all[:n]))
 		all = all[n:]

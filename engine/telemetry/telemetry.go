@@ -1,6 +1,6 @@
 // Package telemetry records and finds logs, metrics and spans. It has a store of its own, beside the platform's data.
 //
-// One goroutine writes what others recorded: everything that came within 20 ms in one commit, and the values of meters after a second. What was not
+// One goroutine writes what others recorded: everything that came within 50 ms in one commit, and the values of meters after a second. What was not
 // written when the process is killed is lost, unless somebody waits for it (the Durable forms). Flush has everything written that was recorded before, so
 // whoever calls it first reads all of it.
 package telemetry
