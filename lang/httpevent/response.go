@@ -36,9 +36,8 @@ const (
 // ParseResponse reads a function's payload in one of the formats. In 1.0 what has no statusCode is malformed, in the others it is the body of a 200. ok is
 // false when the response is malformed.
 func ParseResponse(payload []byte, format string) (r Response, ok bool) {
-	var doc document
-	structured := bytes.HasPrefix(bytes.TrimSpace(payload), []byte("{")) && json.Unmarshal(payload, &doc) == nil && len(doc.StatusCode) > 0
-	if !structured {
+	doc, ok := readDocument(payload)
+	if !ok || len(doc.StatusCode) == 0 {
 		return inferred(payload, format), format != Format1
 	}
 	if r, ok = doc.head(format); !ok {
@@ -57,6 +56,16 @@ func ParseResponse(payload []byte, format string) (r Response, ok bool) {
 	}
 	r.contentType(kind)
 	return r, true
+}
+
+// readDocument reads a structured response; false when the payload is none.
+func readDocument(payload []byte) (document, bool) {
+	var quick, doc document
+	if quick.quick(payload) {
+		return quick, true
+	}
+	ok := bytes.HasPrefix(bytes.TrimSpace(payload), []byte("{")) && json.Unmarshal(payload, &doc) == nil
+	return doc, ok
 }
 
 func (d *document) head(format string) (r Response, ok bool) {
