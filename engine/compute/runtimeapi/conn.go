@@ -146,8 +146,8 @@ func (s *Server) nudge() {
 
 // answers serves a posted response or error: the invocation has it before the runtime has its own answer.
 func (s *Server) answers(k *conn, h head) (then func()) {
-	c, no := s.claim(string(h.id))
-	p := posted{contentType: string(h.contentType)}
+	c, no := s.claim(h.id)
+	p := posted{contentType: mediaType(h.contentType)}
 	kind := string(h.errorType)
 	k.skip(h.size)
 	err := k.body(h, &p)
@@ -173,6 +173,16 @@ func (s *Server) answers(k *conn, h head) (then func()) {
 		}
 	}
 }
+
+// mediaType is a content type as a text; that of nearly all responses is there already.
+func mediaType(b []byte) string {
+	if string(b) == jsonType {
+		return jsonType
+	}
+	return string(b)
+}
+
+const jsonType = "application/json"
 
 // release says that an invocation does not wait on a connection any more.
 func (s *Server) release(c *call, k *conn) {

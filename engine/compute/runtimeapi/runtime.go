@@ -217,18 +217,18 @@ func (c *call) header(set func(name, value string)) {
 }
 
 // claim finds the invocation of a posted response, or says that it is another or has been answered.
-func (s *Server) claim(id string) (*call, *refusal) {
+func (s *Server) claim(id []byte) (*call, *refusal) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c := s.current
-	if s.state == runtimeRunning && (c == nil || c.inv.RequestID != id) {
+	if s.state == runtimeRunning && (c == nil || c.inv.RequestID != string(id)) {
 		return nil, &refusal{http.StatusBadRequest, "InvalidRequestID", "Invalid request ID"}
 	}
 	return c, s.moves(runtimeAnswered, runtimeRunning)
 }
 
 func (s *Server) serveResponse(w http.ResponseWriter, r *http.Request) {
-	c, no := s.claim(r.PathValue("id"))
+	c, no := s.claim([]byte(r.PathValue("id")))
 	if no != nil {
 		no.write(w)
 		return
@@ -293,7 +293,7 @@ func (s *Server) serveStream(w http.ResponseWriter, r *http.Request, c *call) {
 }
 
 func (s *Server) serveError(w http.ResponseWriter, r *http.Request) {
-	c, no := s.claim(r.PathValue("id"))
+	c, no := s.claim([]byte(r.PathValue("id")))
 	if no != nil {
 		no.write(w)
 		return
