@@ -31,7 +31,9 @@ type identity struct {
 	keys      *recent.Map[string, *userKey]
 	sets      *recent.Map[setID, *policySet]
 	documents *recent.Map[string, *cloud.Policy]
-	running   sync.Map // environment -> *cloud.Trace
+
+	tracing sync.RWMutex
+	running map[string]*cloud.Trace // by environment
 }
 
 type sessionID struct{ accessKey, token string }
@@ -57,7 +59,7 @@ type policySet struct {
 
 func newIdentity(r *iamRoom) *identity {
 	return &identity{
-		r: r, sessions: recent.New[sessionID, *opened](maxSessions), keys: recent.New[string, *userKey](maxUserKeys),
+		r: r, running: map[string]*cloud.Trace{}, sessions: recent.New[sessionID, *opened](maxSessions), keys: recent.New[string, *userKey](maxUserKeys),
 		sets: recent.New[setID, *policySet](maxSets), documents: recent.New[string, *cloud.Policy](maxDocuments),
 	}
 }
@@ -302,20 +304,22 @@ func sessionName(name string) string {
 
 // Running is cloud.Identity's.
 func (i *identity) Running(environment string, t *cloud.Trace) {
+	i.tracing.Lock()
+	defer i.tracing.Unlock()
 	if t == nil {
-		i.running.Delete(environment)
-		return
+		delete(i.running, environment)
+	} else {
+		i.running[environment] = t
 	}
-	i.running.Store(environment, t)
 }
 
 func (i *identity) trace(environment string) *cloud.Trace {
 	if environment == "" {
 		return nil
 	}
-	t, _ := i.running.Load(environment)
-	trace, _ := t.(*cloud.Trace)
-	return trace
+	i.tracing.RLock()
+	defer i.tracing.RUnlock()
+	return i.running[environment]
 }
 
 // lastPart gives what follows the last slash.
