@@ -93,8 +93,12 @@ func locate(r *http.Request) (ref, string) {
 			a.Region = region
 		}
 	} else {
-		id, rest, _ := strings.Cut(strings.TrimPrefix(path, pathPrefix), "/")
-		a.API, path = id, "/"+rest
+		below := strings.TrimPrefix(path, pathPrefix)
+		if end := strings.IndexByte(below, '/'); end < 0 {
+			a.API, path = below, "/"
+		} else {
+			a.API, path = below[:end], below[end:]
+		}
 	}
 	return a, path
 }

@@ -311,11 +311,12 @@ func (r *lambdaRoom) running(f ref, b *build) *running {
 // folders finds a version's code and layers, which stay until done.
 func (r *lambdaRoom) folders(ctx context.Context, x *running, b *build) (v compute.Version, done func(), err error) {
 	v = x.version
-	layers, leave, err := r.layerDirs(ctx, b.Config.Layers)
-	if err != nil {
-		return v, leave, err
+	leave := func() {}
+	if len(b.Config.Layers) > 0 {
+		if v.Layers, leave, err = r.layerDirs(ctx, b.Config.Layers); err != nil {
+			return v, leave, err
+		}
 	}
-	v.Layers = layers
 	var release func()
 	var m *mount
 	if v.Qualifier == latest {
@@ -327,7 +328,7 @@ func (r *lambdaRoom) folders(ctx context.Context, x *running, b *build) (v compu
 		v.CodeDir, release, err = r.codeDir(ctx, b.Blob, str(b.Config.CodeSha256))
 	}
 	r.pools.note(x.base, v.ID)
-	if len(layers) == 0 {
+	if len(b.Config.Layers) == 0 {
 		return v, release, err
 	}
 	return v, func() { release(); leave() }, err

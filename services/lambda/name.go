@@ -74,12 +74,9 @@ func (f ref) checkNew() error {
 
 // refOf reads the ARN of a function.
 func refOf(a cloud.ARN) ref {
-	parts := strings.Split(strings.TrimPrefix(a.Resource, "function:"), ":")
-	f := ref{Scope: a.Scope(), name: parts[0]}
-	if len(parts) > 1 {
-		f.qualifier = parts[1]
-	}
-	return f
+	name, rest, _ := strings.Cut(strings.TrimPrefix(a.Resource, "function:"), ":")
+	qualifier, _, _ := strings.Cut(rest, ":")
+	return ref{Scope: a.Scope(), name: name, qualifier: qualifier}
 }
 
 // arn is the ARN without a qualifier.

@@ -153,10 +153,11 @@ func (r *lambdaRoom) managementOperations() []cloud.Operation {
 
 // on is the access of operations on a function.
 func on[I any](action string, pick func(*I) (name, qualifier *string)) func(context.Context, *I) ([]cloud.Access, error) {
+	action = "lambda:" + action
 	return func(ctx context.Context, in *I) ([]cloud.Access, error) {
 		name, qualifier := pick(in)
 		f, err := parseRef(ctx, name, qualifier)
-		return []cloud.Access{{Action: "lambda:" + action, Resource: f.qualified()}}, err
+		return []cloud.Access{{Action: action, Resource: f.qualified()}}, err
 	}
 }
 
