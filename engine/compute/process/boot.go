@@ -20,7 +20,7 @@ func (e *environment) bootManaged(ctx context.Context, n runtimes.Name) (answer,
 	}
 	if needsOwnStart(v) || d.extended(v) {
 		return e.bootProgram(ctx, program{it: it, embedded: true, argv: func(vars map[string]string) []string {
-			return wrapped(d.world(nil, v), v, vars, d.embedded(d.world(nil, v), n.Family, it))
+			return wrapped(d.world(nil, v), v, vars, d.embedded(d.world(nil, v), n.Family, it, vars))
 		}})
 	}
 	var vars map[string]string
@@ -133,7 +133,7 @@ func (e *environment) bootProgram(ctx context.Context, p program) (answer, error
 	}
 	if p.embedded {
 		cfg := d.initConfig(d.world(e.host, v), v, nil)
-		cfg.Hide = hidden(v)
+		cfg.Hide, cfg.Late = hidden(v), d.world(e.host, v).late(p.it.family, vars)
 		return e.loadEmbedded(p.it, cfg)
 	}
 	e.link = &api{server: e.api, proc: e.proc}
@@ -145,7 +145,7 @@ func (e *environment) startMain(p program, vars map[string]string, in inside, se
 	d, w := e.d, e.d.world(e.host, in.v)
 	env := flat(vars)
 	if p.embedded {
-		env = append(env, d.ofPython(w, vars)...)
+		env = append(flat(w.started(in.it.family, vars)), d.ofPython(w, vars)...)
 	}
 	if !several {
 		return d.start(e.host, p.argv(vars), env, w.task, p.embedded, in)

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -87,19 +88,23 @@ func (d *Driver) startGeneric(f runtimes.Family, in inside) (*host, error) {
 		return nil, err
 	}
 	w := d.world(h, in.v)
-	if err := d.start(h, d.embedded(w, f, in.it), d.generic(w, in.it), w.home, true, in); err != nil {
+	if err := d.start(h, d.embedded(w, f, in.it, nil), d.generic(w, in.it), w.home, true, in); err != nil {
 		return nil, fmt.Errorf("process: start %s: %w", in.it.path, err)
 	}
 	return h, nil
 }
 
-// embedded gives the command line of an embedded runtime.
-func (d *Driver) embedded(w world, f runtimes.Family, it *interpreter) []string {
+// embedded gives the command line of an embedded runtime for a function's variables; nil: it waits for a function.
+func (d *Driver) embedded(w world, f runtimes.Family, it *interpreter, vars map[string]string) []string {
 	if f == runtimes.Python {
 		d.compile(it)
-		return []string{it.path, "-s", filepath.Join(w.runtime, "python", "boot.py")}
+		return []string{it.path, "-sS", filepath.Join(w.runtime, "python", "boot.py")} // boot.py does what belongs to `site`, sooner
 	}
-	return []string{it.path, filepath.Join(w.runtime, "node", "main.js")}
+	argv := []string{it.path, filepath.Join(w.runtime, "node", "main.js")}
+	if w.trustsFile(f, vars) {
+		argv = slices.Insert(argv, 1, useFile)
+	}
+	return argv
 }
 
 // compile has Python write the byte code of its embedded runtime beside it, once: inside a sandbox nothing can be written there, and without it every

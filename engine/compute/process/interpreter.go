@@ -18,6 +18,7 @@ import (
 
 // interpreter is a program that runs a family of runtimes.
 type interpreter struct {
+	family  runtimes.Family
 	path    string   // the real binary, not a version manager's shim
 	version string   // "v20.20.2", "3.11.7"
 	needs   []string // files and folders that it needs beside the system's: itself, its libraries
@@ -179,7 +180,7 @@ func (in *interpreters) ask(f runtimes.Family, path string) *interpreter {
 		in.asked[path] = nil
 		return nil
 	}
-	it := &interpreter{path: lines[0], version: lines[1], needs: needs(lines[0], lines[2:])}
+	it := &interpreter{family: f, path: lines[0], version: lines[1], needs: needs(lines[0], lines[2:])}
 	if f == runtimes.Python && strings.HasPrefix(it.version, "2.") {
 		it = nil
 	}

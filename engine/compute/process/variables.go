@@ -28,8 +28,9 @@ var atStart = []string{"NODE_OPTIONS", "NODE_EXTRA_CA_CERTS", "NODE_TLS_REJECT_U
 
 // needsOwnStart tells whether a version cannot use a pre-started process.
 func needsOwnStart(v *compute.Version) bool {
+	node := strings.HasPrefix(v.Runtime, "nodejs")
 	for k := range v.Env {
-		if slices.Contains(atStart, k) || strings.HasPrefix(k, "PYTHON") {
+		if slices.Contains(atStart, k) || strings.HasPrefix(k, "PYTHON") || node && slices.Contains(ofTrust, k) {
 			return true
 		}
 	}
@@ -94,7 +95,7 @@ func (d *Driver) reserved(v *compute.Version, e *environment, w world) map[strin
 // generic is the environment in which a pre-started process waits.
 func (d *Driver) generic(w world, it *interpreter) []string {
 	env := []string{"LANG=C.UTF-8", "TZ=:UTC", "HOME=" + w.home, "TMPDIR=" + w.temp, "PATH=" + w.searchPath(&compute.Version{}, it)}
-	env = append(env, flat(w.trusting())...) // Node reads them as it starts
+	env = append(env, flat(w.started(it.family, w.trusting()))...)
 	return append(env, d.ofPython(w, nil)...)
 }
 

@@ -47,6 +47,7 @@ type InitConfig struct {
 	Handler string            `json:"handler"`
 	Env     map[string]string `json:"env,omitempty"`   // absent: the process has had the function's variables from the start, but for those in Hide
 	Hide    []string          `json:"hide,omitempty"`  // variables that the function does not see
+	Late    map[string]string `json:"late,omitempty"`  // further variables, which the process is better off without as it starts
 	Paths   []string          `json:"paths,omitempty"` // further folders to import from (Python)
 	SDKDir  string            `json:"sdkDir,omitempty"`
 	SDKKind SDK               `json:"sdkKind,omitempty"`

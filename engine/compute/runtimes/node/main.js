@@ -39,7 +39,7 @@ function catchAll() {
 async function init(config) {
   S.config = config;
   for (const k of config.env ? Object.keys(process.env) : config.hide || []) delete process.env[k];
-  Object.assign(process.env, config.env);
+  Object.assign(process.env, config.env, config.late);
   process.chdir(config.cwd);
   process.title = 'node';
   Module._initPaths(); // NODE_PATH has changed
@@ -108,5 +108,6 @@ function onFrame(kind, buf, start, end) {
   }
 }
 
+process.execArgv = process.execArgv.filter((a) => a !== '--use-openssl-ca'); // the platform's, not for what the function starts
 S.socket = receive(onFrame, () => die(0));
 send('H', '');

@@ -1,5 +1,4 @@
 """Taking a function, then its invocations, from the platform."""
-import decimal
 import json
 import os
 import struct
@@ -15,7 +14,8 @@ _ascii = False  # runtimes before 3.12 escape what is not ASCII
 
 
 def _number(value):
-    if isinstance(value, decimal.Decimal):
+    decimal = sys.modules.get("decimal")  # nobody has a Decimal otherwise
+    if decimal is not None and isinstance(value, decimal.Decimal):
         return float(value)
     raise TypeError("Object of type %s is not JSON serializable" % type(value).__name__)
 

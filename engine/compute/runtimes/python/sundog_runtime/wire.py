@@ -1,13 +1,13 @@
 """The framed protocol over the inherited socket: a big-endian uint32 length of the body, one byte of kind, and the body."""
-import socket
+import os
 import struct
 import threading
 
 _HEAD = struct.Struct(">IB")
 _lock = threading.Lock()
-_sock = socket.socket(fileno=3)
-_sock.setblocking(True)
-_sock.set_inheritable(False)
+_socket = 3  # not wrapped: package socket takes longer to import than all else here
+os.set_blocking(_socket, True)
+os.set_inheritable(_socket, False)
 _buffer = bytearray(64 * 1024)
 _view = memoryview(_buffer)
 _start = 0
@@ -18,7 +18,10 @@ def send(kind, body=b""):
     """Write one frame. kind is one letter, body bytes. Any thread may call it."""
     data = _HEAD.pack(len(body), ord(kind)) + body
     with _lock:
-        _sock.sendall(data)
+        sent = os.write(_socket, data)
+        while sent < len(data):
+            data = memoryview(data)[sent:]
+            sent = os.write(_socket, data)
 
 
 def _fill(need):
@@ -33,7 +36,7 @@ def _fill(need):
         _buffer[: len(rest)] = rest
         _start, _end = 0, len(rest)
     while _end - _start < need:
-        n = _sock.recv_into(_view[_end:])
+        n = os.readv(_socket, [_view[_end:]])
         if n == 0:
             return False
         _end += n
