@@ -120,3 +120,29 @@ func TestFilterResource(t *testing.T) {
 	must(t, 0, typ.Delete(b.ctx, req))
 	must(t, 0, typ.Delete(b.ctx, req))
 }
+
+// Lines are looked at only while somebody has a filter.
+func TestFeedListensWhileThereAreFilters(t *testing.T) {
+	b, got := sink(t)
+	b.group("g")
+	listens := func() bool {
+		b.r.feed.listening.Lock()
+		defer b.r.feed.listening.Unlock()
+		return b.r.feed.untail != nil
+	}
+	g := telemetry.LogGroup{Scope: servicetest.Scope, Name: "g"}
+	for _, m := range []string{"first", "second"} {
+		want(t, listens(), false)
+		_, err := b.r.putFilter(b.ctx, &api.PutSubscriptionFilterInput{LogGroupName: new("g"), FilterName: new("f"), FilterPattern: new(""), DestinationArn: new(function)})
+		must(t, 0, err)
+		want(t, listens(), true)
+		b.Telemetry.Log(g, "s", telemetry.LogEvent{Message: m})
+		want(t, unpack(t, <-got).LogEvents[0].Message, m)
+		_, err = b.r.deleteFilter(b.ctx, &api.DeleteSubscriptionFilterInput{LogGroupName: new("g"), FilterName: new("f")})
+		must(t, 0, err)
+		b.Telemetry.Log(g, "s", telemetry.LogEvent{Message: "not delivered"})
+	}
+	must(t, 0, b.r.feed.close())
+	must(t, 0, b.r.feed.close()) // closing again does nothing
+	want(t, listens(), false)
+}
