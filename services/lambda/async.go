@@ -31,7 +31,7 @@ type asyncState struct{ Errors int }
 
 // enqueue accepts an asynchronous invocation: it runs once this is committed.
 func (r *lambdaRoom) enqueue(ctx context.Context, p *plan, id string, payload []byte) error {
-	r.d.Telemetry.Metric(r.metric(p, "AsyncEventsReceived", "Count", 1, r.d.Clock.Now()))
+	r.count(p, "AsyncEventsReceived", "Count", 1, r.d.Clock.Now())
 	return r.d.Store.Update(ctx, func(tx store.Tx) error {
 		return r.d.Bus.Emit(tx, shardOf(p.ref.Scope), r.asyncDelivery(ctx, p, id, payload))
 	})
@@ -126,7 +126,7 @@ func (t target) runStage(ctx context.Context, d bus.Delivery) (bus.Outcome, erro
 	if err != nil {
 		return bus.Outcome{Kind: bus.Again, After: min(time.Second<<min(d.Attempt, 10), slowestRetry), Code: cloud.AsError(err).Code, Reason: err.Error()}, nil
 	}
-	t.d.Telemetry.Metric(t.metric(p, "AsyncEventAge", "Milliseconds", float64(age.Milliseconds()), t.d.Clock.Now()))
+	t.count(p, "AsyncEventAge", "Milliseconds", float64(age.Milliseconds()), t.d.Clock.Now())
 	e.result, e.count = &res, st.Errors+1
 	e.d.Trace.Lineage = visited(d.Trace.Lineage, p.lineage) // what it leads to comes after it
 	switch {
@@ -180,7 +180,7 @@ func (r *lambdaRoom) finish(ctx context.Context, e ended) error {
 	if e.condition == conditionSuccess {
 		dest = e.cfg.OnSuccess
 	} else {
-		r.d.Telemetry.Metric(r.metric(e.p, "AsyncEventsDropped", "Count", 1, r.d.Clock.Now()))
+		r.count(e.p, "AsyncEventsDropped", "Count", 1, r.d.Clock.Now())
 	}
 	if dl := e.p.main.Config.DeadLetterConfig; dl != nil && e.condition != conditionSuccess {
 		if d, err := r.deadLetter(e, str(dl.TargetArn)); err == nil {
@@ -289,7 +289,7 @@ const failureMetric = "metric"
 // undelivered counts what did not reach its dead letter target or destination.
 func (r *lambdaRoom) undelivered(d bus.Delivery, res bus.Result) {
 	if name := d.Report[failureMetric]; name != "" && res.Kind != bus.Done {
-		r.d.Telemetry.Metric(r.metric(newPlan(refOf(d.Source)), name, "Count", 1, res.At))
+		r.count(newPlan(refOf(d.Source)), name, "Count", 1, res.At)
 	}
 }
 

@@ -99,6 +99,7 @@ func (r *lambdaRoom) accountSettings(ctx context.Context, _ *api.GetAccountSetti
 // concurrency.
 type gates struct {
 	account sync.Map // cloud.Scope -> *atomic.Int64
+	every   sync.Map // the same, with those that have a reservation
 	name    sync.Map // cloud.ARN -> *atomic.Int64
 	left    sync.Map // cloud.Scope -> int64: what reservations leave
 }
@@ -127,21 +128,27 @@ func (r *lambdaRoom) unreserved(ctx context.Context, sc cloud.Scope) (int64, err
 	return int64(accounts - sum), err
 }
 
+// concurrent is how much runs, an invocation that has just been counted in included: of its function, of the account, and of the account without the functions
+// that have a reservation.
+type concurrent struct{ function, account, unreserved int64 }
+
 // enter counts an invocation in: within the function's reserved concurrency, or within what the account has left.
-func (r *lambdaRoom) enter(ctx context.Context, p *plan) (leave func(), running int64, err error) {
-	n := p.mine.Add(1)
+func (r *lambdaRoom) enter(ctx context.Context, p *plan) (leave func(), n concurrent, err error) {
+	n.function = p.mine.Add(1)
 	if p.fn.Reserved != nil {
-		if n > int64(*p.fn.Reserved) {
+		if n.function > int64(*p.fn.Reserved) {
 			p.mine.Add(-1)
-			return nil, 0, errTooMany("ReservedFunctionConcurrentInvocationLimitExceeded")
+			return nil, n, errTooMany("ReservedFunctionConcurrentInvocationLimitExceeded")
 		}
-		return func() { p.mine.Add(-1) }, n, nil
+		n.account, n.unreserved = p.every.Add(1), p.all.Load()
+		return func() { p.mine.Add(-1); p.every.Add(-1) }, n, nil
 	}
 	most, err := r.unreserved(ctx, p.ref.Scope)
-	if all := p.all.Add(1); err != nil || all > most {
+	if n.unreserved = p.all.Add(1); err != nil || n.unreserved > most {
 		p.mine.Add(-1)
 		p.all.Add(-1)
-		return nil, 0, orElse(err, errTooMany("ConcurrentInvocationLimitExceeded"))
+		return nil, n, orElse(err, errTooMany("ConcurrentInvocationLimitExceeded"))
 	}
-	return func() { p.mine.Add(-1); p.all.Add(-1) }, n, nil
+	n.account = p.every.Add(1)
+	return func() { p.mine.Add(-1); p.all.Add(-1); p.every.Add(-1) }, n, nil
 }

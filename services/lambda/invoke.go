@@ -183,7 +183,7 @@ func (r *lambdaRoom) run(ctx context.Context, p *plan, c call) (cloud.Result, er
 	if err := r.pinned(p, b); err != nil {
 		return cloud.Result{}, err
 	}
-	leave, running, err := r.enter(ctx, p)
+	leave, n, err := r.enter(ctx, p)
 	if err != nil {
 		if cloud.AsError(err).Kind == cloud.Throttled {
 			r.throttled(p)
@@ -197,7 +197,7 @@ func (r *lambdaRoom) run(ctx context.Context, p *plan, c call) (cloud.Result, er
 	if err != nil {
 		return cloud.Result{}, err
 	}
-	rec := r.record(trace, p, b, c, running)
+	rec := r.record(trace, p, b, c, n)
 	inv := compute.Invocation{
 		RequestID: c.id, Payload: c.payload, ClientContext: c.context, Trace: rec.trace, Started: rec.started, Ready: rec.begin, Log: rec.line, Out: c.out,
 	}

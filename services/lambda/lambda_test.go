@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -34,7 +35,7 @@ type recorder struct {
 	telemetry.Recorder
 	mu      sync.Mutex
 	lines   []string
-	metrics map[string]float64
+	metrics map[string]float64 // of functions and mappings as a whole, and, with their dimensions behind the name, of everything
 	spans   []telemetry.Span
 }
 
@@ -50,23 +51,27 @@ func (r *recorder) Metric(ms ...telemetry.Metric) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, m := range ms {
-		r.metrics[m.Name] += m.Values[0]
+		if m.Dimensions["Resource"] == "" && len(m.Dimensions) > 0 {
+			r.metrics[m.Name] += m.Values[0]
+		}
+		r.metrics[m.Name+fmt.Sprint(" ", m.Dimensions)] += m.Values[0]
 	}
 }
 
 // Meter gives one that does what Metric does.
-func (r *recorder) Meter(_ cloud.Scope, _ string, _ map[string]string, gauges ...telemetry.Gauge) telemetry.Meter {
-	return meter{r, gauges}
+func (r *recorder) Meter(_ cloud.Scope, _ string, dimensions map[string]string, gauges ...telemetry.Gauge) telemetry.Meter {
+	return meter{r, dimensions, gauges}
 }
 
 type meter struct {
-	r      *recorder
-	gauges []telemetry.Gauge
+	r          *recorder
+	dimensions map[string]string
+	gauges     []telemetry.Gauge
 }
 
 func (m meter) Add(_ time.Time, values ...float64) {
 	for i, v := range values {
-		m.r.Metric(telemetry.Metric{Name: m.gauges[i].Name, Values: []float64{v}})
+		m.r.Metric(telemetry.Metric{Name: m.gauges[i].Name, Dimensions: m.dimensions, Values: []float64{v}})
 	}
 }
 

@@ -9,7 +9,6 @@ import (
 	api "sundog/api/lambda"
 	"sundog/cloud"
 	"sundog/engine/store"
-	"sundog/engine/telemetry"
 )
 
 // build is what a version is made of: its configuration and its code.
@@ -157,9 +156,9 @@ type plan struct {
 	busy       string            // what the clock is told of its runs
 	dimensions map[string]string // of the function's metrics
 	versions   sync.Map          // *build -> *running
-	mine, all  *atomic.Int64     // what runs now: of the function, of the account without reservations; set by lambdaRoom.plan
-	metering   sync.Once
-	meter      telemetry.Meter // nil before the first invocation; see lambdaRoom.meter
+	meters     meters
+	mine, all  *atomic.Int64 // what runs now: of the function, of the account without reservations; set by lambdaRoom.plan
+	every      *atomic.Int64 // of the account with them
 }
 
 func newPlan(f ref) *plan {
@@ -225,7 +224,7 @@ func (r *lambdaRoom) plan(ctx context.Context, f ref) (*plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.mine, p.all = counter(&r.gates.name, f.arn()), counter(&r.gates.account, f.Scope)
+	p.mine, p.all, p.every = counter(&r.gates.name, f.arn()), counter(&r.gates.account, f.Scope), counter(&r.gates.every, f.Scope)
 	r.cache.put(p, version)
 	return p, nil
 }

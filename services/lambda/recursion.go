@@ -71,7 +71,7 @@ func (r *lambdaRoom) visit(p *plan, t cloud.Trace) (cloud.Trace, error) {
 	}
 	if p.fn.Loops != loopAllow && visits(t.Lineage, p.lineage) >= maxVisits {
 		now := r.d.Clock.Now()
-		r.d.Telemetry.Metric(r.metric(p, "RecursiveInvocationsDropped", "Count", 1, now))
+		r.count(p, "RecursiveInvocationsDropped", "Count", 1, now)
 		r.d.Log.Warn("a recursive loop was stopped", "function", p.ref.qualified().String(), "trace", t.Root)
 		return t, errRecursive()
 	}

@@ -17,16 +17,16 @@ const tailSize = 4096
 
 // report is what is recorded of one invocation: its log with START, END and REPORT lines, its metrics and its span.
 type report struct {
-	r       *lambdaRoom
-	p       *plan
-	b       *build
-	id      string
-	running int64
-	trace   cloud.Trace // under which the function's own work hangs
-	parent  string
-	span    string
-	group   telemetry.LogGroup
-	begun   time.Time
+	r      *lambdaRoom
+	p      *plan
+	b      *build
+	id     string
+	runs   concurrent
+	trace  cloud.Trace // under which the function's own work hangs
+	parent string
+	span   string
+	group  telemetry.LogGroup
+	begun  time.Time
 
 	mu     sync.Mutex
 	stream string
@@ -37,7 +37,7 @@ type report struct {
 	place  [4]telemetry.LogEvent // of lines on their way to the recorder, which does not keep it; start's and the last ones'
 }
 
-func (r *lambdaRoom) record(t cloud.Trace, p *plan, b *build, c call, running int64) *report {
+func (r *lambdaRoom) record(t cloud.Trace, p *plan, b *build, c call, n concurrent) *report {
 	if t.IsZero() { // sampled: the platform keeps its own record of what runs, whatever the function's tracing says
 		lineage := t.Lineage
 		t = cloud.NewTrace(r.d.Clock.Now(), r.d.IDs)
@@ -45,7 +45,7 @@ func (r *lambdaRoom) record(t cloud.Trace, p *plan, b *build, c call, running in
 	}
 	span := cloud.NewSpanID(r.d.IDs)
 	return &report{
-		r: r, p: p, b: b, id: c.id, running: running, trace: t.Under(span), parent: t.Parent, span: span, keep: c.tail, begun: r.d.Clock.Now(),
+		r: r, p: p, b: b, id: c.id, runs: n, trace: t.Under(span), parent: t.Parent, span: span, keep: c.tail, begun: r.d.Clock.Now(),
 		group: telemetry.LogGroup{Scope: p.ref.Scope, Name: logGroup(&b.Config)},
 	}
 }
@@ -144,7 +144,7 @@ func (r *report) finished(res compute.Result) {
 	}
 	lines = r.system(lines, done, "runtimeDone", "END RequestId: "+r.id+"\n", func() map[string]any { return r.doneRecord(res, status) })
 	r.write(r.system(lines, level, "report", r.reportLine(res), func() map[string]any { return r.reportRecord(res, status) }), true)
-	r.metrics(res, now)
+	r.r.measure(r.p, r.b, res, r.runs, now)
 	if !r.trace.Sampled { // as the gateway does with the request above it
 		return
 	}
@@ -194,49 +194,4 @@ func errorType(res compute.Result) string {
 		return "Runtime.ExitError"
 	}
 	return shape.Type
-}
-
-func (r *report) metrics(res compute.Result, now time.Time) {
-	failed := 0.0
-	if res.Kind != compute.None {
-		failed = 1
-	}
-	r.r.meter(r.p).Add(now, 1, failed, 0, millis(res.Duration), float64(r.running))
-	if q := r.p.through(); q != nil {
-		r.r.d.Telemetry.Metric(r.r.byVersion(q, r.b, r.r.metric(r.p, "Invocations", "Count", 1, now)), r.r.byVersion(q, r.b, r.r.metric(r.p, "Errors", "Count", failed, now)))
-	}
-}
-
-// meter gives what records the metrics of a function's invocations.
-func (r *lambdaRoom) meter(p *plan) telemetry.Meter {
-	p.metering.Do(func() {
-		p.meter = r.d.Telemetry.Meter(p.ref.Scope, "AWS/Lambda", p.dimensions, telemetry.Gauge{Name: "Invocations", Unit: "Count"}, telemetry.Gauge{Name: "Errors", Unit: "Count"},
-			telemetry.Gauge{Name: "Throttles", Unit: "Count"}, telemetry.Gauge{Name: "Duration", Unit: "Milliseconds"}, telemetry.Gauge{Name: "ConcurrentExecutions", Unit: "Count"})
-	})
-	return p.meter
-}
-
-// through is the plan of the alias whose weights choose the version; nil when no alias does.
-func (p *plan) through() *plan {
-	switch {
-	case p.held != nil:
-		return p.held
-	case p.alias != nil:
-		return p
-	}
-	return nil
-}
-
-// byVersion gives a metric the dimensions of calls through an alias (Lambda Developer Guide, "Types of metrics for Lambda functions").
-func (*lambdaRoom) byVersion(q *plan, b *build, m telemetry.Metric) telemetry.Metric {
-	m.Dimensions = map[string]string{"FunctionName": q.ref.name, "Resource": q.ref.name + ":" + q.ref.qualifier, "ExecutedVersion": str(b.Config.Version)}
-	return m
-}
-
-func (r *lambdaRoom) metric(p *plan, name, unit string, value float64, at time.Time) telemetry.Metric {
-	return telemetry.Metric{Scope: p.ref.Scope, Namespace: "AWS/Lambda", Name: name, Dimensions: p.dimensions, Unit: unit, Time: at, Values: []float64{value}}
-}
-
-func (r *lambdaRoom) throttled(p *plan) {
-	r.d.Telemetry.Metric(r.metric(p, "Throttles", "Count", 1, r.d.Clock.Now()))
 }

@@ -75,7 +75,7 @@ func (r *lambdaRoom) checkSigned(ctx context.Context, f ref, arn string) error {
 	if err != nil {
 		return err
 	}
-	r.d.Telemetry.Metric(r.metric(newPlan(f), "SignatureValidationErrors", "Count", 1, r.d.Clock.Now()))
+	r.count(newPlan(f), "SignatureValidationErrors", "Count", 1, r.d.Clock.Now())
 	if s.enforced() {
 		return cloud.Errorf(cloud.Invalid, "CodeVerificationFailedException", "Lambda cannot deploy the function. The function or layer might be signed using a signature that the client is not configured to accept. Check the provided signature for %s.", f.name).With("Type", "User")
 	}

@@ -122,7 +122,7 @@ func (l *lane) age(ctx context.Context, last time.Time) {
 		return // the call itself will say so
 	}
 	now := l.r.d.Clock.Now()
-	l.r.d.Telemetry.Metric(l.r.metric(pl, "IteratorAge", "Milliseconds", millis(max(0, now.Sub(last))), now))
+	l.r.count(pl, "IteratorAge", "Milliseconds", millis(max(0, now.Sub(last))), now)
 }
 
 // discard gives records up: what they were goes to the on-failure destination.

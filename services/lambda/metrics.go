@@ -1,0 +1,85 @@
+package lambda
+
+import (
+	"sync"
+	"time"
+
+	"sundog/cloud"
+	"sundog/engine/compute"
+	"sundog/engine/telemetry"
+)
+
+const metricSpace = "AWS/Lambda"
+
+// meters record the metrics of a plan's invocations: of the function, of what it was invoked as (its name, a version or an alias), and of all functions of
+// the account; those through an alias also for the version that it chose (Lambda Developer Guide, "Types of metrics for Lambda functions"). The zero value
+// is ready.
+type meters struct {
+	once                        sync.Once
+	function, resource, account telemetry.Meter
+	chosen                      sync.Map // *build -> telemetry.Meter
+}
+
+// resource is what metrics call that which is invoked.
+func (f ref) resource() string {
+	if f.qualifier == "" {
+		return f.name
+	}
+	return f.name + ":" + f.qualifier
+}
+
+// measure records what every invocation does.
+func (r *lambdaRoom) measure(p *plan, b *build, res compute.Result, n concurrent, now time.Time) {
+	m := &p.meters
+	m.once.Do(func() {
+		m.function = r.meter(p.ref.Scope, p.dimensions)
+		m.resource = r.meter(p.ref.Scope, map[string]string{"FunctionName": p.ref.name, "Resource": p.ref.resource()})
+		m.account = r.meter(p.ref.Scope, nil, telemetry.Gauge{Name: "UnreservedConcurrentExecutions", Unit: "Count"})
+	})
+	failed, took := 0.0, millis(res.Duration)
+	if res.Kind != compute.None {
+		failed = 1
+	}
+	m.function.Add(now, 1, failed, 0, took, float64(n.function))
+	m.resource.Add(now, 1, failed, 0, took, float64(n.function))
+	m.account.Add(now, 1, failed, 0, took, float64(n.account), float64(n.unreserved))
+	q := p.through()
+	if q == nil {
+		return
+	}
+	known, ok := m.chosen.Load(b)
+	if !ok {
+		known, _ = m.chosen.LoadOrStore(b, r.meter(p.ref.Scope, map[string]string{"FunctionName": q.ref.name, "Resource": q.ref.resource(), "ExecutedVersion": str(b.Config.Version)}))
+	}
+	known.(telemetry.Meter).Add(now, 1, failed, 0, took, float64(n.function))
+}
+
+func (r *lambdaRoom) meter(sc cloud.Scope, dimensions map[string]string, more ...telemetry.Gauge) telemetry.Meter {
+	return r.d.Telemetry.Meter(sc, metricSpace, dimensions, append([]telemetry.Gauge{
+		{Name: "Invocations", Unit: "Count"}, {Name: "Errors", Unit: "Count"}, {Name: "Throttles", Unit: "Count"}, {Name: "Duration", Unit: "Milliseconds"},
+		{Name: "ConcurrentExecutions", Unit: "Count"},
+	}, more...)...)
+}
+
+// through is the plan of the alias whose weights choose the version; nil when no alias does.
+func (p *plan) through() *plan {
+	switch {
+	case p.held != nil:
+		return p.held
+	case p.alias != nil:
+		return p
+	}
+	return nil
+}
+
+// count records one value of a metric that not every invocation has, under the same dimensions.
+func (r *lambdaRoom) count(p *plan, name, unit string, value float64, at time.Time) {
+	all := [...]telemetry.Metric{{Dimensions: p.dimensions}, {Dimensions: map[string]string{"FunctionName": p.ref.name, "Resource": p.ref.resource()}}, {}}
+	for i := range all {
+		m := &all[i]
+		m.Scope, m.Namespace, m.Name, m.Unit, m.Time, m.Values = p.ref.Scope, metricSpace, name, unit, at, []float64{value}
+	}
+	r.d.Telemetry.Metric(all[:]...)
+}
+
+func (r *lambdaRoom) throttled(p *plan) { r.count(p, "Throttles", "Count", 1, r.d.Clock.Now()) }
