@@ -129,28 +129,52 @@ func (d *Driver) trySandbox() error {
 
 // plan says what a sandbox is to be made of.
 func (d *Driver) plan(h *host, p sandbox.Program, in inside) (*sandbox.Plan, error) {
-	if err := d.ownEtc(); err != nil { // not at the platform's start, which does not wait for it
-		return nil, err
-	}
-	binds, links := system()
-	binds = append(binds, sandbox.Bind{From: d.etc, To: "/etc"}, sandbox.Bind{From: d.runtimes, To: sandbox.RuntimeDir})
-	if d.o.SDKDir != "" {
-		if err := os.MkdirAll(d.o.SDKDir, 0o755); err != nil {
-			return nil, fmt.Errorf("process: %w", err)
+	plan := d.bare(h, p, nil, nil)
+	if plan.Based = h.based; !h.based {
+		if err := d.shared(plan); err != nil {
+			return nil, err
 		}
-		binds = append(binds, sandbox.Bind{From: d.o.SDKDir, To: sandbox.SDKDir})
 	}
 	if in.it != nil {
 		for _, n := range in.it.needs {
-			binds = append(binds, sandbox.Bind{From: n, To: n})
+			plan.Binds = append(plan.Binds, sandbox.Bind{From: n, To: n})
 		}
 	}
-	plan := d.bare(h, p, binds, links)
 	if in.v != nil {
 		c := d.code(in.v)
 		plan.Code = &c
 	}
 	return plan, nil
+}
+
+// prepare has a seed make what every sandbox has.
+func (d *Driver) prepare(h *host) error {
+	base := d.bare(h, sandbox.Program{}, nil, nil)
+	if err := d.shared(base); err != nil {
+		return err
+	}
+	if err := h.seed.box.Prepare(*base); err != nil {
+		return err
+	}
+	h.based = true
+	return nil
+}
+
+// shared adds what is shown in every sandbox.
+func (d *Driver) shared(plan *sandbox.Plan) error {
+	if err := d.ownEtc(); err != nil { // not at the platform's start, which does not wait for it
+		return err
+	}
+	binds, links := system()
+	binds = append(binds, sandbox.Bind{From: d.etc, To: "/etc"}, sandbox.Bind{From: d.runtimes, To: sandbox.RuntimeDir})
+	if d.o.SDKDir != "" {
+		if err := os.MkdirAll(d.o.SDKDir, 0o755); err != nil {
+			return fmt.Errorf("process: %w", err)
+		}
+		binds = append(binds, sandbox.Bind{From: d.o.SDKDir, To: sandbox.SDKDir})
+	}
+	plan.Binds, plan.Links = binds, links
+	return nil
 }
 
 // bare is the plan of a sandbox without a function's code.

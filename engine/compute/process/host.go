@@ -21,6 +21,7 @@ import (
 type host struct {
 	proc   *proc
 	seed   *proc // a sandbox's init that waits for its plan; nil: is started with it
+	based  bool  // that init has made what every sandbox has
 	out    *output
 	dir    string
 	number int64 // of all hosts

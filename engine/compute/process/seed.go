@@ -2,8 +2,8 @@ package process
 
 import "sync"
 
-// seeds keep one host made beforehand while sandboxes are in use: its folder, its memory group, and the sandbox's init, which waits to be told what
-// the sandbox is to be made of. All that takes longer than what follows until the function's program runs.
+// seeds keep one host made beforehand while sandboxes are in use: its folder, its memory group, and the sandbox's init, with the sockets and the root that
+// every sandbox has, which waits to be told what program to run. All that takes longer than what follows until the function's program runs.
 type seeds struct {
 	d      *Driver
 	mu     sync.Mutex
@@ -43,7 +43,10 @@ func (s *seeds) refill() {
 func (s *seeds) add() {
 	h, err := s.d.makeHost()
 	if err == nil {
-		if h.seed, err = s.d.spawner.seed(h.number, h.group); err != nil {
+		if h.seed, err = s.d.spawner.seed(h.number, h.group); err == nil {
+			err = s.d.prepare(h)
+		}
+		if err != nil {
 			s.d.remove(h)
 		}
 	}

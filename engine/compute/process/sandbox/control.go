@@ -74,6 +74,15 @@ func connOf(f *os.File) (*net.UnixConn, error) {
 	return u, nil
 }
 
+// Prepare has Init open the ports and build the root of a plan that is still without code and program. It does not wait; what fails is told by Start, whose
+// plan is Based then. It is called once at most, before Start.
+func (c *Control) Prepare(base Plan) error {
+	if err := send(c.conn, request{Base: &base}); err != nil {
+		return fmt.Errorf("sandbox: %w", err)
+	}
+	return nil
+}
+
 // Start has the sandbox built and its program started, and gives the sockets that were opened. It is called once, first.
 func (c *Control) Start(p Plan) ([]Socket, error) {
 	go c.read()

@@ -62,6 +62,7 @@ type Plan struct {
 	Code    *Code   // nil: comes later
 	Program Program // without Argv: the sandbox stays, with what Control.Run starts, until its Control is closed
 	Limits  Limits
+	Based   bool // there was a Base: Ports are open and Root is built, and Binds and Links come besides
 }
 
 // Limits bound what the function's processes may use beside memory.
@@ -81,6 +82,7 @@ type Feature struct {
 
 // request is a message to Init; exactly one field is set.
 type request struct {
+	Base *Plan    `json:",omitempty"` // sent before Plan, not answered: what every sandbox has, without code and program
 	Plan *Plan    `json:",omitempty"`
 	Code *Code    `json:",omitempty"`
 	Run  *Program `json:",omitempty"` // a further program; descriptors that come along are its output and its descriptor 3

@@ -21,6 +21,7 @@ type inside struct {
 	net     network
 	filter  []unix.SockFilter
 	root    root
+	sockets []*os.File // that are to go to the platform
 	launch  chan launch
 
 	mu    sync.Mutex
@@ -60,16 +61,26 @@ func Init() int {
 	if err == nil {
 		filter, err = callFilter()
 	}
-	var first request
-	if _, err := receive(control, &first); err != nil || first.Plan == nil {
-		return 70
-	}
 	if err != nil {
-		_ = send(control, reply{Error: "sandbox: " + err.Error()})
-		return 71
+		err = fmt.Errorf("sandbox: %w", err)
 	}
 	i := &inside{control: control, net: loopback, filter: filter, launch: make(chan launch), more: map[int]bool{}, early: map[int]string{}, done: make(chan struct{}), born: make(chan struct{}, 1)}
-	if err := i.begin(first.Plan); err != nil {
+	var first request
+	_, lost := receive(control, &first)
+	if lost == nil && first.Base != nil {
+		if err == nil {
+			err = i.base(first.Base)
+		}
+		first = request{}
+		_, lost = receive(control, &first)
+	}
+	if lost != nil || first.Plan == nil {
+		return 70
+	}
+	if err == nil {
+		err = i.begin(first.Plan)
+	}
+	if err != nil {
 		_ = send(control, reply{Error: err.Error()})
 		return 71
 	}
@@ -80,15 +91,26 @@ func Init() int {
 	return 0
 }
 
-// begin builds everything and starts the program.
-func (i *inside) begin(p *Plan) error {
-	sockets, err := i.net.listen(p.Ports)
-	if err != nil {
+// base opens the ports and builds the root.
+func (i *inside) base(p *Plan) (err error) {
+	if i.sockets, err = i.net.listen(p.Ports); err != nil {
 		return fmt.Errorf("sandbox: %w", err)
 	}
 	i.root = root{p.Root}
 	if err := i.root.build(p); err != nil {
 		return fmt.Errorf("sandbox: root: %w", err)
+	}
+	return nil
+}
+
+// begin builds what there is not yet and starts the program.
+func (i *inside) begin(p *Plan) (err error) {
+	if p.Based {
+		if err := i.root.show(p.Binds, p.Links); err != nil {
+			return fmt.Errorf("sandbox: root: %w", err)
+		}
+	} else if err := i.base(p); err != nil {
+		return err
 	}
 	if p.Code != nil {
 		if err := i.root.mount(p.Code); err != nil {
@@ -107,8 +129,9 @@ func (i *inside) begin(p *Plan) error {
 	}
 	_ = unix.Close(fdSocket) // so that the platform sees its end when the program has gone
 	go i.reap()
-	err = send(i.control, reply{Sockets: p.Ports, PID: i.main}, sockets...)
-	closeFiles(sockets)
+	err = send(i.control, reply{Sockets: p.Ports, PID: i.main}, i.sockets...)
+	closeFiles(i.sockets)
+	i.sockets = nil
 	return err
 }
 
