@@ -122,7 +122,31 @@ func (r *lambdaRoom) invoke(ctx context.Context, f ref, payload []byte, m cloud.
 	case cloud.EventInvoke:
 		return cloud.Result{RequestID: id}, r.enqueue(ctx, p, id, payload)
 	}
-	return r.run(ctx, p, call{id: id, payload: payload, context: m.ClientContext, out: m.Out, tail: m.LogTail})
+	return r.within(ctx, p, call{id: id, payload: payload, context: m.ClientContext, out: m.Out, tail: m.LogTail})
+}
+
+// slowStart is how much longer than its timeout a function may take: its environment starts.
+const slowStart = 10 * time.Second
+
+// within runs a function for a caller who waits no longer than the context's deadline. The function is not ended by it, and is recorded when it has ended.
+func (r *lambdaRoom) within(ctx context.Context, p *plan, c call) (cloud.Result, error) {
+	until, ok := ctx.Deadline()
+	if !ok || c.out != nil || p.timeout()+slowStart < until.Sub(r.d.Clock.Wall()) {
+		return r.run(ctx, p, c) // as a rule: the function's own timeout comes first
+	}
+	var res cloud.Result
+	done := make(chan error, 1)
+	go func() {
+		var err error
+		res, err = r.run(ctx, p, c)
+		done <- err
+	}()
+	select {
+	case err := <-done:
+		return res, err
+	case <-ctx.Done():
+		return cloud.Result{}, ctx.Err()
+	}
 }
 
 // invokeAsync is the older way to invoke a function asynchronously.

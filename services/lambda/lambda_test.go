@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -256,6 +257,24 @@ func TestFunctionLife(t *testing.T) {
 	wantError(t, err, "ResourceNotFoundException", "Function not found: arn:aws:lambda:eu-west-1:000000000000:function:f")
 	_, err = b.r.invokeOperation(b.ctx, &api.InvokeInput{FunctionName: new("f")})
 	wantError(t, err, "ResourceNotFoundException", "function:f:$LATEST")
+}
+
+// Who does not wait any longer leaves a function that runs on.
+func TestCallerWithDeadline(t *testing.T) {
+	goOn := make(chan struct{})
+	b := open(t, (&machine{}).on(func(compute.Version, *compute.Invocation) (compute.Result, error) {
+		<-goOn
+		return text("1")
+	}))
+	b.create("f", "1")
+	ctx, cancel := context.WithTimeout(b.ctx, 50*time.Millisecond)
+	defer cancel()
+	_, err := b.r.invoke(ctx, ref{Scope: servicetest.Scope, name: "f"}, []byte(`{}`), cloud.Mode{})
+	if !errors.Is(err, context.DeadlineExceeded) || b.rec.sum("Invocations") != 0 {
+		t.Fatal(err, b.rec.metrics)
+	}
+	close(goOn)
+	computetest.Eventually(t, "its end", func() bool { return b.rec.sum("Invocations") == 1 })
 }
 
 func TestErrorsAndTimeouts(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	api "sundog/api/lambda"
 	"sundog/cloud"
@@ -167,6 +168,18 @@ func newPlan(f ref) *plan {
 		ref: f, others: map[string]*build{}, lineage: name, first: visited("", name), busy: "lambda " + f.name,
 		dimensions: map[string]string{"FunctionName": f.name},
 	}
+}
+
+// timeout is the longest of the versions that may run.
+func (p *plan) timeout() time.Duration {
+	if p.held != nil {
+		p = p.held
+	}
+	longest := val(p.main.Config.Timeout, 3)
+	for _, b := range p.others {
+		longest = max(longest, val(b.Config.Timeout, 3))
+	}
+	return time.Duration(longest) * time.Second
 }
 
 // cache keeps plans, for they are asked for with every invocation.
