@@ -185,7 +185,8 @@ func coldStarts(p *platform, names []string, together int, variables map[string]
 	return median(all), nil
 }
 
-// bareStart measures an interpreter that does nothing, behind shims.
+// bareStart measures an interpreter that does nothing, behind shims, after the same pause as the first invocations: on some machines memory that nobody has
+// touched for a moment is slow.
 func bareStart(argv []string) (time.Duration, error) {
 	if argv[0] == "python3" {
 		out, err := exec.Command(argv[0], "-c", "import sys; print(sys.executable)").Output()
@@ -196,6 +197,7 @@ func bareStart(argv []string) (time.Duration, error) {
 	}
 	var all []time.Duration
 	for range coldTries {
+		time.Sleep(settle)
 		start := time.Now()
 		if err := exec.Command(argv[0], argv[1:]...).Run(); err != nil {
 			return 0, fmt.Errorf("%v: %w", argv, err)

@@ -37,6 +37,11 @@ function asJSON(level, args) {
   return JSON.stringify(line);
 }
 
+// streams gives the standard streams, which are made when they are first asked for.
+function streams() {
+  return [process.stdout, process.stderr];
+}
+
 // install patches console and the standard streams. env is the function's environment.
 function install(env, send) {
   const json = (env.AWS_LAMBDA_LOG_FORMAT || '').toUpperCase() === 'JSON';
@@ -52,7 +57,7 @@ function install(env, send) {
   console.error = at('ERROR');
   console.fatal = at('FATAL');
   console.trace = at('TRACE');
-  for (const stream of [process.stdout, process.stderr]) {
+  for (const stream of streams()) {
     stream.write = (chunk, encoding, callback) => {
       const done = typeof encoding === 'function' ? encoding : callback;
       send('O', typeof chunk === 'string' ? Buffer.from(chunk, typeof encoding === 'string' ? encoding : 'utf8') : Buffer.from(chunk));
@@ -72,4 +77,4 @@ function failure(title, e) {
   console.error(title, `\t${forLog(e)}`);
 }
 
-module.exports = { install, failure, state };
+module.exports = { install, failure, state, streams };

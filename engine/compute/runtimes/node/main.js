@@ -44,8 +44,7 @@ async function init(config) {
   process.title = 'node';
   Module._initPaths(); // NODE_PATH has changed
   log.install(process.env, send);
-  stream.install();
-  sdk.install(config.sdkDir, config.sdkKind);
+  sdk.use(config.sdkDir, config.sdkKind);
   catchAll();
   const m = /^nodejs(\d+)/.exec(config.runtime);
   S.awaitsValues = Boolean(m) && Number(m[1]) >= 24;
@@ -108,6 +107,22 @@ function onFrame(kind, buf, start, end) {
   }
 }
 
+// prepare does what needs no function, and runs the platform's own through all that a function's first invocation needs: what is compiled then need not be
+// when somebody waits.
+async function prepare() {
+  stream.install();
+  sdk.install();
+  log.streams();
+  const handler = await load(__dirname, 'own.handler', '');
+  delete require.cache[require.resolve('./own')];
+  const buf = Buffer.alloc(8 + 6 * 4 + 2);
+  buf.write('{}', buf.length - 2);
+  const { meta, payload } = invocation(buf, 0, buf.length);
+  await new Promise((done) => { new Invocation({ handler }, meta, done).run(payload); });
+}
+
 process.execArgv = process.execArgv.filter((a) => a !== '--use-openssl-ca'); // the platform's, not for what the function starts
-S.socket = receive(onFrame, () => die(0));
-send('H', '');
+prepare().then(() => {
+  S.socket = receive(onFrame, () => die(0));
+  send('H', '');
+});

@@ -106,12 +106,16 @@ function patchLoad() {
   };
 }
 
-// install hooks the module loader. dir is the cache ("" for none), kind the SDK that the runtime brings along.
-function install(dir, kind) {
+// use says which SDK the runtime brings along (kind), and where the cache is ("" for none).
+function use(dir, kind) {
   state.dir = dir || '';
   state.kind = kind || '';
+}
+
+// install hooks the module loader.
+function install() {
   patchResolve();
   patchLoad();
 }
 
-module.exports = { install, want, folders, settings };
+module.exports = { install, use, want, folders, settings };
