@@ -18,6 +18,7 @@ assert sys.prefix == sys.argv[2], sys.prefix
 exit  # what site defines
 import plain
 assert not os.path.exists(sys.argv[3]), "a .pth file ran at the start"
+import hooked  # by a finder that a .pth file brings
 try:
     import nowhere
     raise AssertionError("found nowhere")
@@ -25,7 +26,20 @@ except ModuleNotFoundError:
     pass
 assert os.path.exists(sys.argv[3]), "no .pth file ran"
 import led
-print(plain.WORD, led.WORD)
+print(plain.WORD, led.WORD, hooked.WORD)
+`
+
+// hook is what a .pth file imports to have one more module found.
+const hook = `
+import importlib.util, os, sys
+
+class Finder(object):
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        file = os.path.join(os.path.dirname(__file__), "led.py")
+        return importlib.util.spec_from_file_location(name, file) if name == "hooked" else None
+
+sys.meta_path.insert(0, Finder)
 `
 
 func TestPackagesWaitForAnImport(t *testing.T) {
@@ -49,7 +63,8 @@ func TestPackagesWaitForAnImport(t *testing.T) {
 	ran := filepath.Join(dir, "ran")
 	for path, text := range map[string]string{
 		filepath.Join(found[0], "plain.py"):  "WORD = 'plain'",
-		filepath.Join(found[0], "own.pth"):   dir + "\nimport os; open(r'" + ran + "', 'w').close()\n",
+		filepath.Join(found[0], "own.pth"):   dir + "\nimport os; open(r'" + ran + "', 'w').close()\nimport hook\n",
+		filepath.Join(dir, "hook.py"):        hook,
 		filepath.Join(dir, "led.py"):         "WORD = 'led'",
 		filepath.Join(dir, "script", "a.py"): asking,
 	} {
@@ -65,7 +80,7 @@ func TestPackagesWaitForAnImport(t *testing.T) {
 		t.Fatal(err)
 	}
 	out, err := exec.Command(python, "-sS", filepath.Join(dir, "script", "a.py"), own, venv, ran).CombinedOutput()
-	if err != nil || string(out) != "plain led\n" {
+	if err != nil || string(out) != "plain led led\n" {
 		t.Fatalf("%v\n%s", err, out)
 	}
 }

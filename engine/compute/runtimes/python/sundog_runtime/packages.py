@@ -1,6 +1,5 @@
 """The interpreter's own packages. Python is started without `site` (-S), which is made up for here but for one thing: the .pth files beside the
 packages, of which some import a great deal at every start, wait until an import finds nothing."""
-import importlib.machinery
 import sys
 
 
@@ -17,7 +16,11 @@ class Finder(object):
         files, self._files = self._files, []  # they import, too
         for folder, file in files:
             self._run(folder, file, None)
-        return importlib.machinery.PathFinder.find_spec(name, None, target)
+        for finder in sys.meta_path:  # they may have added some, too
+            spec = None if finder is self else finder.find_spec(name, None, target)
+            if spec is not None:
+                return spec
+        return None
 
 
 def install():
