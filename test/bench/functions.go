@@ -50,6 +50,7 @@ func coldRow(name string) string { return "invoke " + name + ", cold" }
 
 // functions measures invocations. They do not depend on the durability mode, so one is enough.
 func (b *bench) functions(all []*platform) error {
+	b.table.note("Access to a page of memory on this machine: %s of nobody's touching it.", idleMemory())
 	p := all[0]
 	role, err := p.role()
 	if err != nil {
