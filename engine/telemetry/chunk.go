@@ -171,17 +171,13 @@ type reader struct {
 	bad bool
 }
 
-func (r *reader) uvarint() uint64 {
-	v, n := binary.Uvarint(r.b)
-	if r.bad = r.bad || n <= 0; r.bad {
-		return 0
-	}
-	r.b = r.b[n:]
-	return v
-}
+func (r *reader) uvarint() uint64 { return cutNumber(r, binary.Uvarint) }
 
-func (r *reader) varint() int64 {
-	v, n := binary.Varint(r.b)
+func (r *reader) varint() int64 { return cutNumber(r, binary.Varint) }
+
+// cutNumber reads one number with one of package binary's functions.
+func cutNumber[T int64 | uint64](r *reader, read func([]byte) (T, int)) T {
+	v, n := read(r.b)
 	if r.bad = r.bad || n <= 0; r.bad {
 		return 0
 	}

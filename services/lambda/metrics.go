@@ -1,6 +1,7 @@
 package lambda
 
 import (
+	"maps"
 	"sync"
 	"time"
 
@@ -20,28 +21,21 @@ type meters struct {
 	chosen                      sync.Map // *build -> telemetry.Meter
 }
 
-// resource is what metrics call that which is invoked.
-func (f ref) resource() string {
-	if f.qualifier == "" {
-		return f.name
-	}
-	return f.name + ":" + f.qualifier
-}
-
 // measure records what every invocation does.
 func (r *lambdaRoom) measure(p *plan, b *build, res compute.Result, n concurrent, now time.Time) {
 	m := &p.meters
 	m.once.Do(func() {
 		m.function = r.meter(p.ref.Scope, p.dimensions)
-		m.resource = r.meter(p.ref.Scope, map[string]string{"FunctionName": p.ref.name, "Resource": p.ref.resource()})
+		m.resource = r.meter(p.ref.Scope, p.resource)
 		m.account = r.meter(p.ref.Scope, nil, telemetry.Gauge{Name: "UnreservedConcurrentExecutions", Unit: "Count"})
 	})
 	failed, took := 0.0, millis(res.Duration)
 	if res.Kind != compute.None {
 		failed = 1
 	}
-	m.function.Add(now, 1, failed, 0, took, float64(n.function))
-	m.resource.Add(now, 1, failed, 0, took, float64(n.function))
+	values := [...]float64{1, failed, 0, took, float64(n.function)} // in the order of meter's gauges
+	m.function.Add(now, values[:]...)
+	m.resource.Add(now, values[:]...)
 	m.account.Add(now, 1, failed, 0, took, float64(n.account), float64(n.unreserved))
 	q := p.through()
 	if q == nil {
@@ -49,9 +43,11 @@ func (r *lambdaRoom) measure(p *plan, b *build, res compute.Result, n concurrent
 	}
 	known, ok := m.chosen.Load(b)
 	if !ok {
-		known, _ = m.chosen.LoadOrStore(b, r.meter(p.ref.Scope, map[string]string{"FunctionName": q.ref.name, "Resource": q.ref.resource(), "ExecutedVersion": str(b.Config.Version)}))
+		dimensions := maps.Clone(q.resource)
+		dimensions["ExecutedVersion"] = str(b.Config.Version)
+		known, _ = m.chosen.LoadOrStore(b, r.meter(p.ref.Scope, dimensions))
 	}
-	known.(telemetry.Meter).Add(now, 1, failed, 0, took, float64(n.function))
+	known.(telemetry.Meter).Add(now, values[:]...)
 }
 
 func (r *lambdaRoom) meter(sc cloud.Scope, dimensions map[string]string, more ...telemetry.Gauge) telemetry.Meter {
@@ -74,7 +70,7 @@ func (p *plan) through() *plan {
 
 // count records one value of a metric that not every invocation has, under the same dimensions.
 func (r *lambdaRoom) count(p *plan, name, unit string, value float64, at time.Time) {
-	all := [...]telemetry.Metric{{Dimensions: p.dimensions}, {Dimensions: map[string]string{"FunctionName": p.ref.name, "Resource": p.ref.resource()}}, {}}
+	all := [...]telemetry.Metric{{Dimensions: p.dimensions}, {Dimensions: p.resource}, {}}
 	for i := range all {
 		m := &all[i]
 		m.Scope, m.Namespace, m.Name, m.Unit, m.Time, m.Values = p.ref.Scope, metricSpace, name, unit, at, []float64{value}

@@ -156,6 +156,7 @@ type plan struct {
 	first      string            // the lineage of a chain of requests that begins here
 	busy       string            // what the clock is told of its runs
 	dimensions map[string]string // of the function's metrics
+	resource   map[string]string // of those of what is invoked: the function by its name, a version or an alias
 	versions   sync.Map          // *build -> *running
 	meters     meters
 	mine, all  *atomic.Int64 // what runs now: of the function, of the account without reservations; set by lambdaRoom.plan
@@ -163,10 +164,13 @@ type plan struct {
 }
 
 func newPlan(f ref) *plan {
-	name := lineageName(f)
+	name, resource := lineageName(f), f.name
+	if f.qualifier != "" {
+		resource += ":" + f.qualifier
+	}
 	return &plan{
 		ref: f, others: map[string]*build{}, lineage: name, first: visited("", name), busy: "lambda " + f.name,
-		dimensions: map[string]string{"FunctionName": f.name},
+		dimensions: map[string]string{"FunctionName": f.name}, resource: map[string]string{"FunctionName": f.name, "Resource": resource},
 	}
 }
 

@@ -2,6 +2,7 @@ package lambda
 
 import (
 	"context"
+	"strings"
 
 	api "sundog/api/lambda"
 	"sundog/cloud"
@@ -59,11 +60,11 @@ func (r *lambdaRoom) exists(ctx context.Context, role cloud.ARN) (bool, error) {
 // assumable checks that a role trusts Lambda.
 func (r *lambdaRoom) assumable(ctx context.Context, f ref, role cloud.ARN) error {
 	err := r.d.Bus.Permit(ctx, cloud.ServicePrincipal(principal, f.arn()), role, "sts:AssumeRole")
-	if err != nil && cloud.AsError(err).Kind == cloud.Denied {
-		return errParameter("The role defined for the function cannot be assumed by Lambda.")
-	}
-	return err
+	return orDenied(err, errParameter("The role defined for the function cannot be assumed by Lambda."))
 }
+
+// What a function's role must be allowed to do with dead letter targets, and with the destinations of asynchronous invocations.
+var destinationActions = map[string]string{"sqs": "SendMessage", "sns": "Publish", service: "InvokeFunction", "events": "PutEvents", "s3": "PutObject"}
 
 // maySend checks that a function's role may send to its dead letter target. Whether there is one shows when something is sent.
 func (r *lambdaRoom) maySend(ctx context.Context, p *plan, target string) error {
@@ -71,18 +72,9 @@ func (r *lambdaRoom) maySend(ctx context.Context, p *plan, target string) error 
 	if err != nil {
 		return err
 	}
-	verb, on := "SendMessage", "SQS"
-	if a.Service == "sns" {
-		verb, on = "Publish", "SNS"
-	}
-	if err := r.permitted(ctx, p, a, a.Service+":"+verb); err != nil {
-		return orDenied(err, errParameter("The provided execution role does not have permissions to call %s on %s", verb, on))
-	}
-	return nil
+	verb := destinationActions[a.Service]
+	return orDenied(r.permitted(ctx, p, a, verb), errParameter("The provided execution role does not have permissions to call %s on %s", verb, strings.ToUpper(a.Service)))
 }
-
-// What a function's role must be allowed to do with the destinations of asynchronous invocations.
-var destinationActions = map[string]string{"sqs": "SendMessage", "sns": "Publish", service: "InvokeFunction", "events": "PutEvents", "s3": "PutObject"}
 
 // mayDeliver checks that a function's role may send to a destination. The wording has no public source.
 func (r *lambdaRoom) mayDeliver(ctx context.Context, p *plan, a cloud.ARN) error {
@@ -98,24 +90,21 @@ func (r *lambdaRoom) mayDeliver(ctx context.Context, p *plan, a cloud.ARN) error
 		at.Resource += "/*"
 	}
 	verb := destinationActions[a.Service]
-	if err := r.permitted(ctx, p, at, a.Service+":"+verb); err != nil {
-		return orDenied(err, errParameter("The function's execution role does not have permissions to call %s on %s", verb, a))
-	}
-	return nil
+	return orDenied(r.permitted(ctx, p, at, verb), errParameter("The function's execution role does not have permissions to call %s on %s", verb, a))
 }
 
 // permitted asks whether a function's role may act on a resource. One that does not exist is no obstacle: that shows when something is sent.
-func (r *lambdaRoom) permitted(ctx context.Context, p *plan, on cloud.ARN, action string) error {
-	err := r.d.Bus.Permit(ctx, asRole(p), on, action)
+func (r *lambdaRoom) permitted(ctx context.Context, p *plan, on cloud.ARN, verb string) error {
+	err := r.d.Bus.Permit(ctx, asRole(p), on, on.Service+":"+verb)
 	if err != nil && cloud.AsError(err).Kind == cloud.NotFound {
 		return nil
 	}
 	return err
 }
 
-// orDenied words a denial.
+// orDenied words a denial; nil stays nil.
 func orDenied(err, denied error) error {
-	if cloud.AsError(err).Kind == cloud.Denied {
+	if err != nil && cloud.AsError(err).Kind == cloud.Denied {
 		return denied
 	}
 	return err

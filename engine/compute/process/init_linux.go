@@ -60,7 +60,7 @@ func runInit(m mode, cgroup string, argv []string) int {
 		return 127
 	}
 	_ = unix.Close(fdSocket) // so that the platform sees its end when the child has gone
-	report(describe(reap(pid)))
+	report(sandbox.Describe(reap(pid)))
 	if m == modeReaper {
 		killBelow(os.Getpid())
 	}
@@ -102,15 +102,6 @@ func reap(pid int) (ws syscall.WaitStatus, used syscall.Rusage) {
 			return ws, used
 		}
 	}
-}
-
-// describe tells how a program ended, and, in a second line, how much memory it had at most, in KiB.
-func describe(ws syscall.WaitStatus, used syscall.Rusage) string {
-	how := "exit status " + strconv.Itoa(ws.ExitStatus())
-	if ws.Signaled() {
-		how = "signal: " + ws.Signal().String()
-	}
-	return how + "\n" + strconv.FormatInt(used.Maxrss, 10)
 }
 
 // killBelow kills every descendant of pid; it repeats until two looks found none, since a dying process may have forked, and what it leaves

@@ -305,11 +305,11 @@ func (i *inside) reap() {
 			continue
 		}
 		if pid == i.main {
-			i.how = describe(ws, used)
+			i.how = Describe(ws, used)
 			close(i.done)
 			return
 		}
-		i.ended(pid, describe(ws, used))
+		i.ended(pid, Describe(ws, used))
 	}
 }
 
@@ -326,8 +326,8 @@ func (i *inside) ended(pid int, how string) {
 	}
 }
 
-// describe tells how a program ended, and, in a second line, how much memory it had at most, in KiB.
-func describe(ws syscall.WaitStatus, used syscall.Rusage) string {
+// Describe tells how a program ended, and, in a second line, how much memory it had at most, in KiB.
+func Describe(ws syscall.WaitStatus, used syscall.Rusage) string {
 	how := "exit status " + strconv.Itoa(ws.ExitStatus())
 	if ws.Signaled() {
 		how = "signal: " + strings.TrimSuffix(ws.Signal().String(), " (core dumped)")
