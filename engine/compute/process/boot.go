@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"sundog/engine/compute"
 	"sundog/engine/compute/process/sandbox"
@@ -49,9 +50,16 @@ func (e *environment) loadEmbedded(it *interpreter, cfg runtimes.InitConfig) (an
 	return e.load(cfg)
 }
 
+// stale is after how long a process that waits may have lost what it needs: processors' caches, and on many virtual machines its memory, which the machine
+// below brings back page by page.
+const stale = 50 * time.Millisecond
+
 // hostFor gives a process that waits for a function.
 func (d *Driver) hostFor(f runtimes.Family, it *interpreter, v *compute.Version) (*host, error) {
 	if h := d.spares.take(f, it); h != nil {
+		if d.o.Clock.Wall().Sub(h.since) > stale {
+			_, _ = h.proc.conn.Write(runtimes.AppendFrame(nil, runtimes.KindPing, nil)) // while its code is mounted; if it fails, so does the load
+		}
 		return h, nil
 	}
 	return d.startGeneric(f, inside{it: it, v: v})

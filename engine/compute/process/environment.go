@@ -42,7 +42,6 @@ type environment struct {
 	oom    atomic.Bool
 	peak   int
 	peakAt time.Time
-	pids   []int // of the programs that count as the function's memory
 
 	ice    sync.Mutex // held while it is stopped or let go on
 	frozen bool
@@ -169,6 +168,7 @@ func (e *environment) load(cfg runtimes.InitConfig) (answer, error) {
 	if e.out.precede(e.before); e.d.ctx.Err() != nil {
 		e.proc.kill() // Close may have passed by already
 	}
+	e.d.work.Go(func() { e.measured() }) // the first invocation's answer need not wait for it
 	a, ok, err := e.link.load(cfg, e.left())
 	switch {
 	case ok:
@@ -278,12 +278,9 @@ func (e *environment) peakMB() int {
 	if e.peak > 0 && now.Sub(e.peakAt) < peakEvery {
 		return e.peak
 	}
-	if len(e.pids) == 0 {
-		e.pids = e.programs()
-	}
 	e.peakAt = now
 	used := 0
-	for _, pid := range e.pids {
+	for _, pid := range e.measured() {
 		used += statusKB(pid, "VmHWM:")
 	}
 	e.peak = max(e.peak, used/1024)

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 
 	"sundog/engine/compute"
 	"sundog/engine/compute/process/sandbox"
@@ -26,8 +27,11 @@ type host struct {
 	dir    string
 	number int64 // of all hosts
 	group  string
-	coded  bool  // it has a function's code: nothing is to be mounted any more
-	shell  *proc // the sandbox of an environment of several programs, which are started inside; nil: proc is all there is
+	coded  bool       // it has a function's code: nothing is to be mounted any more
+	look   sync.Mutex // while its programs are looked for
+	pids   []int      // of its programs; none: they were not looked for yet
+	since  time.Time  // when it was ready to wait for a function
+	shell  *proc      // the sandbox of an environment of several programs, which are started inside; nil: proc is all there is
 	more   []*companion
 	mu     sync.Mutex                         // for proc and more, while an environment of several programs starts and is watched already
 	name   func(function, environment string) // tells the network what the sandbox has become; nil: there is no sandbox

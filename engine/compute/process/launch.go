@@ -83,7 +83,17 @@ func (h *host) heads() []*proc {
 	return all
 }
 
-// programs lists the process ids of the host's programs, for measuring.
+// measured lists the process ids of the programs that count as the function's memory: those that there were when it was first asked.
+func (h *host) measured() []int {
+	h.look.Lock()
+	defer h.look.Unlock()
+	if len(h.pids) == 0 {
+		h.pids = h.programs()
+	}
+	return h.pids
+}
+
+// programs looks for the host's programs, which takes longer than many an invocation.
 func (h *host) programs() []int {
 	if h.shell != nil {
 		return children(h.shell.pid)

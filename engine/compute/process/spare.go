@@ -115,6 +115,10 @@ func (d *Driver) quiet(moment, limit time.Duration) {
 
 func (s *spares) add(k spareKey, st *stock) {
 	h, err := s.d.startGeneric(k.family, inside{it: k.it})
+	if err == nil {
+		h.measured()
+		h.since = s.d.o.Clock.Wall()
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	st.busy--

@@ -14,7 +14,7 @@ import (
 const (
 	KindInit   = 'I' // InitConfig as JSON
 	KindInvoke = 'V' // see AppendInvoke
-	KindPing   = 'P' // answered by KindPong
+	KindPing   = 'P' // before KindInit: a function comes soon; the runtime goes through an invocation of its own and answers KindPong
 
 	KindHello     = 'H' // the runtime is up and waits for KindInit
 	KindReady     = 'R' // the handler is loaded

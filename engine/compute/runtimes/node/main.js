@@ -91,28 +91,29 @@ function invoke(buf, start, end) {
   S.current.run(payload);
 }
 
+let practised = Promise.resolve();
+
 function onFrame(kind, buf, start, end) {
   switch (kind) {
     case 0x56: // V
       invoke(buf, start, end);
       break;
-    case 0x49: // I
-      init(JSON.parse(buf.toString('utf8', start, end)));
+    case 0x49: { // I
+      const config = JSON.parse(buf.toString('utf8', start, end));
+      practised.then(() => init(config));
       break;
+    }
     case 0x50: // P
-      send('Q', '');
+      practised = practise().then(() => send('Q', ''));
       break;
     default:
       die(70);
   }
 }
 
-// prepare does what needs no function, and runs the platform's own through all that a function's first invocation needs: what is compiled then need not be
-// when somebody waits.
-async function prepare() {
-  stream.install();
-  sdk.install();
-  log.streams();
+// practise runs the platform's own function through all that another's first invocation needs: what is compiled then, and what memory the machine has then
+// brought back, need not be when somebody waits.
+async function practise() {
   const handler = await load(__dirname, 'own.handler', '');
   delete require.cache[require.resolve('./own')];
   const buf = Buffer.alloc(8 + 6 * 4 + 2);
@@ -122,7 +123,10 @@ async function prepare() {
 }
 
 process.execArgv = process.execArgv.filter((a) => a !== '--use-openssl-ca'); // the platform's, not for what the function starts
-prepare().then(() => {
+stream.install();
+sdk.install();
+log.streams();
+practise().then(() => {
   S.socket = receive(onFrame, () => die(0));
   send('H', '');
 });

@@ -1,3 +1,3 @@
 'use strict';
-// A function of the platform's own: see prepare in main.js.
+// A function of the platform's own: see practise in main.js.
 exports.handler = async (event) => event;

@@ -93,6 +93,17 @@ def _invoke(function, body):
     wire.send("S", data)
 
 
+_OWN = bytes(8 + 4 * len(_TEXTS)) + b'{"key": [1, 2.5, true]}'
+
+
+def _practise():
+    """Go through what a function and its first invocation need, so that a machine which has taken idle memory away brings it back before somebody waits."""
+    names = {}
+    exec(compile("def handler(event, context):\n    return event\n", "own", "exec"), names)
+    meta, payload = _meta(_OWN)
+    _encode(names["handler"](json.loads(payload), context.LambdaContext(meta)))
+
+
 def main():
     wire.send("H")
     function = None
@@ -103,6 +114,7 @@ def main():
         elif kind == "I":
             function = _init(json.loads(body))
         elif kind == "P":
+            _practise()
             wire.send("Q")
         else:
             log.flush()
