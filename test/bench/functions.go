@@ -4,15 +4,11 @@ import (
 	"archive/zip"
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"sundog/api/apigatewayv2"
@@ -35,10 +31,8 @@ var languages = []language{
 }
 
 const (
-	callers   = 16    // connections for the rate of invocations
-	steady    = 5_000 // invocations a second at which their time is looked at
-	coldTries = 8
-	settle    = 800 * time.Millisecond // in which a used pre-started runtime is replaced
+	callers = 16    // connections for the rate of invocations
+	steady  = 5_000 // invocations a second at which their time is looked at
 )
 
 func warmAPI(name string) string  { return "invoke " + name + ", warm, Invoke API" }
@@ -46,7 +40,6 @@ func warmHTTP(name string) string { return "invoke " + name + ", warm, HTTP API"
 func paceRow(name string) string {
 	return fmt.Sprintf("invoke %s, %s a second, HTTP API", name, thousands(steady))
 }
-func coldRow(name string) string { return "invoke " + name + ", cold" }
 
 // functions measures invocations. They do not depend on the durability mode, so one is enough.
 func (b *bench) functions(all []*platform) error {
@@ -127,63 +120,6 @@ func invoke(p *platform, name string) error {
 		err = fmt.Errorf("%s: %s", name, out.Payload)
 	}
 	return err
-}
-
-// cold measures first invocations of a changed function: with a pre-started runtime at hand, the slower of two at once, and in a process that is started
-// for it.
-func (b *bench) cold(p *platform, l language, names []string) error {
-	one, err := coldStarts(p, names, 1, nil)
-	if err != nil {
-		return err
-	}
-	if l.bare == nil {
-		b.table.put(coldRow(l.name), p.mode, "%s", short(one))
-		return nil
-	}
-	two, err := coldStarts(p, names, 2, nil)
-	if err != nil {
-		return err
-	}
-	name, value, _ := strings.Cut(l.own, "=")
-	own, err := coldStarts(p, names, 1, map[string]string{name: value})
-	if err != nil {
-		return err
-	}
-	bare, err := bareStart(l.bare)
-	if err != nil {
-		return err
-	}
-	b.table.put(coldRow(l.name), p.mode, "%s pre-started; slower of two at once %s; in a process of its own %s", short(one), short(two), short(own))
-	b.table.budget(coldRow(l.name), "15 ms pre-started; else %s (bare interpreter %s and 20)", short(bare+20*time.Millisecond), short(bare))
-	return nil
-}
-
-// coldStarts changes functions by their variables and invokes the first of them at once, again and again; it gives how long the slowest took in the middle.
-func coldStarts(p *platform, names []string, together int, variables map[string]string) (time.Duration, error) {
-	var all []time.Duration
-	for i := range coldTries {
-		vars := map[string]string{"TRY": strconv.Itoa(i), "TOGETHER": strconv.Itoa(together)}
-		maps.Copy(vars, variables)
-		for _, n := range names {
-			if _, err := call[lambda.UpdateFunctionConfigurationOutput](p, lambda.UpdateFunctionConfigurationOp, &lambda.UpdateFunctionConfigurationInput{
-				FunctionName: &n, Environment: &lambda.Environment{Variables: vars}}); err != nil {
-				return 0, err
-			}
-		}
-		time.Sleep(settle)
-		start := time.Now()
-		errs := make([]error, together)
-		var work sync.WaitGroup
-		for j, n := range names[:together] {
-			work.Go(func() { errs[j] = invoke(p, n) })
-		}
-		work.Wait()
-		if err := errors.Join(errs...); err != nil {
-			return 0, err
-		}
-		all = append(all, time.Since(start))
-	}
-	return median(all), nil
 }
 
 // bareStart measures an interpreter that does nothing, behind shims, after the same pause as the first invocations: on some machines memory that nobody has
