@@ -4,10 +4,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
-// asking imports the interpreter's own packages by way of the runtime: what a .pth file leads to is there, but the file has not run before it is needed.
+// asking does what the runtime does at a start, with site and without: the interpreter's own packages are noted, and neither they nor what their .pth
+// files would add are there; a function's own .pth files run.
 const asking = `
 import os, sys
 sys.path.insert(0, sys.argv[1])
@@ -16,17 +18,18 @@ del sys.path[0]
 packages.install()
 assert sys.prefix == sys.argv[2], sys.prefix
 exit  # what site defines
-import plain
-assert not os.path.exists(sys.argv[3]), "a .pth file ran at the start"
+assert [p for p in packages.folders if p.startswith(sys.prefix)] and not [p for p in packages.folders if p in sys.path], (packages.folders, sys.path)
+for name in "plain", "hooked":
+    try:
+        __import__(name)
+        raise AssertionError("found " + name)
+    except ModuleNotFoundError as e:
+        print(packages.lacking(e.name))
+sys.path.insert(0, sys.argv[3])
+packages.bring([sys.argv[3], "/nowhere"])
 import hooked  # by a finder that a .pth file brings
-try:
-    import nowhere
-    raise AssertionError("found nowhere")
-except ModuleNotFoundError:
-    pass
-assert os.path.exists(sys.argv[3]), "no .pth file ran"
 import led
-print(plain.WORD, led.WORD, hooked.WORD)
+print(led.WORD, hooked.WORD)
 `
 
 // hook is what a .pth file imports to have one more module found.
@@ -42,7 +45,7 @@ class Finder(object):
 sys.meta_path.insert(0, Finder)
 `
 
-func TestPackagesWaitForAnImport(t *testing.T) {
+func TestOnlyTheFunctionsPackages(t *testing.T) {
 	python, err := exec.LookPath("python3")
 	if err != nil {
 		t.Fatal(err)
@@ -62,11 +65,12 @@ func TestPackagesWaitForAnImport(t *testing.T) {
 	}
 	ran := filepath.Join(dir, "ran")
 	for path, text := range map[string]string{
-		filepath.Join(found[0], "plain.py"):  "WORD = 'plain'",
-		filepath.Join(found[0], "own.pth"):   dir + "\nimport os; open(r'" + ran + "', 'w').close()\nimport hook\n",
-		filepath.Join(dir, "hook.py"):        hook,
-		filepath.Join(dir, "led.py"):         "WORD = 'led'",
-		filepath.Join(dir, "script", "a.py"): asking,
+		filepath.Join(found[0], "plain.py"):    "WORD = 'plain'",
+		filepath.Join(found[0], "own.pth"):     "import os; open(r'" + ran + "', 'w').close()\n",
+		filepath.Join(dir, "task", "own.pth"):  "lib\nimport hook\n",
+		filepath.Join(dir, "task/lib/hook.py"): hook,
+		filepath.Join(dir, "task/lib/led.py"):  "WORD = 'led'",
+		filepath.Join(dir, "script", "a.py"):   asking,
 	} {
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			t.Fatal(err)
@@ -79,8 +83,14 @@ func TestPackagesWaitForAnImport(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, err := exec.Command(python, "-sS", filepath.Join(dir, "script", "a.py"), own, venv, ran).CombinedOutput()
-	if err != nil || string(out) != "plain led led\n" {
-		t.Fatalf("%v\n%s", err, out)
+	const want = "sundog: 'plain' is installed on this machine (" // and then where
+	for _, flags := range []string{"-sS", "-s"} {
+		out, err := exec.Command(python, flags, filepath.Join(dir, "script", "a.py"), own, venv, filepath.Join(dir, "task")).CombinedOutput()
+		if text := string(out); err != nil || !strings.HasPrefix(text, want) || !strings.HasSuffix(text, "\n\nled led\n") {
+			t.Fatalf("%s: %v\n%s", flags, err, out)
+		}
+		if _, err := os.Stat(ran); (err == nil) != (flags == "-s") {
+			t.Fatalf("%s: the machine's .pth file: %v", flags, err)
+		}
 	}
 }

@@ -36,6 +36,17 @@ function catchAll() {
   });
 }
 
+// hideMachine keeps modules that were installed beside the interpreter, for all programs of the machine, from being found: /usr/lib/node and the like.
+function hideMachine() {
+  const own = new Set((process.env.NODE_PATH || '').split(':').concat(`${process.env.HOME}/.node_modules`, `${process.env.HOME}/.node_libraries`));
+  const foreign = new Set(Module.globalPaths.filter((p) => !own.has(p)));
+  const lookup = Module._resolveLookupPaths;
+  Module._resolveLookupPaths = function paths(request, parent) {
+    const all = lookup.call(this, request, parent);
+    return all && all.some((p) => foreign.has(p)) ? all.filter((p) => !foreign.has(p)) : all;
+  };
+}
+
 async function init(config) {
   S.config = config;
   for (const k of config.env ? Object.keys(process.env) : config.hide || []) delete process.env[k];
@@ -43,6 +54,7 @@ async function init(config) {
   process.chdir(config.cwd);
   process.title = 'node';
   Module._initPaths(); // NODE_PATH has changed
+  hideMachine();
   log.install(process.env, send);
   sdk.use(config.sdkDir, config.sdkKind);
   catchAll();

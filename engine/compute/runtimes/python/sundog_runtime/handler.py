@@ -2,7 +2,7 @@
 import importlib
 import sys
 
-from . import log
+from . import log, packages
 
 
 class LoadError(Exception):
@@ -13,13 +13,14 @@ class LoadError(Exception):
         self.error = error
 
 
-def _fail(kind, message, stack=None):
-    raise LoadError(log.describe("Runtime." + kind, message, stack or []))
+def _fail(kind, message, stack=None, cause=None):
+    raise LoadError(log.describe("Runtime." + kind, message, stack or [])) from cause
 
 
-def load(root, name):
+def load(root, paths, name):
     """Give the handler function of "module.function"; LoadError with Lambda's error otherwise."""
     sys.path.insert(0, root)
+    packages.bring([root] + paths)
     try:
         module_name, function_name = name.rsplit(".", 1)
     except ValueError as e:
@@ -29,7 +30,7 @@ def load(root, name):
             _fail("BuiltInModuleConflict", "Cannot use built-in module %s as a handler module" % module_name)
         module = importlib.import_module(module_name.replace("/", "."))
     except ImportError as e:
-        _fail("ImportModuleError", "Unable to import module '%s': %s" % (module_name, e))
+        _fail("ImportModuleError", "Unable to import module '%s': %s" % (module_name, e), cause=e)
     except SyntaxError as e:
         where = ['  File "%s" Line %s\n    %s' % (e.filename, e.lineno, e.text)]
         _fail("UserCodeSyntaxError", "Syntax error in module '%s': %s" % (module_name, e), where)

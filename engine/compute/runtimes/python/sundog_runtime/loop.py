@@ -5,7 +5,7 @@ import struct
 import sys
 import time
 
-from . import context, handler, log, sdk, wire
+from . import context, handler, log, packages, sdk, wire
 
 _TEXTS = ("requestId", "arn", "trace", "clientContext", "identity", "tenantId")
 
@@ -45,13 +45,15 @@ def _init(config):
         os.environ.pop(name, None)
     time.tzset()
     os.chdir(config["cwd"])
-    sys.path[0:0] = config.get("paths") or []
+    paths = config.get("paths") or []
+    sys.path[0:0] = paths
     sys.argv = [""]
     log.install()
     sdk.install(config.get("sdkDir"), config.get("sdkKind"))
     try:
-        function = handler.load(config["root"], os.environ["_HANDLER"])  # a wrapper script may have set another
+        function = handler.load(config["root"], paths, os.environ["_HANDLER"])  # a wrapper script may have set another
     except handler.LoadError as e:
+        _hint(e.__cause__)
         log.failure(e.error)
         wire.send("X", _encode(e.error))
         sys.exit(1)
@@ -64,6 +66,13 @@ def _init(config):
 def _fail(error):
     log.failure(error)
     wire.send("E", _encode(error))
+
+
+def _hint(error):
+    """Tell in the log when what is missing is on this machine: it works everywhere else here."""
+    text = packages.lacking(error.name) if isinstance(error, ModuleNotFoundError) else ""
+    if text:
+        print(text, file=sys.stderr)
 
 
 def _invoke(function, body):
@@ -82,6 +91,7 @@ def _invoke(function, body):
     try:
         result = function(event, context.LambdaContext(meta))
     except Exception as e:
+        _hint(e)
         _fail(log.from_exception(e, 1))
         return
     try:

@@ -1,45 +1,62 @@
-"""The interpreter's own packages. Python is started without `site` (-S), which is made up for here but for one thing: the .pth files beside the
-packages, of which some import a great deal at every start, wait until an import finds nothing."""
+"""The interpreter's own packages, which are no part of a function's world: Lambda's runtimes bring along the SDK (sdk.py) and nothing else. Python is
+started without `site` (-S), which is made up for here but for the packages: their folders are only noted, and their .pth files do not run."""
+import os
 import sys
 
-
-class Finder(object):
-    """Runs the .pth files when nothing else has a module, then looks again."""
-
-    def __init__(self, run, files):
-        self._run = run
-        self._files = files
-
-    def find_spec(self, name, path=None, target=None):
-        if path is not None or not self._files:
-            return None
-        files, self._files = self._files, []  # they import, too
-        for folder, file in files:
-            self._run(folder, file, None)
-        for finder in sys.meta_path:  # they may have added some, too
-            spec = None if finder is self else finder.find_spec(name, None, target)
-            if spec is not None:
-                return spec
-        return None
+folders = []  # where the machine keeps the interpreter's packages
 
 
 def install():
-    """Do what `site` does at a start. Does nothing where it has been done."""
-    if not sys.flags.no_site:
-        return
+    """Do what else `site` does at a start."""
     import site
 
-    files = []
-    run = site.addpackage
+    if not sys.flags.no_site:  # a wrapper script has started Python its own way: what it did is undone
+        found = list(site.getsitepackages())
+        if site.ENABLE_USER_SITE:
+            found.append(site.getusersitepackages())
+        _note(found)
+        sys.path[:] = [p for p in sys.path if p not in folders]
+        return
+    add, found = site.addsitedir, []
 
-    def note(folder, file, known):
-        files.append((folder, file))
-        return known
+    def note(folder, known_paths=None):
+        found.append(folder)
+        return known_paths
 
-    site.addpackage = note
+    site.addsitedir = note
     try:
         site.main()
     finally:
-        site.addpackage = run
-    if files:
-        sys.meta_path.append(Finder(run, files))
+        site.addsitedir = add
+    _note(found)
+
+
+def _note(found):
+    folders.extend(p for p in dict.fromkeys(found) if os.path.isdir(p))
+
+
+def bring(paths):
+    """Run the .pth files that a function brings in its own folders, which are in sys.path already."""
+    for folder in paths:
+        try:
+            names = os.listdir(folder)
+        except OSError:
+            continue
+        if any(name.endswith(".pth") for name in names):
+            import site
+
+            site.addsitedir(folder)
+
+
+def lacking(name):
+    """Say of a module that is missing where this machine would have it; "" when it has not."""
+    import importlib.machinery
+
+    top = (name or "").partition(".")[0]
+    if not top or not folders or top in sys.modules:
+        return ""
+    spec = importlib.machinery.PathFinder.find_spec(top, folders)
+    if spec is None:
+        return ""
+    at = spec.origin or ", ".join(spec.submodule_search_locations or ())
+    return "sundog: '%s' is installed on this machine (%s), but is none of the function's packages: add it to requirements.txt, or to a layer" % (top, at)
