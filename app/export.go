@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"strings"
 
 	"sundog/cloud"
 	"sundog/edge/admin"
@@ -15,6 +16,7 @@ import (
 	"sundog/engine/telemetry"
 	"sundog/internal/clock"
 	"sundog/internal/ids"
+	"sundog/services/lambda"
 	"time"
 )
 
@@ -49,6 +51,21 @@ func (p *Platform) RuntimeNotes(names []string) []string {
 	return out
 }
 
+// offered says of runtimes that AWS has retired that nothing new runs on them; those that cannot run here at all are left out.
+func offered(all []compute.Runtime) []compute.Runtime {
+	var out []compute.Runtime
+	for _, r := range all {
+		if lambda.Retired(r.Name) {
+			if r.Missing != "" {
+				continue
+			}
+			r.Note = strings.TrimPrefix(r.Note+"; retired: it runs functions from before and is refused to new ones", "; ")
+		}
+		out = append(out, r)
+	}
+	return out
+}
+
 // Report is what Doctor finds.
 type Report struct {
 	Runtimes []compute.Runtime
@@ -75,7 +92,7 @@ func Doctor(ctx context.Context) (Report, error) {
 		return Report{}, err
 	}
 	defer func() { _ = d.Close(ctx) }()
-	r := Report{Runtimes: d.Runtimes(ctx), Machine: fmt.Sprintf("%s/%s, %d processors", runtime.GOOS, runtime.GOARCH, runtime.NumCPU()), Features: sandbox.Features(), Memory: d.MemoryBy()}
+	r := Report{Runtimes: offered(d.Runtimes(ctx)), Machine: fmt.Sprintf("%s/%s, %d processors", runtime.GOOS, runtime.GOARCH, runtime.NumCPU()), Features: sandbox.Features(), Memory: d.MemoryBy()}
 	start := time.Now()
 	r.Sandbox, r.Lack = d.Sandboxed()
 	r.Started = time.Since(start)

@@ -25,6 +25,11 @@ var retired = []string{
 	"python3.7", "python3.6", "python2.7", "dotnet6", "dotnet7", "dotnet5.0", "dotnetcore3.1", "dotnetcore2.1", "dotnetcore2.0", "dotnetcore1.0",
 }
 
+// Retired tells whether AWS takes a runtime no more, and neither do we: functions from before run on it, until they get another.
+func Retired(runtime string) bool {
+	return slices.Contains(retired, runtime) && !slices.Contains(creatable, runtime)
+}
+
 // checkRuntime accepts what can run here unless AWS has retired it; what nobody knows is refused as AWS does, with those that it would have accepted.
 func (r *lambdaRoom) checkRuntime(runtime string, accepted []string) error {
 	here, ok := r.runtimes()[runtime]
