@@ -48,10 +48,11 @@ type Invocation struct {
 	Identity      []byte
 	Deadline      time.Time // on the wall clock; zero: Timeout after the function begins, and some seconds more to wait for an environment
 	Trace         cloud.Trace
-	Started       func(Start)   // called once, before Log, when an environment has the invocation, or failed to come up for it; nil: nobody
-	Ready         func()        // called after Started and the lines of the Init phase, when the invocation itself begins; nil: nobody
-	Log           func(LogLine) // called in order, from one goroutine at a time
-	Out           io.Writer     // streamed response, perhaps a Begun; nil: buffered
+	Started       func(Start)         // called once, before Log, when an environment has the invocation, or failed to come up for it; nil: nobody
+	Ready         func()              // called after Started and the lines of the Init phase, when the invocation itself begins; nil: nobody
+	Log           func(LogLine)       // called in order, from one goroutine at a time
+	Settled       func(time.Duration) // called, perhaps after Invoke has returned, when the environment's extensions are ready too, with how long the response was ahead of that; nil: nobody
+	Out           io.Writer           // streamed response, perhaps a Begun; nil: buffered
 	Tenant        string
 }
 

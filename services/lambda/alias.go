@@ -147,10 +147,12 @@ func (r *lambdaRoom) deleteAlias(ctx context.Context, in *api.DeleteAliasInput) 
 		return nil, err
 	}
 	f.qualifier = ""
-	return &api.DeleteAliasOutput{}, r.change(ctx, f, func(tx store.Tx, fn *function) error {
+	err = r.change(ctx, f, func(tx store.Tx, fn *function) error {
 		fn.forget(str(in.Name))
 		return tx.Delete(aliasKey(f, str(in.Name))) // an alias that is not there is no error
 	})
+	r.gates.forget(f.Scope)
+	return &api.DeleteAliasOutput{}, err
 }
 
 func (r *lambdaRoom) listAliases(ctx context.Context, in *api.ListAliasesInput) (*api.ListAliasesOutput, error) {

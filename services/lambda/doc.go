@@ -10,6 +10,9 @@
 // Runtime management: a machine has one version of each runtime, which its interpreter makes; Manual pins a function to it; retired ones are refused (runtime.go). Code signing:
 // there is no signer here, so every package counts as untrusted: Warn deploys it, Enforce does not (signing.go).
 //
+// Concurrency (concurrency.go, provisioned.go, metrics.go): an invocation of a version or alias whose environments were started beforehand runs on one of
+// them, or spills over when all are in use or have not come up; what is reserved or provisioned is no longer there for invocations on demand.
+//
 // Revisions: what a creation or an update answers is under way, with a revision of its own; what is there afterwards has the next (function.go). A policy is
 // a part of the function, version or alias that it belongs to: a change of it is a revision of that (permission.go). A version is made of content: one that
 // is as the last version was is not made again (version.go). Layers are shared by the policies of their versions, also between accounts (layer.go).

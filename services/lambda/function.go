@@ -236,9 +236,9 @@ func (r *lambdaRoom) deleteFunction(ctx context.Context, in *api.DeleteFunctionI
 	}
 	r.sweep(ctx, dead...)
 	r.storage.forget(f.Scope)
+	r.gates.forget(f.Scope)
 	if f.qualifier == "" {
 		r.mounts.remove(f.arn())
-		r.gates.forget(f.Scope)
 	}
 	return &api.DeleteFunctionOutput{StatusCode: new(int32(204))}, nil
 }

@@ -223,7 +223,7 @@ func (r *lambdaRoom) run(ctx context.Context, p *plan, c call) (cloud.Result, er
 	}
 	rec := r.record(trace, p, b, c, n)
 	inv := compute.Invocation{
-		RequestID: c.id, Payload: c.payload, ClientContext: c.context, Trace: rec.trace, Started: rec.started, Ready: rec.begin, Log: rec.line, Out: c.out,
+		RequestID: c.id, Payload: c.payload, ClientContext: c.context, Trace: rec.trace, Started: rec.started, Ready: rec.begin, Log: rec.line, Out: c.out, Settled: p.settled,
 	}
 	res, err := r.d.Compute.Invoke(ctx, v, inv)
 	if err != nil {

@@ -2,6 +2,7 @@ package lambda
 
 import (
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -18,7 +19,8 @@ const metricSpace = "AWS/Lambda"
 type meters struct {
 	once                        sync.Once
 	function, resource, account telemetry.Meter
-	chosen                      sync.Map // *build -> telemetry.Meter
+	early                       [3]telemetry.Meter // of provisioned concurrency: of the same, the resource first
+	chosen                      sync.Map           // *build -> telemetry.Meter
 }
 
 // measure records what every invocation does.
@@ -27,7 +29,10 @@ func (r *lambdaRoom) measure(p *plan, b *build, res compute.Result, n concurrent
 	m.once.Do(func() {
 		m.function = r.meter(p.ref.Scope, p.dimensions)
 		m.resource = r.meter(p.ref.Scope, p.resource)
-		m.account = r.meter(p.ref.Scope, nil, telemetry.Gauge{Name: "UnreservedConcurrentExecutions", Unit: "Count"})
+		m.account = r.meter(p.ref.Scope, nil, telemetry.Gauge{Name: "UnreservedConcurrentExecutions", Unit: "Count"}, telemetry.Gauge{Name: "ClaimedAccountConcurrency", Unit: "Count"})
+		if p.early != nil {
+			m.early = r.earlyMeters(p)
+		}
 	})
 	failed, took := 0.0, millis(res.Duration)
 	if res.Kind != compute.None {
@@ -36,7 +41,16 @@ func (r *lambdaRoom) measure(p *plan, b *build, res compute.Result, n concurrent
 	values := [...]float64{1, failed, 0, took, float64(n.function)} // in the order of meter's gauges
 	m.function.Add(now, values[:]...)
 	m.resource.Add(now, values[:]...)
-	m.account.Add(now, 1, failed, 0, took, float64(n.account), float64(n.unreserved))
+	m.account.Add(now, 1, failed, 0, took, float64(n.account), float64(n.unreserved), float64(n.claimed))
+	if p.early != nil {
+		on, spilled := 1.0, 0.0
+		if !n.provisioned {
+			on, spilled = 0, 1
+		}
+		m.early[0].Add(now, on, spilled, float64(n.early), float64(n.early)/float64(p.ready))
+		m.early[1].Add(now, on, spilled)
+		m.early[2].Add(now, on, spilled)
+	}
 	q := p.through()
 	if q == nil {
 		return
@@ -55,6 +69,16 @@ func (r *lambdaRoom) meter(sc cloud.Scope, dimensions map[string]string, more ..
 		{Name: "Invocations", Unit: "Count"}, {Name: "Errors", Unit: "Count"}, {Name: "Throttles", Unit: "Count"}, {Name: "Duration", Unit: "Milliseconds"},
 		{Name: "ConcurrentExecutions", Unit: "Count"},
 	}, more...)...)
+}
+
+// earlyMeters are those of provisioned concurrency. How much of it is in use is known, and means something, of the version or alias that has it.
+func (r *lambdaRoom) earlyMeters(p *plan) [3]telemetry.Meter {
+	counts := []telemetry.Gauge{{Name: "ProvisionedConcurrencyInvocations", Unit: "Count"}, {Name: "ProvisionedConcurrencySpilloverInvocations", Unit: "Count"}}
+	used := []telemetry.Gauge{{Name: "ProvisionedConcurrentExecutions", Unit: "Count"}, {Name: "ProvisionedConcurrencyUtilization", Unit: "None"}}
+	t, sc := r.d.Telemetry, p.ref.Scope
+	return [3]telemetry.Meter{
+		t.Meter(sc, metricSpace, p.resource, slices.Concat(counts, used)...), t.Meter(sc, metricSpace, p.dimensions, counts...), t.Meter(sc, metricSpace, nil, counts...),
+	}
 }
 
 // through is the plan of the alias whose weights choose the version; nil when no alias does.

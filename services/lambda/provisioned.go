@@ -161,6 +161,7 @@ func (r *lambdaRoom) putProvisioned(ctx context.Context, in *api.PutProvisionedC
 	if err != nil {
 		return nil, err
 	}
+	r.gates.forget(f.Scope)
 	r.provision(f, n)
 	return &api.PutProvisionedConcurrencyConfigOutput{
 		RequestedProvisionedConcurrentExecutions: &n, AllocatedProvisionedConcurrentExecutions: new(int32(0)), AvailableProvisionedConcurrentExecutions: new(int32(0)),
@@ -219,13 +220,13 @@ func (r *lambdaRoom) checkProvisioned(rd store.Reader, f ref, fn *function, n in
 		}
 		return nil
 	}
-	reserved, err := r.reserved(rd, f.Scope, "")
-	switch left := accounts - reserved; {
+	others, err := allocated(rd, f.Scope, f.name)
+	switch left := accounts - others; {
 	case err != nil:
 		return err
-	case sum > left:
+	case int64(sum) > left:
 		return errParameter("Specified ConcurrentExecutions for function is greater than account's unreserved concurrency [%d].", left)
-	case left-sum < minUnreserved:
+	case left-int64(sum) < minUnreserved:
 		return errParameter("Specified ConcurrentExecutions for function decreases account's UnreservedConcurrentExecution below its minimum value of [%d].", minUnreserved)
 	}
 	return nil
@@ -279,6 +280,7 @@ func (r *lambdaRoom) deleteProvisioned(ctx context.Context, in *api.DeleteProvis
 		return nil
 	})
 	if err == nil && had {
+		r.gates.forget(f.Scope)
 		r.provision(f, 0)
 	}
 	return &api.DeleteProvisionedConcurrencyConfigOutput{}, err

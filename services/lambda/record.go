@@ -161,6 +161,9 @@ type plan struct {
 	meters     meters
 	mine, all  *atomic.Int64 // what runs now: of the function, of the account without reservations; set by lambdaRoom.plan
 	every      *atomic.Int64 // of the account with them
+	ready      int64         // the provisioned concurrency of what is invoked
+	early      *atomic.Int64 // what runs now on it; nil: there is none
+	settled    func(time.Duration)
 }
 
 func newPlan(f ref) *plan {
@@ -242,6 +245,12 @@ func (r *lambdaRoom) plan(ctx context.Context, f ref) (*plan, error) {
 		return nil, err
 	}
 	p.mine, p.all, p.every = counter(&r.gates.name, f.arn()), counter(&r.gates.account, f.Scope), counter(&r.gates.every, f.Scope)
+	if c, ok := p.fn.Ready[f.qualifier]; ok && c.Count > 0 {
+		p.ready, p.early = int64(c.Count), counter(&r.gates.early, f)
+	}
+	p.settled = func(d time.Duration) {
+		r.count(p, "PostRuntimeExtensionsDuration", "Milliseconds", millis(d), r.d.Clock.Now())
+	}
 	r.cache.put(p, version)
 	return p, nil
 }

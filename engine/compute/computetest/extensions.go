@@ -1,6 +1,7 @@
 package computetest
 
 import (
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -44,7 +45,7 @@ func (s *suite) probed(wrong string) compute.Version {
 
 func (s *suite) invoke(t *testing.T, v compute.Version, event, id string, j *journal) outcome {
 	t.Helper()
-	r, err := s.c.Invoke(t.Context(), v, compute.Invocation{RequestID: id, Payload: []byte(event), Log: j.log})
+	r, err := s.c.Invoke(t.Context(), v, compute.Invocation{RequestID: id, Payload: []byte(event), Log: j.log, Settled: func(d time.Duration) { j.log(compute.LogLine{Text: fmt.Sprint("settled ", d >= 0)}) }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,6 +65,7 @@ func (s *suite) extensions(t *testing.T) {
 	want("EXTENSION\tName: probe\tState: Ready\tEvents: [INVOKE, SHUTDOWN]\n")
 	want("TELEMETRY\tName: probe\tState: Subscribed\tTypes: [Platform, Function]\n")
 	want("probe saw INVOKE first-request true\n")
+	want("settled true\n")
 	second := s.invoke(t, v, `{"op":"log"}`, "second-request", j)
 	if second.Environment != first.Environment {
 		t.Fatal("another environment: ", j.text())

@@ -124,7 +124,15 @@ func (d *Driver) invoke(ctx context.Context, v *compute.Version, i *compute.Invo
 		p.release(g.e, broken)
 		return r, nil
 	}
-	d.work.Go(func() { p.release(g.e, g.e.settle(i, g.e.deadline)) }) // the response does not wait for extensions
+	d.work.Go(func() { // the response does not wait for extensions
+		e, answered, settled := g.e, g.e.used, i.Settled
+		broken := e.settle(i, e.deadline)
+		took := d.o.Clock.Wall().Sub(answered)
+		p.release(e, broken)
+		if settled != nil {
+			settled(took)
+		}
+	})
 	return r, nil
 }
 
