@@ -35,6 +35,9 @@ func (p *Platform) openStore() error {
 	if err := os.MkdirAll(p.o.Data, 0o700); err != nil {
 		return fmt.Errorf("the data folder: %w", err)
 	}
+	if err := checkFormat(p.o.Data); err != nil {
+		return err
+	}
 	s, err := pebble.Open(pebble.Options{Dir: filepath.Join(p.o.Data, "store"), Relaxed: p.o.Durability == Relaxed, Log: p.o.Log})
 	if err != nil {
 		return err
