@@ -12,20 +12,21 @@ import (
 	"sundog/engine/compute/runtimes"
 )
 
-// bootManaged gives a function to a pre-started process, or, when it has extensions or variables that only count from the start, to one of its own.
+// bootManaged gives a function to a pre-started process, or, when it has extensions or variables that one without a function cannot have from its start, to one of its own.
 func (e *environment) bootManaged(ctx context.Context, n runtimes.Name) (answer, error) {
 	d, v := e.d, &e.pool.v
 	it, err := d.interpreters.must(n)
 	if err != nil {
 		return answer{}, err
 	}
-	if needsOwnStart(v) || d.extended(v) {
+	k, ok := kindOf(v)
+	if !ok || d.extended(v) {
 		return e.bootProgram(ctx, program{it: it, embedded: true, argv: func(vars map[string]string) []string {
 			return wrapped(d.world(nil, v), v, vars, d.embedded(d.world(nil, v), n.Family, it, vars))
 		}})
 	}
 	var vars map[string]string
-	if e.host, err = d.hostFor(n.Family, it, v); err == nil {
+	if e.host, err = d.hostFor(spareKey{n.Family, it, k}, v); err == nil {
 		err = d.assign(e.host, inside{it: it, v: v})
 	}
 	if err == nil {
@@ -55,14 +56,14 @@ func (e *environment) loadEmbedded(it *interpreter, cfg runtimes.InitConfig) (an
 const stale = 50 * time.Millisecond
 
 // hostFor gives a process that waits for a function.
-func (d *Driver) hostFor(f runtimes.Family, it *interpreter, v *compute.Version) (*host, error) {
-	if h := d.spares.take(f, it); h != nil {
+func (d *Driver) hostFor(k spareKey, v *compute.Version) (*host, error) {
+	if h := d.spares.take(k); h != nil {
 		if d.o.Clock.Wall().Sub(h.since) > stale {
 			_, _ = h.proc.conn.Write(runtimes.AppendFrame(nil, runtimes.KindPing, nil)) // while its code is mounted; if it fails, so does the load
 		}
 		return h, nil
 	}
-	return d.startGeneric(f, inside{it: it, v: v})
+	return d.startGeneric(k, v)
 }
 
 // bootCustom starts the function's own program with a Runtime API.

@@ -86,15 +86,15 @@ func (d *Driver) start(h *host, argv, env []string, dir string, socket bool, in 
 	return nil
 }
 
-// startGeneric starts a process of an interpreter without a function.
-func (d *Driver) startGeneric(f runtimes.Family, in inside) (*host, error) {
+// startGeneric starts a process of an interpreter that waits for a function; v is nil while it is not known which.
+func (d *Driver) startGeneric(k spareKey, v *compute.Version) (*host, error) {
 	h, err := d.newHost()
 	if err != nil {
 		return nil, err
 	}
-	w := d.world(h, in.v)
-	if err := d.start(h, d.embedded(w, f, in.it, nil), d.generic(w, in.it), w.home, true, in); err != nil {
-		return nil, fmt.Errorf("process: start %s: %w", in.it.path, err)
+	w := d.world(h, v)
+	if err := d.start(h, d.embedded(w, k.family, k.it, nil), d.generic(w, k.it, k.kind), w.home, true, inside{it: k.it, v: v}); err != nil {
+		return nil, fmt.Errorf("process: start %s: %w", k.it.path, err)
 	}
 	return h, nil
 }

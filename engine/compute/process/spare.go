@@ -12,6 +12,7 @@ type spares struct {
 	d      *Driver
 	mu     sync.Mutex
 	stocks map[spareKey]*stock
+	turn   int  // of what was asked for last
 	soon   bool // somebody is about to start what is missing
 	off    bool
 }
@@ -19,10 +20,15 @@ type spares struct {
 type spareKey struct {
 	family runtimes.Family
 	it     *interpreter // one for each path
+	kind   kind
 }
 
-// stock is what there is of one interpreter.
+// maxKinds bounds for how many kinds with variables of their own processes wait; the one that was not asked for for the longest time goes.
+const maxKinds = 4
+
+// stock is what there is of one interpreter and kind.
 type stock struct {
+	turn int // when it was last asked for; the newest is the highest
 	kept []*host
 	busy int       // being started
 	more bool      // functions have started together lately: one more is kept
@@ -34,24 +40,52 @@ const (
 	spareBy    = 500 * time.Millisecond // when it is started all the same
 )
 
-// take gives a pre-started process, or nil, and notes that the interpreter is in use.
-func (s *spares) take(f runtimes.Family, it *interpreter) *host {
+// take gives a pre-started process, or nil, and notes that its interpreter and kind are in use.
+func (s *spares) take(k spareKey) *host {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.d.o.Spares <= 0 {
 		return nil
 	}
-	k := spareKey{f, it}
 	st, known := s.stocks[k]
 	if !known {
 		st = &stock{}
 		s.stocks[k] = st
+	}
+	s.turn++
+	if st.turn = s.turn; !known && k.kind != "" {
+		s.bound()
 	}
 	h := s.pop(st)
 	if known && h == nil || st.more && len(st.kept) == 0 {
 		st.more, st.till = true, s.d.o.Clock.Wall().Add(s.d.o.IdleTimeout)
 	}
 	return h
+}
+
+// bound gives up the kind that was not asked for for the longest time when there are too many. The lock is held.
+func (s *spares) bound() {
+	var oldest spareKey
+	n := 0
+	for k, st := range s.stocks {
+		if k.kind == "" {
+			continue
+		}
+		if n++; n == 1 || st.turn < s.stocks[oldest].turn {
+			oldest = k
+		}
+	}
+	if n > maxKinds {
+		s.give(oldest)
+	}
+}
+
+// give ends what waits of an interpreter and kind, and keeps none any more. The lock is held.
+func (s *spares) give(k spareKey) {
+	for _, h := range s.stocks[k].kept {
+		s.d.work.Go(func() { s.d.end(h) })
+	}
+	delete(s.stocks, k)
 }
 
 // pop takes the newest process that lives; nil when there is none. The lock is held.
@@ -69,7 +103,7 @@ func (s *spares) pop(st *stock) *host {
 	return nil
 }
 
-// refill starts what is missing of every interpreter in use, soon.
+// refill starts what is missing of every interpreter and kind in use, soon.
 func (s *spares) refill() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -114,7 +148,7 @@ func (d *Driver) quiet(moment, limit time.Duration) {
 }
 
 func (s *spares) add(k spareKey, st *stock) {
-	h, err := s.d.startGeneric(k.family, inside{it: k.it})
+	h, err := s.d.startGeneric(k, nil)
 	if err == nil {
 		h.measured()
 		h.since = s.d.o.Clock.Wall()
@@ -155,10 +189,7 @@ func (s *spares) clear(off bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.off = off
-	for k, st := range s.stocks {
-		for _, h := range st.kept {
-			s.d.work.Go(func() { s.d.end(h) })
-		}
-		delete(s.stocks, k)
+	for k := range s.stocks {
+		s.give(k)
 	}
 }

@@ -23,20 +23,6 @@ const credentialMargin = time.Hour
 // spends its time on handing work from one thread to another, and gains nothing: it is told.
 const processorMB = 1769
 
-// atStart are variables that a process only heeds when they are there as it starts; a function that sets one gets no pre-started process.
-var atStart = []string{"NODE_OPTIONS", "NODE_EXTRA_CA_CERTS", "NODE_TLS_REJECT_UNAUTHORIZED", "UV_THREADPOOL_SIZE", "LD_LIBRARY_PATH", "LD_PRELOAD", "OPENSSL_CONF", "AWS_LAMBDA_EXEC_WRAPPER"}
-
-// needsOwnStart tells whether a version cannot use a pre-started process.
-func needsOwnStart(v *compute.Version) bool {
-	node := strings.HasPrefix(v.Runtime, "nodejs")
-	for k := range v.Env {
-		if slices.Contains(atStart, k) || strings.HasPrefix(k, "PYTHON") || node && slices.Contains(ofTrust, k) {
-			return true
-		}
-	}
-	return world{}.libraryPath(v) != ""
-}
-
 // variables gives the environment of a function: what Lambda defines, then the function's own, then what neither may change.
 func (d *Driver) variables(ctx context.Context, v *compute.Version, e *environment, it *interpreter) (map[string]string, error) {
 	w := d.world(e.host, v)
@@ -92,11 +78,12 @@ func (d *Driver) reserved(v *compute.Version, e *environment, w world) map[strin
 	return r
 }
 
-// generic is the environment in which a pre-started process waits.
-func (d *Driver) generic(w world, it *interpreter) []string {
+// generic is the environment in which a pre-started process of a kind waits.
+func (d *Driver) generic(w world, it *interpreter, k kind) []string {
 	env := []string{"LANG=C.UTF-8", "TZ=:UTC", "HOME=" + w.home, "TMPDIR=" + w.temp, "PATH=" + w.searchPath(&compute.Version{}, it)}
 	env = append(env, flat(w.started(it.family, w.trusting()))...)
-	return append(env, d.ofPython(w, nil)...)
+	env = append(env, k.variables()...)
+	return append(env, d.ofPython(w, k.named())...)
 }
 
 // ofPython are variables for the embedded Python that functions do not see; what the function itself sets stays.
