@@ -122,7 +122,7 @@ func (s *service) closeStream(tx store.Tx, t *table) error {
 	}
 	st.Closed = s.deps.Clock.Now().UTC().Truncate(time.Millisecond)
 	sweep, due := logSweep(st.Scope, st.Table, st.Label), st.Closed.Add(retention)
-	tx.AfterCommit(func(store.Stamp) { s.sweeps.arm(sweep, due) })
+	tx.AfterCommit(func(store.Stamp) { s.sweeps.Arm(sweep, due) })
 	return saveStream(tx, st)
 }
 

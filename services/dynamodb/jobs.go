@@ -8,6 +8,7 @@ import (
 
 	"sundog/cloud"
 	"sundog/engine/store"
+	"sundog/engine/upkeep"
 	"sundog/lang/ddbexpr"
 )
 
@@ -16,7 +17,7 @@ import (
 type jobs struct {
 	s    *service
 	log  *slog.Logger
-	work *work
+	work *upkeep.Work
 
 	mu      sync.Mutex
 	filling map[ref]bool
@@ -35,7 +36,7 @@ func (j *jobs) fill(at ref) {
 		return
 	}
 	j.filling[at] = true
-	j.work.start("dynamodb index", func(ctx context.Context) {
+	j.work.Start("dynamodb index", func(ctx context.Context) {
 		for again := true; again && ctx.Err() == nil; {
 			err := j.attempt(ctx, func() error { return j.s.fillTable(ctx, at) })
 			again = err == nil && j.leave(ctx, at)
@@ -194,7 +195,7 @@ func collect(r store.Reader, o store.ScanOptions, max int, f func(key, value []b
 
 // purge starts removing the rows of a deleted table (index 0) or index.
 func (j *jobs) purge(sc cloud.Scope, gen uint64, index uint32) {
-	j.work.start("dynamodb purge", func(ctx context.Context) {
+	j.work.Start("dynamodb purge", func(ctx context.Context) {
 		_ = j.attempt(ctx, func() error { return j.s.purge(ctx, sc, gen, index) })
 	})
 }

@@ -117,7 +117,7 @@ func (s *service) logChange(tx store.Tx, t *table, key store.Key, old, new ddbex
 		rec.old = old
 	}
 	sweep := logSweep(t.Scope, t.Name, t.Stream.Label)
-	tx.AfterCommit(func(store.Stamp) { s.sweeps.arm(sweep, now.Add(retention)) })
+	tx.AfterCommit(func(store.Stamp) { s.sweeps.Arm(sweep, now.Add(retention)) })
 	return tx.PutStamped(logKey(t.Stream.Gen, int(key[0])%streamParts), nil, rec.append(nil))
 }
 

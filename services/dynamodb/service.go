@@ -7,6 +7,7 @@ import (
 	streams "sundog/api/dynamodbstreams"
 	"sundog/cloud"
 	"sundog/engine/store"
+	"sundog/engine/upkeep"
 	"sundog/services/room"
 )
 
@@ -17,9 +18,9 @@ type service struct {
 	deps     room.Deps
 	tables   tables
 	policies room.Policies
-	sweeps   *sweeps
+	sweeps   *upkeep.Sweeps[sweep]
 	jobs     *jobs
-	work     *work
+	work     *upkeep.Work
 }
 
 // New makes the room.
@@ -33,16 +34,16 @@ func New(d room.Deps) room.Room {
 		},
 		Start: s.start,
 		Close: func() error {
-			s.sweeps.disarm()
-			s.work.close()
+			s.sweeps.Disarm()
+			s.work.Close()
 			return nil
 		},
 	}
 }
 
 func newService(d room.Deps) *service {
-	s := &service{deps: d, work: newWork(d.Clock)}
-	s.sweeps = &sweeps{clock: d.Clock, log: d.Log, run: s.sweep, work: s.work, armed: map[sweep]wake{}}
+	s := &service{deps: d, work: upkeep.NewWork(d.Clock)}
+	s.sweeps = upkeep.NewSweeps(upkeep.Options[sweep]{Name: roomName, Clock: d.Clock, Log: d.Log, Work: s.work, Run: s.sweep})
 	s.jobs = &jobs{s: s, log: d.Log, work: s.work, filling: map[ref]bool{}}
 	return s
 }

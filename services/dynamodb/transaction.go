@@ -270,7 +270,7 @@ func (s *service) redeem(ctx context.Context, tx store.Tx, in *api.TransactWrite
 	if err := tx.Put(key, raw); err != nil {
 		return false, err
 	}
-	tx.AfterCommit(func(store.Stamp) { s.sweeps.arm(tokenSweep(sc), fresh.Expires) })
+	tx.AfterCommit(func(store.Stamp) { s.sweeps.Arm(tokenSweep(sc), fresh.Expires) })
 	return false, tx.Put(tokenDueKey(sc, fresh.Expires, *in.ClientRequestToken), []byte{})
 }
 

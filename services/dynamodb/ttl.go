@@ -51,7 +51,7 @@ func (s *service) writeExpiry(tx store.Tx, t *table, old, new ddbexpr.Item) erro
 		return nil
 	}
 	sweep := ttlSweep(t.Scope, t.Name)
-	tx.AfterCommit(func(store.Stamp) { s.sweeps.arm(sweep, time.Unix(int64(now), 0)) })
+	tx.AfterCommit(func(store.Stamp) { s.sweeps.Arm(sweep, time.Unix(int64(now), 0)) })
 	return tx.Put(t.dueKey(now, new), []byte{})
 }
 
