@@ -142,10 +142,16 @@ type Record struct {
 	JSON     []byte
 }
 
+// Shard is one shard of a stream. What it was split or merged of has to be read before it, as far as it is still among the stream's shards.
+type Shard struct {
+	ID      string
+	Parents []string
+}
+
 // Stream is the change stream side of a room, for pollers.
 type Stream interface {
-	Shards(ctx context.Context, s cloud.ARN) ([]string, error)
-	// Wait returns when the shard has records after the position, or ctx ends.
+	Shards(ctx context.Context, s cloud.ARN) ([]Shard, error)
+	// Wait returns when the shard has records after the position, or ctx ends; io.EOF when it never will have any again.
 	Wait(ctx context.Context, s cloud.ARN, shard string, after []byte) error
 	// Read gives up to max records after a position; nil is the oldest (TRIM_HORIZON). next is the position after the last record.
 	Read(ctx context.Context, s cloud.ARN, shard string, after []byte, max int) (records []Record, next []byte, err error)

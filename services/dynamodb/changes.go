@@ -35,16 +35,20 @@ func cutStream(a cloud.ARN) (table, label string, ok bool) {
 	return strings.Cut(rest, "/stream/")
 }
 
-// Shards gives the ids of the stream's shards.
-func (c changes) Shards(ctx context.Context, a cloud.ARN) (ids []string, err error) {
+// Shards gives the stream's shards; none is ever split.
+func (c changes) Shards(ctx context.Context, a cloud.ARN) (all []bus.Shard, err error) {
 	err = c.view(ctx, func(r store.Reader) error {
 		st, err := c.streamOf(r, a)
-		if err == nil {
-			ids = st.shardIDs()
+		if err != nil {
+			return err
 		}
-		return err
+		all = nil
+		for _, id := range st.shardIDs() {
+			all = append(all, bus.Shard{ID: id})
+		}
+		return nil
 	})
-	return ids, err
+	return all, err
 }
 
 // at reads the stream and the number of a shard.

@@ -52,10 +52,10 @@ func TestStreamForPollers(t *testing.T) {
 		go func() {
 			var pos []byte
 			for {
-				if err := w.room.Stream.Wait(ctx, a, sh, pos); err != nil {
+				if err := w.room.Stream.Wait(ctx, a, sh.ID, pos); err != nil {
 					return
 				}
-				recs, next, err := w.room.Stream.Read(ctx, a, sh, pos, 3)
+				recs, next, err := w.room.Stream.Read(ctx, a, sh.ID, pos, 3)
 				if err != nil {
 					t.Error(err)
 					return

@@ -1,9 +1,9 @@
 // Package lambda is the room of AWS Lambda: functions with versions and aliases, layers, invocations (synchronous, streamed, asynchronous with retries,
 // destinations and dead letters, dry runs), function URLs, resource policies, reserved and provisioned concurrency, loop detection, runtime management,
-// code signing configurations, and event source mappings for SQS queues and DynamoDB streams.
+// code signing configurations, and event source mappings for SQS queues, DynamoDB streams and Kinesis streams.
 //
 // Refused by name: container images, file systems, scaling configurations, durable executions, capacity providers, SnapStart, tenants, Kafka, MQ
-// and DocumentDB sources, Kinesis ones for want of a Kinesis room; and the architecture of another processor than the machine's for
+// and DocumentDB sources; and the architecture of another processor than the machine's for
 // programs (provided.*), while interpreted runtimes run on any. SnapStart is taken for a function, for which it means nothing yet; publishing is refused.
 //
 // Loops: the lineage of a trace counts how often a function runs in one chain of requests through functions, queues, topics and buckets (recursion.go).

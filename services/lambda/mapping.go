@@ -136,7 +136,7 @@ func (r *lambdaRoom) prepareSource(ctx context.Context, m *mapping, src cloud.AR
 	}
 	starts := map[string][]byte{}
 	for _, s := range shards {
-		if starts[s], err = stream.Latest(ctx, src, s); err != nil {
+		if starts[s.ID], err = stream.Latest(ctx, src, s.ID); err != nil {
 			return nil, err
 		}
 	}

@@ -83,7 +83,6 @@ func TestMappingChecks(t *testing.T) {
 		{table, func(x *in) { x.ScalingConfig = &api.ScalingConfig{MaximumConcurrency: n32(2)} }, "InvalidParameterValueException", "Unsupported ScalingConfig parameter"},
 		{table, func(x *in) { x.DestinationConfig = &api.DestinationConfig{OnSuccess: &api.OnSuccess{}} }, "InvalidParameterValueException", "Unsupported DestinationConfig parameter for given event source mapping type."},
 		{table, func(x *in) { x.DestinationConfig = onFailure("kafka://x") }, "NotImplemented", "kafka://x as an on-failure destination"},
-		{table, func(x *in) { x.EventSourceArn = new("arn:aws:kinesis:eu-west-1:000000000000:stream/s/consumer/c:1") }, "NotImplemented", "enhanced fan-out"},
 	} {
 		x := &in{FunctionName: new("f"), EventSourceArn: new(queueARN.String())}
 		if c.source != nil {

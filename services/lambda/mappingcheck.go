@@ -34,8 +34,6 @@ func sourceARN(in *api.CreateEventSourceMappingInput) (cloud.ARN, error) {
 		return src, errParameter("Unrecognized event source, must be kinesis, dynamodb stream or sqs. Unsupported source arn %s", str(in.EventSourceArn))
 	case slices.Contains([]string{"kafka", "mq", "rds", "docdb"}, src.Service):
 		return src, cloud.NotImplementedf("Event source mappings from %s are not implemented on this platform.", src.Service)
-	case src.Service == "kinesis" && strings.Contains(src.Resource, "/consumer/"):
-		return src, cloud.NotImplementedf("Event source mappings from Kinesis consumers (enhanced fan-out) are not implemented on this platform.")
 	case !slices.Contains([]string{"sqs", "dynamodb", "kinesis"}, src.Service), src.Service == "dynamodb" && !strings.Contains(src.Resource, "/stream/"):
 		return src, errParameter("Unrecognized event source, must be kinesis, dynamodb stream or sqs. Unsupported source arn %s", src)
 	}
@@ -62,13 +60,17 @@ var (
 		"dynamodb": {"dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:DescribeStream"},
 		"kinesis":  {"kinesis:GetRecords", "kinesis:GetShardIterator", "kinesis:DescribeStream"},
 	}
+	consumerActions = []string{"kinesis:SubscribeToShard"}
 )
 
 // mayRead checks that a function's role may read a source.
 func (r *lambdaRoom) mayRead(ctx context.Context, src cloud.ARN, pl *plan) error {
 	actions := streamActions[src.Service]
-	if src.Service == "sqs" {
+	switch {
+	case src.Service == "sqs":
 		actions = queueActions
+	case src.Service == "kinesis" && strings.Contains(src.Resource, "/consumer/"):
+		actions = consumerActions
 	}
 	for _, action := range actions {
 		err := r.d.Bus.Permit(ctx, asRole(pl), src, action)

@@ -211,7 +211,9 @@ func (s *stream) after(at []byte) ([]bus.Record, chan struct{}) {
 	return s.records[n:], s.more
 }
 
-func (*stream) Shards(context.Context, cloud.ARN) ([]string, error) { return []string{"shard-0"}, nil }
+func (*stream) Shards(context.Context, cloud.ARN) ([]bus.Shard, error) {
+	return []bus.Shard{{ID: "shard-0"}}, nil
+}
 
 func (s *stream) Wait(ctx context.Context, _ cloud.ARN, _ string, at []byte) error {
 	for {

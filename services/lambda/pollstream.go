@@ -3,7 +3,9 @@ package lambda
 import (
 	"bytes"
 	"context"
+	"errors"
 	"hash/fnv"
+	"io"
 	"slices"
 	"sync"
 	"time"
@@ -27,11 +29,13 @@ func laneKey(sc cloud.Scope, id, shard string, lane int) []byte {
 // lookForShards is how often a stream is asked for shards that are new.
 const lookForShards = time.Minute
 
-// pollStream reads every shard of the stream in goroutines of its own until ctx ends.
+// pollStream reads every shard of the stream in goroutines of its own until ctx ends. What a shard was split or merged of is read to its end before it,
+// so that the records of a key stay in order.
 func (p *poller) pollStream(ctx context.Context) {
 	var all sync.WaitGroup
 	defer all.Wait()
-	known := map[string]bool{}
+	known := map[string]chan struct{}{} // closed when the shard is read to its end
+	ended := make(chan struct{}, 1)     // one more shard is: its children may be new
 	for trouble := 0; ctx.Err() == nil; {
 		shards, err := p.shards(ctx)
 		if err != nil {
@@ -43,17 +47,63 @@ func (p *poller) pollStream(ctx context.Context) {
 			continue
 		}
 		trouble = 0
+		var fresh []bus.Shard
 		for _, s := range shards {
-			if !known[s] {
-				known[s] = true
-				all.Go(func() { p.pollShard(ctx, s) })
+			if known[s.ID] == nil {
+				known[s.ID], fresh = make(chan struct{}), append(fresh, s)
 			}
 		}
-		pause(ctx, lookForShards)
+		for _, s := range fresh {
+			var before []chan struct{}
+			for _, parent := range s.Parents {
+				if over := known[parent]; over != nil {
+					before = append(before, over)
+				}
+			}
+			over := known[s.ID]
+			all.Go(func() {
+				if !overAll(ctx, before) {
+					return
+				}
+				p.pollShard(ctx, s.ID)
+				close(over)
+				select {
+				case ended <- struct{}{}:
+				default:
+				}
+			})
+		}
+		pauseOr(ctx, lookForShards, ended)
 	}
 }
 
-func (p *poller) shards(ctx context.Context) ([]string, error) {
+// overAll waits for the end of shards; false when ctx ends before.
+func overAll(ctx context.Context, shards []chan struct{}) bool {
+	for _, over := range shards {
+		select {
+		case <-over:
+		case <-ctx.Done():
+			return false
+		}
+	}
+	return ctx.Err() == nil
+}
+
+// pauseOr waits for a time, for ctx or for a sign.
+func pauseOr(ctx context.Context, d time.Duration, sign <-chan struct{}) {
+	wait, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() {
+		select {
+		case <-sign:
+			cancel()
+		case <-wait.Done():
+		}
+	}()
+	pause(wait, d)
+}
+
+func (p *poller) shards(ctx context.Context) ([]bus.Shard, error) {
 	stream, err := p.r.d.Bus.Stream(p.src)
 	if err != nil {
 		return nil, err
@@ -145,7 +195,7 @@ func (p *poller) exists(rd store.Reader) (bool, error) {
 	return b != nil, err
 }
 
-// run deals with the lane's records until ctx ends. After trouble of the platform it begins anew from what was kept.
+// run deals with the lane's records until ctx ends, or the shard does. After trouble of the platform it begins anew from what was kept.
 func (l *lane) run(ctx context.Context) {
 	err := l.load(ctx)
 	for trouble := 0; ctx.Err() == nil; {
@@ -156,7 +206,7 @@ func (l *lane) run(ctx context.Context) {
 			trouble = 0
 			continue
 		}
-		if ctx.Err() != nil {
+		if ctx.Err() != nil || errors.Is(err, io.EOF) {
 			return
 		}
 		l.r.d.Log.Warn("reading a stream", "stream", l.src.String(), "shard", l.shard, "error", err)
@@ -256,8 +306,11 @@ func (l *lane) collect(ctx context.Context) (b streamBatch, err error) {
 		}
 		found, err := l.await(ctx, left)
 		switch {
-		case err != nil && len(b.records) > 0 && ctx.Err() != nil:
+		case err != nil && len(b.records) > 0 && (ctx.Err() != nil || errors.Is(err, io.EOF)):
 			return b, nil // what is here is finished
+		case errors.Is(err, io.EOF) && l.window != nil:
+			b.over = true // nothing comes any more
+			return b, nil
 		case err != nil:
 			return b, err
 		case !found:

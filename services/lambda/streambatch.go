@@ -74,7 +74,11 @@ func (l *lane) runRecords(ctx context.Context, records []bus.Record, tried int) 
 // attempt runs the function once and gives the records that are left to do: none, all, or, with partial responses, those from the first that failed.
 func (l *lane) attempt(ctx context.Context, records []bus.Record) ([]bus.Record, cloud.Result, error) {
 	l.inWindow(records[0]) // opens a new one when the last has been ended early
-	payload, err := eventOf(records, recordJSON, l.aggregate(false, false))
+	write, err := l.recordJSON(ctx)
+	if err != nil {
+		return records, cloud.Result{}, err
+	}
+	payload, err := eventOf(records, write, l.aggregate(false, false))
 	if err != nil {
 		return nil, cloud.Result{}, err
 	}
@@ -202,7 +206,7 @@ func (l *lane) discarded(records []bus.Record, id, condition string, count int, 
 
 // toBucket puts the record, with the event, into a bucket. What the bucket refuses is only logged: trying again would hold up the shard.
 func (l *lane) toBucket(ctx context.Context, pl *plan, bucket cloud.ARN, rec discardedRecord, records []bus.Record) error {
-	event, err := eventOf(records, recordJSON, nil)
+	event, err := eventOf(records, l.identified(pl), nil)
 	if err != nil {
 		return err
 	}
@@ -231,6 +235,31 @@ func (l *lane) toBucket(ctx context.Context, pl *plan, bucket cloud.ARN, rec dis
 }
 
 func recordJSON(r bus.Record) []byte { return r.JSON }
+
+// recordJSON gives what writes a record of the lane's stream into an event.
+func (l *lane) recordJSON(ctx context.Context) (func(bus.Record) []byte, error) {
+	if l.src.Service != "kinesis" {
+		return recordJSON, nil
+	}
+	pl, err := l.r.plan(ctx, l.m.function())
+	if err != nil {
+		return nil, err
+	}
+	return l.identified(pl), nil
+}
+
+// identified gives what writes a record into an event: those of Kinesis say in whose name the function reads.
+func (l *lane) identified(pl *plan) func(bus.Record) []byte {
+	if l.src.Service != "kinesis" {
+		return recordJSON
+	}
+	identity := append([]byte(`,"invokeIdentityArn":"`), asRole(pl).Role.String()...)
+	identity = append(identity, `"}`...)
+	return func(r bus.Record) []byte {
+		end := len(r.JSON) - 1 // the closing brace
+		return append(r.JSON[:end:end], identity...)
+	}
+}
 
 func stampOf(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
 
