@@ -23,7 +23,7 @@ type Service struct {
 	XMLNamespace   string   // of query and rest-xml answers; "" when there is none
 	Global         bool     // one endpoint for all regions
 	QueryCode      bool     // errors carry x-amzn-query-error (awsQueryCompatible)
-	Protocols      []string // json, query, rest-json, rest-xml, smithy-rpc-v2-cbor, ec2; preferred first
+	Protocols      []string // json, query, rest-json, rest-xml, smithy-rpc-v2-cbor, cbor, ec2; preferred first
 	ErrorPrefix    string   // before the names in __type, such as "com.amazonaws.sqs#"
 	Validation     string   // "generic": the wire layer validates in AWS's common wording; "service": the room does it
 	Table          string   // the compact table

@@ -12,6 +12,7 @@ import (
 	"sundog/cloud"
 	"sundog/cloud/schema"
 	"sundog/edge/wire"
+	"sundog/edge/wire/awscbor"
 	"sundog/edge/wire/sigv2"
 	"sundog/edge/wire/sigv4"
 	"sundog/services/room"
@@ -71,7 +72,7 @@ type question struct {
 // classify finds protocol, service and operation. The credential may be nil. Errors are *cloud.Error.
 func (g *Gateway) classify(r *http.Request, c *sigv4.Credential) (question, error) {
 	if target := r.Header.Get("X-Amz-Target"); target != "" {
-		return g.classifyTarget(target, c)
+		return g.classifyTarget(target, r.Header.Get("Content-Type"), c)
 	}
 	if r.Header.Get("Smithy-Protocol") == "rpc-v2-cbor" {
 		return g.classifyCBOR(r, c)
@@ -82,7 +83,7 @@ func (g *Gateway) classify(r *http.Request, c *sigv4.Credential) (question, erro
 	return g.classifyREST(r, c)
 }
 
-func (g *Gateway) classifyTarget(target string, c *sigv4.Credential) (question, error) {
+func (g *Gateway) classifyTarget(target, contentType string, c *sigv4.Credential) (question, error) {
 	prefix, name, _ := strings.Cut(target, ".")
 	if i := strings.LastIndex(target, "."); i >= 0 {
 		prefix, name = target[:i], target[i+1:]
@@ -91,6 +92,9 @@ func (g *Gateway) classifyTarget(target string, c *sigv4.Credential) (question, 
 	if q.service == nil {
 		q.service = g.unknown(prefix, c, wire.JSON)
 		return q, nil
+	}
+	if strings.HasPrefix(contentType, awscbor.MediaType) && q.service.Speaks(wire.AWSCBOR) {
+		q.protocol = wire.AWSCBOR
 	}
 	q.schema = g.schemaOf(q.service, name)
 	return q, nil

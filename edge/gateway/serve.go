@@ -61,11 +61,11 @@ func (g *Gateway) fail(w http.ResponseWriter, q question, err error, id string) 
 	if q.service == nil {
 		q.service, q.protocol = &schema.Service{ID: "s3", Protocols: []string{wire.RestXML}}, wire.RestXML
 	}
-	if e.Code == "AccessDenied" && (q.protocol == wire.JSON || q.protocol == wire.RestJSON || q.protocol == wire.CBOR) {
+	if e.Code == "AccessDenied" && (q.protocol == wire.JSON || q.protocol == wire.RestJSON || q.protocol == wire.CBOR || q.protocol == wire.AWSCBOR) {
 		e = e.InQuery(e.Code, "") // the older code, which services that once spoke query tell as well
 		e.Code = "AccessDeniedException"
 	}
-	if q.protocol == wire.JSON && e.Kind == cloud.Denied && (e.Status == 0 || e.Status == http.StatusForbidden) {
+	if (q.protocol == wire.JSON || q.protocol == wire.AWSCBOR) && e.Kind == cloud.Denied && (e.Status == 0 || e.Status == http.StatusForbidden) {
 		e = e.WithStatus(0) // the JSON protocols answer 400 where the others, and services that once spoke query, answer 403
 		if q.service.QueryCode {
 			e.Status = http.StatusForbidden

@@ -16,6 +16,7 @@ const (
 	RestJSON  = "rest-json"
 	RestXML   = "rest-xml"
 	CBOR      = "smithy-rpc-v2-cbor"
+	AWSCBOR   = "cbor" // the JSON protocol, in CBOR
 )
 
 // Server is a protocol as the gateway uses it. Implementations are stateless and safe for concurrent use.

@@ -3,6 +3,7 @@ package all
 
 import (
 	"sundog/edge/wire"
+	"sundog/edge/wire/awscbor"
 	"sundog/edge/wire/awsjson"
 	"sundog/edge/wire/query"
 	"sundog/edge/wire/restjson"
@@ -12,7 +13,7 @@ import (
 
 // Protocols gives every protocol.
 func Protocols() []wire.Protocol {
-	return []wire.Protocol{awsjson.Protocol{}, query.Protocol{}, restjson.Protocol{}, restxml.Protocol{}, rpcv2cbor.Protocol{}}
+	return []wire.Protocol{awsjson.Protocol{}, query.Protocol{}, restjson.Protocol{}, restxml.Protocol{}, rpcv2cbor.Protocol{}, awscbor.Protocol{}}
 }
 
 // Protocol gives the protocol of a name such as "rest-json", or nil.

@@ -12,13 +12,17 @@ import (
 	"sundog/cloud"
 	"sundog/cloud/schema"
 	"sundog/edge/wire"
+	"sundog/edge/wire/cborbody"
 	"sundog/edge/wire/record"
 )
 
 // Protocol is the protocol; the zero value is ready.
 type Protocol struct{}
 
-var _ wire.Protocol = Protocol{}
+var (
+	_     wire.Protocol = Protocol{}
+	codec               = cborbody.Codec{}
+)
 
 // Name gives "smithy-rpc-v2-cbor".
 func (Protocol) Name() string { return wire.CBOR }
@@ -42,7 +46,7 @@ func (Protocol) Decode(op *schema.Operation, r *http.Request, body []byte, in an
 		return nil
 	}
 	p, v := record.Of(op.Model().Input, in)
-	if err := unmarshal(body, p, v); err != nil {
+	if err := codec.Unmarshal(body, p, v); err != nil {
 		return wire.Malformed(wire.CBOR, err.Error())
 	}
 	return nil
@@ -61,7 +65,7 @@ func (Protocol) Encode(w http.ResponseWriter, _ *http.Request, op *schema.Operat
 	b := []byte{0xa0}
 	if p, v := wire.Settle(m.Output, out); p != nil {
 		var err error
-		if b, err = marshal(p, v); err != nil {
+		if b, err = codec.Marshal(p, v); err != nil {
 			return err
 		}
 	}
@@ -82,7 +86,7 @@ func (Protocol) EncodeError(w http.ResponseWriter, svc *schema.Service, op *sche
 	body := map[string]any{"__type": svc.ErrorPrefix + f.Name, f.MessageMember(): f.Message}
 	for _, x := range f.Extras(e) {
 		if x.Plan != nil {
-			body[x.Name] = plain(x.Plan, x.Value)
+			body[x.Name] = codec.Plain(x.Plan, x.Value)
 			continue
 		}
 		body[x.Name] = record.Deref(x.Value).Interface()
@@ -93,13 +97,9 @@ func (Protocol) EncodeError(w http.ResponseWriter, svc *schema.Service, op *sche
 	if svc.QueryCode {
 		h.Set("x-amzn-query-error", f.Code+";"+wire.Side(f))
 	}
-	c, err := modes()
-	if err == nil {
-		var b []byte
-		if b, err = c.enc.Marshal(body); err == nil {
-			_ = write(w, f.Status, b)
-			return
-		}
+	if b, err := cborbody.Encode(body); err == nil {
+		_ = write(w, f.Status, b)
+		return
 	}
 	w.WriteHeader(http.StatusInternalServerError)
 }
@@ -107,7 +107,7 @@ func (Protocol) EncodeError(w http.ResponseWriter, svc *schema.Service, op *sche
 // EncodeRequest makes a POST to the operation's path.
 func (Protocol) EncodeRequest(op *schema.Operation, in any) (*http.Request, error) {
 	p, v := record.Of(op.Model().Input, in)
-	b, err := marshal(p, v)
+	b, err := codec.Marshal(p, v)
 	if err != nil {
 		return nil, err
 	}
@@ -131,17 +131,13 @@ func (Protocol) DecodeResponse(op *schema.Operation, resp *http.Response, out an
 	if p == nil {
 		return nil
 	}
-	return unmarshal(b, p, v)
+	return codec.Unmarshal(b, p, v)
 }
 
 // DecodeError reads __type and message.
 func (Protocol) DecodeError(_ *schema.Operation, resp *http.Response, body []byte) *cloud.Error {
 	var fields map[string]any
-	c, err := modes()
-	if err == nil {
-		err = c.dec.Unmarshal(body, &fields)
-	}
-	if err != nil {
+	if err := cborbody.Decode(body, &fields); err != nil {
 		return wire.RemoteError(resp.StatusCode, strconv.Itoa(resp.StatusCode), http.StatusText(resp.StatusCode), nil)
 	}
 	name, _ := fields["__type"].(string)

@@ -1,4 +1,5 @@
-package rpcv2cbor
+// Package cborbody reads and writes CBOR bodies by an operation's schema, for the protocols that have such.
+package cborbody
 
 import (
 	"errors"
@@ -17,42 +18,43 @@ import (
 // MaxDepth bounds the nesting of a body.
 const MaxDepth = 128
 
-type codec struct {
+// Codec says how a protocol writes what CBOR leaves open.
+type Codec struct {
+	Millis bool // times are milliseconds, not seconds
+}
+
+type library struct {
 	dec cbor.DecMode
 	enc cbor.EncMode
 }
 
 // modes makes the codec once; its modes are immutable.
-var modes = sync.OnceValues(newCodec)
+var modes = sync.OnceValues(newLibrary)
 
-func newCodec() (codec, error) {
+func newLibrary() (library, error) {
 	dec, err := cbor.DecOptions{
 		MaxNestedLevels: MaxDepth, MaxArrayElements: 1 << 20, MaxMapPairs: 1 << 20,
 		DefaultMapType: reflect.TypeFor[map[string]any](), TimeTag: cbor.DecTagIgnored, UTF8: cbor.UTF8RejectInvalid,
 	}.DecMode()
 	if err != nil {
-		return codec{}, err
+		return library{}, err
 	}
 	enc, err := cbor.EncOptions{Time: cbor.TimeUnixDynamic}.EncMode()
-	return codec{dec, enc}, err
+	return library{dec, enc}, err
 }
 
-// unmarshal reads a body into v, whose plan is p.
-func unmarshal(b []byte, p *record.Plan, v reflect.Value) error {
-	c, err := modes()
-	if err != nil {
-		return err
-	}
+// Unmarshal reads a body into v, whose plan is p.
+func (c Codec) Unmarshal(b []byte, p *record.Plan, v reflect.Value) error {
 	var raw any
-	if err := c.dec.Unmarshal(b, &raw); err != nil {
+	if err := Decode(b, &raw); err != nil {
 		return err
 	}
-	return set(raw, p, v)
+	return c.set(raw, p, v)
 }
 
 var errType = errors.New("a value has the wrong type")
 
-func set(raw any, p *record.Plan, v reflect.Value) error {
+func (c Codec) set(raw any, p *record.Plan, v reflect.Value) error {
 	if raw == nil {
 		return nil
 	}
@@ -65,21 +67,21 @@ func set(raw any, p *record.Plan, v reflect.Value) error {
 		s := record.Inner(v)
 		for k, val := range m {
 			if f := p.Wire([]byte(k)); f != nil && f.Plan != nil {
-				if err := set(val, f.Plan, s.Field(f.Index)); err != nil {
+				if err := c.set(val, f.Plan, s.Field(f.Index)); err != nil {
 					return fmt.Errorf("%s: %w", k, err)
 				}
 			}
 		}
 		return nil
 	case schema.List:
-		return setList(raw, p, v)
+		return c.setList(raw, p, v)
 	case schema.Map:
-		return setMap(raw, p, v)
+		return c.setMap(raw, p, v)
 	}
-	return setScalar(raw, p, v)
+	return c.setScalar(raw, p, v)
 }
 
-func setList(raw any, p *record.Plan, v reflect.Value) error {
+func (c Codec) setList(raw any, p *record.Plan, v reflect.Value) error {
 	items, ok := raw.([]any)
 	if !ok {
 		return errType
@@ -90,7 +92,7 @@ func setList(raw any, p *record.Plan, v reflect.Value) error {
 			continue
 		}
 		el := reflect.New(v.Type().Elem()).Elem()
-		if err := set(it, p.Elem(), el); err != nil {
+		if err := c.set(it, p.Elem(), el); err != nil {
 			return err
 		}
 		list = reflect.Append(list, el)
@@ -99,7 +101,7 @@ func setList(raw any, p *record.Plan, v reflect.Value) error {
 	return nil
 }
 
-func setMap(raw any, p *record.Plan, v reflect.Value) error {
+func (c Codec) setMap(raw any, p *record.Plan, v reflect.Value) error {
 	m, ok := raw.(map[string]any)
 	if !ok {
 		return errType
@@ -110,7 +112,7 @@ func setMap(raw any, p *record.Plan, v reflect.Value) error {
 			continue
 		}
 		el := reflect.New(v.Type().Elem()).Elem()
-		if err := set(it, p.Elem(), el); err != nil {
+		if err := c.set(it, p.Elem(), el); err != nil {
 			return err
 		}
 		out.SetMapIndex(reflect.ValueOf(k), el)
@@ -119,7 +121,7 @@ func setMap(raw any, p *record.Plan, v reflect.Value) error {
 	return nil
 }
 
-func setScalar(raw any, p *record.Plan, v reflect.Value) error {
+func (c Codec) setScalar(raw any, p *record.Plan, v reflect.Value) error {
 	switch p.Shape.Kind {
 	case schema.String:
 		if s, ok := raw.(string); ok {
@@ -141,6 +143,9 @@ func setScalar(raw any, p *record.Plan, v reflect.Value) error {
 		}
 	case schema.Timestamp:
 		if f, ok := number(raw); ok {
+			if c.Millis {
+				f /= 1000
+			}
 			t, err := record.EpochTime(f)
 			if err == nil {
 				record.SetTime(v, t)
@@ -192,17 +197,29 @@ func whole(raw any, f float64) int64 {
 	return int64(f)
 }
 
-// marshal writes the body of v, whose plan is p.
-func marshal(p *record.Plan, v reflect.Value) ([]byte, error) {
-	c, err := modes()
+// Marshal writes the body of v, whose plan is p.
+func (c Codec) Marshal(p *record.Plan, v reflect.Value) ([]byte, error) { return Encode(c.Plain(p, v)) }
+
+// Encode writes a value of the plain kinds.
+func Encode(v any) ([]byte, error) {
+	l, err := modes()
 	if err != nil {
 		return nil, err
 	}
-	return c.enc.Marshal(plain(p, v))
+	return l.enc.Marshal(v)
 }
 
-// plain gives what the library writes as the protocol wants it.
-func plain(p *record.Plan, v reflect.Value) any {
+// Decode reads a body as plain kinds.
+func Decode(b []byte, v any) error {
+	l, err := modes()
+	if err != nil {
+		return err
+	}
+	return l.dec.Unmarshal(b, v)
+}
+
+// Plain gives what the library writes as the protocol wants it.
+func (c Codec) Plain(p *record.Plan, v reflect.Value) any {
 	if v.Kind() == reflect.Pointer && v.IsNil() {
 		return nil
 	}
@@ -212,31 +229,34 @@ func plain(p *record.Plan, v reflect.Value) any {
 		out := map[string]any{}
 		for _, f := range p.Fields() {
 			if fv := v.Field(f.Index); f.Plan != nil && !record.Absent(fv) {
-				out[f.Wire] = plain(f.Plan, fv)
+				out[f.Wire] = c.Plain(f.Plan, fv)
 			}
 		}
 		return out
 	case schema.List:
 		out := make([]any, v.Len())
 		for i := range out {
-			out[i] = plain(p.Elem(), v.Index(i))
+			out[i] = c.Plain(p.Elem(), v.Index(i))
 		}
 		return out
 	case schema.Map:
 		out := map[string]any{}
 		for it := v.MapRange(); it.Next(); {
-			out[it.Key().String()] = plain(p.Elem(), it.Value())
+			out[it.Key().String()] = c.Plain(p.Elem(), it.Value())
 		}
 		return out
 	case schema.Timestamp:
-		return epoch(record.Time(v))
+		return c.epoch(record.Time(v))
 	}
 	return v.Interface()
 }
 
-func epoch(t time.Time) cbor.Tag {
+func (c Codec) epoch(t time.Time) cbor.Tag {
 	ms := t.UnixMilli()
-	if ms%1000 == 0 {
+	switch {
+	case c.Millis:
+		return cbor.Tag{Number: 1, Content: ms}
+	case ms%1000 == 0:
 		return cbor.Tag{Number: 1, Content: ms / 1000}
 	}
 	return cbor.Tag{Number: 1, Content: float64(ms) / 1000}
