@@ -9,6 +9,7 @@ import (
 	"sundog/services/dynamodb"
 	"sundog/services/events"
 	"sundog/services/iam"
+	"sundog/services/kinesis"
 	"sundog/services/lambda"
 	"sundog/services/logs"
 	"sundog/services/room"
@@ -50,6 +51,7 @@ func New(d room.Deps, o Options) House {
 		cloudwatch.New(d),
 		xray.New(d),
 		dynamodb.New(d),
+		kinesis.New(d),
 		s3.New(d),
 		sqs.New(d),
 		sns.New(d),

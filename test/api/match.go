@@ -220,6 +220,8 @@ const iso = `[1-9]\d{3}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d
 var (
 	hole   = regexp.MustCompile(`<<[^<>]+>[^<>]*>|<[^<>]+>`)
 	repeat = regexp.MustCompile(`^<(.):len\((\d+)\)>$`)
+	// anyTime are the holes of times: every time of one form has the same one, whichever it is.
+	anyTime = regexp.MustCompile(`^<(?:datetime|timestamp:.*)>$`)
 )
 
 // text compares text that may have holes.
@@ -307,7 +309,7 @@ func (m *Matcher) pattern(want string) (*regexp.Regexp, []string) {
 			b.WriteString(regexp.QuoteMeta(v))
 			continue
 		}
-		if m.loose[h] {
+		if m.loose[h] || anyTime.MatchString(h) {
 			b.WriteString(`.*?`)
 			continue
 		}

@@ -1,0 +1,171 @@
+package kinesis
+
+import (
+	"context"
+	"io"
+
+	"sundog/cloud"
+	"sundog/engine/bus"
+	"sundog/engine/store"
+)
+
+// source is the room's bus.Stream: of streams, and of consumers, which read all of their stream.
+type source struct{ *service }
+
+var _ bus.Stream = source{}
+
+// open finds the stream that an ARN names.
+func (s *service) open(r store.Reader, a cloud.ARN) (*stream, error) {
+	at, consumerName, ok := refOfARN(a)
+	switch {
+	case !ok:
+		return nil, errNoStream(at)
+	case consumerName == "":
+		return s.find(r, at)
+	}
+	var out *stream
+	err := s.onConsumer(r, a, func(st *stream, _ *consumer) error { out = st; return nil })
+	return out, err
+}
+
+// Shards gives the stream's shards, closed ones with records among them.
+func (s source) Shards(ctx context.Context, a cloud.ARN) (out []bus.Shard, err error) {
+	err = s.view(ctx, func(r store.Reader) error {
+		st, err := s.open(r, a)
+		if err != nil {
+			return err
+		}
+		out = make([]bus.Shard, len(st.Shards))
+		for i := range st.Shards {
+			out[i].ID = shardID(st.Shards[i].N)
+			for _, p := range st.Shards[i].parents() {
+				out[i].Parents = append(out[i].Parents, shardID(p))
+			}
+		}
+		return nil
+	})
+	return out, err
+}
+
+// shardOf finds a shard of the stream that an ARN names.
+func (s *service) shardOf(r store.Reader, a cloud.ARN, id string) (*stream, *shard, error) {
+	st, err := s.open(r, a)
+	if err != nil {
+		return nil, nil, err
+	}
+	sh := st.named(id)
+	if sh != nil {
+		return st, sh, nil
+	}
+	if n, ok := shardNumber(id); ok && n < st.Next {
+		return nil, nil, io.EOF // its records are over the retention period
+	}
+	return nil, nil, errNoShard(st.ref, id)
+}
+
+// positionOf reads a position of the bus; nil is the oldest.
+func positionOf(b []byte) (*position, error) {
+	if b == nil {
+		return nil, nil
+	}
+	if len(b) != store.StampLen {
+		return nil, errBadLog
+	}
+	p := position(b)
+	return &p, nil
+}
+
+// maxPollBytes is how much one read by a poller gives at most: more than a batch takes.
+const maxPollBytes = 6 << 20
+
+// Read gives records as functions get them.
+func (s source) Read(ctx context.Context, a cloud.ARN, shard string, after []byte, max int) (out []bus.Record, next []byte, err error) {
+	from, err := positionOf(after)
+	if err != nil {
+		return nil, nil, err
+	}
+	arn := a.String()
+	err = s.view(ctx, func(r store.Reader) error {
+		st, sh, err := s.shardOf(r, a, shard)
+		if err != nil {
+			return err
+		}
+		p, err := s.read(r, st, sh.N, from, max, maxPollBytes)
+		if err != nil {
+			return err
+		}
+		out, next = make([]bus.Record, len(p.records)), nil
+		for i := range p.records {
+			rec := &p.records[i]
+			out[i] = bus.Record{Sequence: sequence(sh.N, rec.at), Position: rec.at[:], Key: rec.key, Time: rec.time(), JSON: rec.json(st, sh.N, arn)}
+		}
+		if p.next != nil {
+			next = p.next[:]
+		}
+		return nil
+	})
+	return out, next, err
+}
+
+// Latest gives the position after the newest record.
+func (s source) Latest(ctx context.Context, a cloud.ARN, shard string) (out []byte, err error) {
+	err = s.view(ctx, func(r store.Reader) error {
+		st, sh, err := s.shardOf(r, a, shard)
+		if err != nil {
+			return err
+		}
+		p, err := st.latest(r, sh.N)
+		out = make([]byte, store.StampLen)
+		if p != nil {
+			copy(out, p[:])
+		}
+		return err
+	})
+	return out, err
+}
+
+// Wait returns when the shard has a record after a position; io.EOF when it is closed and has none.
+func (s source) Wait(ctx context.Context, a cloud.ARN, shard string, after []byte) error {
+	from, err := positionOf(after)
+	if err != nil {
+		return err
+	}
+	var record, state store.Key
+	err = s.view(ctx, func(r store.Reader) error {
+		st, sh, err := s.shardOf(r, a, shard)
+		if err == nil {
+			record, state = st.logKey(sh.N), stateKey(st.ref)
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	wake, stop := s.d.Store.Watch(record)
+	defer stop()
+	changed, leave := s.d.Store.Watch(state)
+	defer leave()
+	for {
+		found := false
+		err := s.view(ctx, func(r store.Reader) error {
+			st, sh, err := s.shardOf(r, a, shard)
+			if err != nil {
+				return err
+			}
+			p, err := s.read(r, st, sh.N, from, 1, 1)
+			if found = len(p.records) > 0 || p.ahead > 0; err == nil && !found && !sh.isOpen() {
+				err = io.EOF
+			}
+			return err
+		})
+		if err != nil || found {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-wake:
+		case <-changed:
+		}
+	}
+}
