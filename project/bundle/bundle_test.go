@@ -382,3 +382,22 @@ func TestPackaged(t *testing.T) {
 		}
 	}
 }
+
+// Python packages that are listed for another tool only are pointed out; where there is a requirements.txt, that counts.
+func TestLockFilesArePointedOut(t *testing.T) {
+	fns := []serverless.Function{{Key: "f", Runtime: "python3.11", Handler: "a.handler"}}
+	for name, c := range map[string]struct {
+		files map[string]string
+		want  string
+	}{
+		"poetry":           {map[string]string{"a.py": "", "poetry.lock": "", "Pipfile": ""}, "poetry.lock is not read, and there is no requirements.txt: functions get no packages; run: poetry export -o requirements.txt"},
+		"pipenv":           {map[string]string{"a.py": "", "Pipfile": ""}, "Pipfile is not read, and there is no requirements.txt: functions get no packages; run: pipenv requirements > requirements.txt"},
+		"an empty list":    {map[string]string{"a.py": "", "uv.lock": "", "requirements.txt": "# none\n"}, ""},
+		"nothing to bring": {map[string]string{"a.py": ""}, ""},
+	} {
+		said := ""
+		if err := (&Builder{Dir: tree(t, c.files)}).Prepare(context.Background(), fns, func(s string) { said += s }); err != nil || said != c.want {
+			t.Errorf("%s: %q %v, want %q", name, said, err, c.want)
+		}
+	}
+}

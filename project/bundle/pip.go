@@ -11,6 +11,9 @@ import (
 // installPython installs requirements.txt, unless it is there already.
 func (b *Builder) installPython(ctx context.Context, runtime string, progress func(string)) error {
 	requirements, err := os.ReadFile(filepath.Join(b.Dir, "requirements.txt"))
+	if errors.Is(err, os.ErrNotExist) {
+		b.noteLocks(progress)
+	}
 	if errors.Is(err, os.ErrNotExist) || err == nil && emptyRequirements(string(requirements)) {
 		return b.retract("python")
 	}
@@ -40,6 +43,22 @@ func (b *Builder) installPython(ctx context.Context, runtime string, progress fu
 		return err
 	}
 	return b.publish("python", work, key)
+}
+
+// locks are the files of other tools that list packages, in the order in which they are looked for, with what writes requirements.txt from each.
+var locks = [][2]string{
+	{"poetry.lock", "poetry export -o requirements.txt"}, {"Pipfile.lock", "pipenv requirements > requirements.txt"}, {"Pipfile", "pipenv requirements > requirements.txt"},
+	{"uv.lock", "uv export --no-dev -o requirements.txt"}, {"pdm.lock", "pdm export --prod -o requirements.txt"},
+}
+
+// noteLocks says of packages that are listed elsewhere only that functions do not get them.
+func (b *Builder) noteLocks(progress func(string)) {
+	for _, l := range locks {
+		if _, err := os.Stat(filepath.Join(b.Dir, l[0])); err == nil {
+			progress(l[0] + " is not read, and there is no requirements.txt: functions get no packages; run: " + l[1])
+			return
+		}
+	}
 }
 
 func emptyRequirements(text string) bool {

@@ -37,7 +37,7 @@ type Options struct {
 	Patience        time.Duration // how long an invocation waits for a busy environment before it starts another; 0: 20 ms
 	FreezeAfter     time.Duration // a sandbox that has been idle so long is stopped until it is needed; 0: 500 ms, negative: never
 	MaxEnvironments int           // of all versions; 0: by the machine's memory
-	Spares          int           // pre-started processes of each interpreter in use, and one more while functions start together; 0: 1, negative: none
+	Spares          int           // pre-started processes of each interpreter and kind in use, and one more while functions start together; 0: 1, negative: none
 }
 
 // Network serves the sockets of sandboxes, and by them everything that functions connect to.

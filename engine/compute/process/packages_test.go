@@ -89,6 +89,7 @@ func TestPythonPackages(t *testing.T) {
 	}{
 		{"pre-started", false, nil, []string{"requests", "boto3", "botocore", "urllib3", "six"}, host},
 		{"own start", false, map[string]string{"PYTHONHASHSEED": "1"}, []string{"requests", "boto3", "botocore", "urllib3", "six"}, host},
+		{"no folder of the script", false, map[string]string{"PYTHONSAFEPATH": "1"}, []string{"requests", "boto3", "botocore", "urllib3", "six"}, host},
 		{"no sandbox", true, nil, []string{"requests", "boto3", "botocore", "urllib3", "six"}, host},
 		{"half an SDK", false, nil, []string{"requests", "botocore", "urllib3", "six"}, cache},
 		{"none", false, nil, nil, cache},

@@ -1,7 +1,9 @@
 """The platform's Python runtime: started without a function, it takes one, loads its handler, and answers invocations."""
 import sys
 
-from sundog_runtime import packages
+if getattr(sys.flags, "safe_path", False):  # PYTHONSAFEPATH: it is not there by itself
+    sys.path.insert(0, __file__.rpartition("/")[0])
+from sundog_runtime import packages  # noqa: E402
 
 # The script's own folder is no part of the function's world.
 del sys.path[0]

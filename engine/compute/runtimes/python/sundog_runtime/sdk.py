@@ -26,6 +26,8 @@ class Finder(object):
         if name not in NAMES:
             return None
         where = self._where() or (self._want(name) and [self._root])
+        if where == [self._root] and self._root not in sys.path:
+            sys.path.append(self._root)  # nothing else is in it; Python processes that the function starts by multiprocessing get the list
         return importlib.machinery.PathFinder.find_spec(name, where, target) if where else None
 
     def find_distributions(self, context=None):
@@ -33,7 +35,7 @@ class Finder(object):
         from importlib import metadata
 
         where = self._where()
-        if not where or "path" in vars(context or object):
+        if not where or self._root in sys.path or "path" in vars(context or object):
             return
         name = getattr(context, "name", None)
         for own in DISTRIBUTIONS:
