@@ -25,8 +25,8 @@ type Function struct {
 // Invoker gives the invoker that other rooms use.
 func (a *Admin) Invoker() cloud.Invoker { return invoker{a.r} }
 
-// Mount puts a folder in the place of the unpublished version's package, with layers in the place of its own, until the next Mount or the
-// function's end. name is a name in the scope of ctx's Call, or an ARN; the function need not exist yet. Calls that run finish on the folder they
+// Mount puts a folder in the place of the function's package, with layers over its own, until the next Mount or the function's end: in the place of the
+// unpublished version's, and of versions that were published of the same package. name is a name in the scope of ctx's Call, or an ARN; the function need not exist yet. Calls that run finish on the folder they
 // began with; with dir "" the package is back. The returned released is closed when the last call on the folder that was mounted before is over:
 // it may be removed then.
 func (a *Admin) Mount(ctx context.Context, name, dir string, layers ...string) (released <-chan struct{}, err error) {
@@ -51,8 +51,27 @@ func (a *Admin) Mount(ctx context.Context, name, dir string, layers ...string) (
 	if p == nil {
 		return released, nil
 	}
-	a.r.drop(f, *p.main)
-	return released, nil
+	return released, a.r.restart(ctx, f, p.fn)
+}
+
+// restart ends what runs of a function's package and of versions of the same, and starts provisioned concurrency anew.
+func (r *lambdaRoom) restart(ctx context.Context, f ref, fn *function) error {
+	old := []build{fn.Latest}
+	err := r.d.Store.View(ctx, func(rd store.Reader) error {
+		return each(rd, key(f.Scope, "version").Str(f.name), func(b build) (bool, error) {
+			if fn.mountable(&b) {
+				old = append(old, b)
+			}
+			return true, nil
+		})
+	})
+	for _, b := range old {
+		r.drop(f, b)
+	}
+	for q, c := range fn.Ready {
+		r.provision(ref{Scope: f.Scope, name: f.name, qualifier: q}, c.Count)
+	}
+	return err
 }
 
 // Functions lists the functions of the scope of ctx's Call.

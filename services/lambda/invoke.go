@@ -299,7 +299,13 @@ func (r *lambdaRoom) version(ctx context.Context, p *plan, b *build) (v compute.
 	if x.err != nil {
 		return x.version, func() {}, x.err
 	}
-	return r.folders(ctx, x, b)
+	return r.folders(ctx, x, b, p.fn.mountable(b))
+}
+
+// mountable tells whether a folder that is mounted over the function's package stands in for that of a build: the unpublished one's, and those of versions
+// that were published of the same.
+func (fn *function) mountable(b *build) bool {
+	return str(b.Config.CodeSha256) == str(fn.Latest.Config.CodeSha256)
 }
 
 func (r *lambdaRoom) running(f ref, b *build) *running {
@@ -333,7 +339,7 @@ func (r *lambdaRoom) running(f ref, b *build) *running {
 }
 
 // folders finds a version's code and layers, which stay until done.
-func (r *lambdaRoom) folders(ctx context.Context, x *running, b *build) (v compute.Version, done func(), err error) {
+func (r *lambdaRoom) folders(ctx context.Context, x *running, b *build, mountable bool) (v compute.Version, done func(), err error) {
 	v = x.version
 	leave := func() {}
 	if len(b.Config.Layers) > 0 {
@@ -343,7 +349,7 @@ func (r *lambdaRoom) folders(ctx context.Context, x *running, b *build) (v compu
 	}
 	var release func()
 	var m *mount
-	if v.Qualifier == latest {
+	if mountable {
 		m, release = r.mounts.use(x.own)
 	}
 	if m != nil {

@@ -397,7 +397,7 @@ func TestLayersAndMounts(t *testing.T) {
 	if err != nil || *l.Version != 1 {
 		t.Fatal(l, err)
 	}
-	b.create("f", `exports.handler = async () => require('dep')`, func(in *api.CreateFunctionInput) { in.Layers = []string{*l.LayerVersionArn} })
+	b.create("f", `exports.handler = async () => require('dep')`, func(in *api.CreateFunctionInput) { in.Layers, in.Publish = []string{*l.LayerVersionArn}, new(true) })
 	b.answers("f", `{}`, `"from the layer"`)
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "index.js"), []byte(`exports.handler = async () => 'mounted'`), 0o644); err != nil {
@@ -407,12 +407,27 @@ func TestLayersAndMounts(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.answers("f", `{}`, `"mounted"`)
+	version := func(want string) {
+		t.Helper()
+		res, err := b.r.invoke(b.ctx, ref{Scope: servicetest.Scope, name: "f", qualifier: "1"}, nil, cloud.Mode{})
+		if err != nil || string(res.Payload) != want {
+			t.Fatalf("version 1: %s %v, want %s", res.Payload, err, want)
+		}
+	}
+	version(`"mounted"`) // it is of the same package
 	released, err := b.admin.Mount(b.ctx, "f", "")
 	if err != nil {
 		t.Fatal(err)
 	}
 	<-released
 	b.answers("f", `{}`, `"from the layer"`)
+	version(`"from the layer"`)
+	b.replace("f", "exports.handler = async () => 2")
+	if _, err := b.admin.Mount(b.ctx, "f", dir); err != nil {
+		t.Fatal(err)
+	}
+	b.answers("f", `{}`, `"mounted"`)
+	version(`"from the layer"`) // another package now
 	_, err = b.r.updateConfiguration(b.ctx, &api.UpdateFunctionConfigurationInput{FunctionName: new("f"), Layers: []string{"arn:aws:lambda:eu-west-1:000000000000:layer:none:1"}})
 	wantError(t, err, "InvalidParameterValueException", "Layer version arn:aws:lambda:eu-west-1:000000000000:layer:none:1 does not exist.")
 	if fs, err := b.admin.Functions(b.ctx); err != nil || len(fs) != 1 {
