@@ -30,8 +30,12 @@ func listen(address string) (net.Listener, error) {
 	return l, nil
 }
 
+// serve serves HTTP/1 and, to clients that begin with it, HTTP/2: some SDKs speak nothing else to some services (that for JavaScript to Kinesis).
 func (p *Platform) serve(l net.Listener, h http.Handler) {
-	s := &http.Server{Handler: h, ReadHeaderTimeout: 30 * time.Second, IdleTimeout: 5 * time.Minute, MaxHeaderBytes: 64 << 10}
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	protocols.SetUnencryptedHTTP2(true)
+	s := &http.Server{Handler: h, Protocols: protocols, ReadHeaderTimeout: 30 * time.Second, IdleTimeout: 5 * time.Minute, MaxHeaderBytes: 64 << 10}
 	p.servers = append(p.servers, s)
 	go func() {
 		if err := s.Serve(l); err != nil && !errors.Is(err, http.ErrServerClosed) {

@@ -235,7 +235,7 @@ func recode(s string) string {
 func appendHeader(dst []byte, r *http.Request, name string) []byte {
 	values := headerValues(r.Header, name)
 	switch {
-	case name == "host":
+	case name == "host" || name == ":authority": // what HTTP/2 calls it
 		host := r.Host
 		if host == "" && r.URL != nil {
 			host = r.URL.Host

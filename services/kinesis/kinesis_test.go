@@ -26,20 +26,18 @@ type bench struct {
 func open(t testing.TB) *bench { return over(t, servicetest.New(t)) }
 
 func over(t testing.TB, k *servicetest.Kit) *bench {
-	b := &bench{Kit: k, t: t, s: newService(k.Deps), ctx: k.Context(), ops: map[string]cloud.Operation{}}
+	b := &bench{Kit: k, t: t, ctx: k.Context(), ops: map[string]cloud.Operation{}}
 	r := New(k.Deps)
 	for _, op := range r.Operations {
 		b.ops[op.Name] = op
 	}
-	b.s = b.service(r.Stream.(source))
+	b.s = r.Stream.(source).service
 	k.Begin(t, r)
 	return b
 }
 
-func (b *bench) service(s source) *service { return s.service }
-
-// call calls an operation as the gateway does: checked against the model, and with its access asked for.
-func call[O any](b *bench, name string, in any) (*O, error) {
+// do calls an operation as the gateway does: checked against the model, and with its access asked for.
+func (b *bench) do(name string, in any) (any, error) {
 	b.t.Helper()
 	op, ok := b.ops[name]
 	if !ok {
@@ -51,7 +49,20 @@ func call[O any](b *bench, name string, in any) (*O, error) {
 	if _, err := op.Access(b.ctx, in); err != nil {
 		return nil, err
 	}
-	out, err := op.Call(b.ctx, in)
+	return op.Call(b.ctx, in)
+}
+
+// try gives only the error of a call.
+func (b *bench) try(name string, in any) error {
+	b.t.Helper()
+	_, err := b.do(name, in)
+	return err
+}
+
+// call gives the answer of a call.
+func call[O any](b *bench, name string, in any) (*O, error) {
+	b.t.Helper()
+	out, err := b.do(name, in)
 	if err != nil {
 		return nil, err
 	}
