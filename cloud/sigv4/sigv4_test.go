@@ -123,6 +123,16 @@ func TestCanonicalTarget(t *testing.T) {
 	}
 }
 
+// HTTP/2 has the host under another name, and clients that speak it sign that.
+func TestAuthority(t *testing.T) {
+	r := newRequest(t, "POST", "http://host:80/", "X-A", "b")
+	r.Host = "host:80"
+	got := string(Canonical{Service: "kinesis", BodyHash: "x", Signed: []string{":authority", "x-a"}}.Append(nil, r))
+	if want := "POST\n/\n\n:authority:host:80\nx-a:b\n\n:authority;x-a\nx"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
 func TestMacIsHMAC(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		key := rapid.SliceOfN(rapid.Byte(), 0, 100).Draw(t, "key")

@@ -3,6 +3,7 @@ package kinesis
 import (
 	"context"
 	"strconv"
+	"strings"
 
 	"sundog/cloud"
 	"sundog/services/room"
@@ -78,7 +79,7 @@ func (s *service) createResource(ctx context.Context, r room.Request) (room.Resu
 		in["ShardCount"] = w.shards
 	}
 	err = s.d.Do(ctx, roomName, "CreateStream", in, nil)
-	if err != nil && !(cloud.IsCode(err, "ResourceInUseException") && s.own(ctx, r, name)) {
+	if err != nil && !(cloud.IsCode(err, "ResourceInUseException") && s.own(ctx, r, ref{cloud.CallFrom(ctx).Scope, name}.arn().String())) {
 		return room.Result{}, err
 	}
 	return s.settled(ctx, name, w)
@@ -90,10 +91,10 @@ const (
 	logicalTag = "aws:cloudformation:logical-id"
 )
 
-// own tells whether a stream that is there already was made by an earlier run of the same step.
-func (s *service) own(ctx context.Context, r room.Request, name string) bool {
+// own tells whether a stream or consumer that is there already was made by an earlier run of the same step.
+func (s *service) own(ctx context.Context, r room.Request, arn string) bool {
 	var out struct{ Tags []struct{ Key, Value string } }
-	if s.d.Do(ctx, roomName, "ListTagsForStream", map[string]any{"StreamName": name}, &out) != nil {
+	if s.d.Do(ctx, roomName, "ListTagsForResource", map[string]any{"ResourceARN": arn}, &out) != nil {
 		return false
 	}
 	matches := 0
@@ -191,25 +192,28 @@ func (s *service) createConsumer(ctx context.Context, r room.Request) (room.Resu
 	if err != nil {
 		return room.Result{}, err
 	}
-	in := map[string]any{"StreamARN": stream, "ConsumerName": name}
-	if len(tags) > 0 {
-		in["Tags"] = tags
-	}
+	tags[stackTag], tags[logicalTag] = r.StackID, r.LogicalID
 	var out struct{ Consumer consumerOutput }
-	if err := s.d.Do(ctx, roomName, "RegisterStreamConsumer", in, &out); err != nil {
+	err = s.d.Do(ctx, roomName, "RegisterStreamConsumer", map[string]any{"StreamARN": stream, "ConsumerName": name, "Tags": tags}, &out)
+	if err == nil {
+		return out.Consumer.result(stream), nil
+	}
+	if !cloud.IsCode(err, "ResourceInUseException") {
 		return room.Result{}, err
 	}
-	return out.Consumer.result(stream), nil
+	var now struct{ ConsumerDescription consumerOutput } // of an earlier run of the same step?
+	if s.d.Do(ctx, roomName, "DescribeStreamConsumer", map[string]any{"StreamARN": stream, "ConsumerName": name}, &now) == nil && s.own(ctx, r, now.ConsumerDescription.ConsumerARN) {
+		return now.ConsumerDescription.result(stream), nil
+	}
+	return room.Result{}, err
 }
 
-type consumerOutput struct {
-	ConsumerARN, ConsumerName string
-	ConsumerCreationTimestamp float64
-}
+type consumerOutput struct{ ConsumerARN, ConsumerName string }
 
 func (c consumerOutput) result(stream string) room.Result {
+	made := c.ConsumerARN[strings.LastIndexByte(c.ConsumerARN, ':')+1:] // the ARN ends in the time of creation
 	return room.Result{Physical: c.ConsumerARN, Attributes: map[string]any{"ConsumerARN": c.ConsumerARN, "ConsumerName": c.ConsumerName, "ConsumerStatus": "ACTIVE",
-		"ConsumerCreationTimestamp": strconv.FormatInt(int64(c.ConsumerCreationTimestamp), 10), "StreamARN": stream}}
+		"ConsumerCreationTimestamp": made, "StreamARN": stream}}
 }
 
 func (s *service) updateConsumer(ctx context.Context, r room.Request) (room.Result, error) {

@@ -17,6 +17,11 @@ func TestNothingAcknowledgedIsLost(t *testing.T) {
 	})
 }
 
+// Records of a stream hold while its shards are split and merged.
+func TestRecordsHold(t *testing.T) {
+	eachMode(t, 3, func(p *platform) []load { return []load{newRecords(p)} })
+}
+
 // Sixteen send and sixteen receive, by a standard queue, by a FIFO queue and by a topic with its queues, while the platform is killed three times.
 func TestMessagesHold(t *testing.T) {
 	eachMode(t, 3, func(p *platform) []load {

@@ -1,0 +1,82 @@
+"""Kinesis Data Streams: records, shards that split and merge, consumers, retention, tags."""
+
+import datetime
+import uuid
+
+import pytest
+
+from conftest import client, refused
+
+kinesis = client("kinesis")
+
+
+@pytest.fixture
+def stream():
+    name = "p-" + uuid.uuid4().hex[:12]
+    kinesis.create_stream(StreamName=name, ShardCount=2, Tags={"team": "x"})
+    kinesis.get_waiter("stream_exists").wait(StreamName=name)
+    yield name
+    kinesis.delete_stream(StreamName=name, EnforceConsumerDeletion=True)
+    kinesis.get_waiter("stream_not_exists").wait(StreamName=name)
+
+
+def iterator(stream, shard, kind, **more):
+    return kinesis.get_shard_iterator(StreamName=stream, ShardId=shard, ShardIteratorType=kind, **more)["ShardIterator"]
+
+
+def read(it):
+    """All records of a shard, and the answer that had the last of them."""
+    records = []
+    while True:
+        out = kinesis.get_records(ShardIterator=it, Limit=2)
+        records += [r["Data"] for r in out["Records"]]
+        it = out.get("NextShardIterator")
+        if not it or out["MillisBehindLatest"] == 0:
+            return records, out
+
+
+def test_records_in_order(stream):
+    start = datetime.datetime.now(datetime.timezone.utc)
+    out = kinesis.put_records(StreamName=stream, Records=[{"Data": b"%d" % i, "PartitionKey": "a"} for i in range(5)])
+    assert out["FailedRecordCount"] == 0
+    shard = out["Records"][0]["ShardId"]
+    for kind, more in ("TRIM_HORIZON", {}), ("AT_TIMESTAMP", {"Timestamp": start - datetime.timedelta(seconds=2)}):
+        assert read(iterator(stream, shard, kind, **more))[0] == [b"0", b"1", b"2", b"3", b"4"]
+    assert read(iterator(stream, shard, "LATEST"))[0] == []
+
+
+def test_shards_change(stream):
+    before = kinesis.put_record(StreamName=stream, Data=b"before", PartitionKey="a")
+    kinesis.merge_shards(StreamName=stream, ShardToMerge="shardId-000000000000", AdjacentShardToMerge="shardId-000000000001")
+    after = kinesis.put_record(StreamName=stream, Data=b"after", PartitionKey="a", SequenceNumberForOrdering=before["SequenceNumber"])
+    assert after["ShardId"] == "shardId-000000000002" and after["SequenceNumber"] > before["SequenceNumber"]
+    records, out = read(iterator(stream, before["ShardId"], "TRIM_HORIZON"))
+    assert records == [b"before"] and "NextShardIterator" not in out
+    assert [c["ShardId"] for c in out["ChildShards"]] == ["shardId-000000000002"]
+    kinesis.update_shard_count(StreamName=stream, TargetShardCount=2, ScalingType="UNIFORM_SCALING")
+    page = kinesis.list_shards(StreamName=stream, MaxResults=2)
+    shards = page["Shards"]
+    while "NextToken" in page:  # it names the stream
+        page = kinesis.list_shards(NextToken=page["NextToken"], MaxResults=2)
+        shards += page["Shards"]
+    assert len(shards) == 5
+    assert [s["ShardId"] for s in shards if "EndingSequenceNumber" not in s["SequenceNumberRange"]] == ["shardId-000000000003", "shardId-000000000004"]
+    with refused("InvalidArgumentException", 400, "is closed"):
+        kinesis.split_shard(StreamName=stream, ShardToSplit="shardId-000000000000", NewStartingHashKey="5")
+
+
+def test_settings(stream):
+    kinesis.increase_stream_retention_period(StreamName=stream, RetentionPeriodHours=48)
+    arn = kinesis.describe_stream_summary(StreamName=stream)["StreamDescriptionSummary"]["StreamARN"]
+    assert kinesis.describe_stream(StreamARN=arn)["StreamDescription"]["RetentionPeriodHours"] == 48
+    kinesis.tag_resource(ResourceARN=arn, Tags={"cost": "low"})
+    assert kinesis.list_tags_for_stream(StreamName=stream)["Tags"] == [{"Key": "cost", "Value": "low"}, {"Key": "team", "Value": "x"}]
+    kinesis.update_stream_mode(StreamARN=arn, StreamModeDetails={"StreamMode": "ON_DEMAND"})
+    with refused("ValidationException", 400):
+        kinesis.update_shard_count(StreamName=stream, TargetShardCount=4, ScalingType="UNIFORM_SCALING")
+    consumer = kinesis.register_stream_consumer(StreamARN=arn, ConsumerName="c")["Consumer"]
+    assert kinesis.describe_stream_consumer(ConsumerARN=consumer["ConsumerARN"])["ConsumerDescription"]["ConsumerStatus"] == "ACTIVE"
+    with refused("ResourceInUseException", 400):
+        kinesis.delete_stream(StreamName=stream)
+    with refused("NotImplemented", 501):
+        kinesis.enable_enhanced_monitoring(StreamName=stream, ShardLevelMetrics=["ALL"])
