@@ -159,7 +159,8 @@ func (r *lambdaRoom) checkArchitecture(c *api.FunctionConfiguration, asked []str
 	return nil
 }
 
-// applyTargets sets the dead letter target: a queue or a topic.
+// applyTargets sets the dead letter target: a queue or a topic. A FIFO one is taken, as nothing documents that Lambda refuses it, and does not work, as is
+// documented: what is sent there has no message group, fails, and is counted as DeadLetterErrors.
 func applyTargets(c *api.FunctionConfiguration, s settings) error {
 	if s.DeadLetterConfig == nil {
 		return nil

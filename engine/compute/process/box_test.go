@@ -133,7 +133,7 @@ func TestSandboxThatCannotBeBuilt(t *testing.T) {
 	if _, err := d.Invoke(t.Context(), v, compute.Invocation{RequestID: "r", Payload: []byte(`{}`)}); err == nil {
 		t.Fatal("a function without code ran")
 	}
-	h, err := d.newHost()
+	h, err := d.makeHost() // not one whose init waits already: this is about one that is started
 	if err != nil {
 		t.Fatal(err)
 	}
