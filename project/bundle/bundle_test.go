@@ -383,6 +383,35 @@ func TestPackaged(t *testing.T) {
 	}
 }
 
+// A file that is moved into the place of another is another one, although both were written at once and are of one size.
+func TestRenewSeesWhatWasMoved(t *testing.T) {
+	dir := tree(t, map[string]string{"a.py": "one", "b.py": "two"})
+	for _, f := range []string{"a.py", "b.py"} {
+		if err := os.Chtimes(filepath.Join(dir, f), time.Unix(1e9, 0), time.Unix(1e9, 0)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b := &Builder{Dir: dir}
+	all := func(string) bool { return true }
+	before, err := b.Renew(t.Context(), func(rel string) bool { return rel == "a.py" })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(filepath.Join(dir, "b.py"), filepath.Join(dir, "a.py")); err != nil {
+		t.Fatal(err)
+	}
+	after, err := b.Renew(t.Context(), func(rel string) bool { return rel == "a.py" })
+	if err != nil || after == before {
+		t.Fatal(before, after, err)
+	}
+	if text, err := os.ReadFile(filepath.Join(after, "a.py")); err != nil || string(text) != "two" {
+		t.Errorf("%q %v", text, err)
+	}
+	if again, err := b.Renew(t.Context(), all); err != nil || again != after {
+		t.Error(again, err)
+	}
+}
+
 // Python packages that are listed for another tool only are pointed out; where there is a requirements.txt, that counts.
 func TestLockFilesArePointedOut(t *testing.T) {
 	fns := []serverless.Function{{Key: "f", Runtime: "python3.11", Handler: "a.handler"}}

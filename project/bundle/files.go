@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 )
 
@@ -19,6 +20,7 @@ type source struct {
 	size    int64
 	changed time.Time
 	mode    fs.FileMode
+	file    uint64 // its number on the disk: one that is moved into the place of another may have its size and time
 }
 
 // walk calls visit for every regular file below dir, symbolic links to files included, in the order of names. A dir that does
@@ -71,7 +73,11 @@ func sources(dir string, f *filter) (map[string]source, error) {
 	enter := func(rel string) bool { return rel != ".sundog" && rel != ".git" && f.mayTake(rel) }
 	err := walkDirs(dir, enter, func(rel string, info os.FileInfo) error {
 		if f.takes(rel) {
-			out[rel] = source{path: filepath.Join(dir, filepath.FromSlash(rel)), size: info.Size(), changed: info.ModTime(), mode: info.Mode().Perm()}
+			src := source{path: filepath.Join(dir, filepath.FromSlash(rel)), size: info.Size(), changed: info.ModTime(), mode: info.Mode().Perm()}
+			if st, ok := info.Sys().(*syscall.Stat_t); ok {
+				src.file = st.Ino
+			}
+			out[rel] = src
 		}
 		return nil
 	})
