@@ -4,7 +4,7 @@
 // retry policy and dead letter queue. Schedules are durable timers on the platform's clock.
 //
 // Served: the operations on buses, rules, targets, permissions and tags, PutEvents, TestEventPattern; targets that are functions, queues,
-// topics, state machines and event buses; the types AWS::Events::Rule, EventBus and EventBusPolicy. Refused by name: archives and replays,
+// topics, state machines, data streams and event buses; the types AWS::Events::Rule, EventBus and EventBusPolicy. Refused by name: archives and replays,
 // connections, API destinations, endpoints, partner event sources, other kinds of targets, CloudTrail rules, and settings of buses that
 // mean encryption, logging or dead letters.
 //

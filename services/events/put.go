@@ -253,6 +253,13 @@ func (s *service) deliveries(sc cloud.Scope, ru *rule, body []byte, id string, t
 		if q := t.SqsParameters; q != nil && q.MessageGroupId != nil {
 			d.Parameters["MessageGroupId"] = *q.MessageGroupId
 		}
+		if p := t.KinesisParameters; p != nil {
+			key, ok, err := src.get(str(p.PartitionKeyPath))
+			if err != nil {
+				return nil, err
+			}
+			d.Parameters["PartitionKey"] = asText(key, ok, false)
+		}
 		if to.Service == name {
 			d.Parameters["hops"] = hops + "+"
 		}

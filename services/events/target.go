@@ -22,6 +22,8 @@ func served(a cloud.ARN) bool {
 		return typ == "stateMachine"
 	case name:
 		return typ == "event-bus"
+	case "kinesis":
+		return typ == "stream"
 	case "sqs", "sns":
 		return true
 	}
@@ -39,12 +41,12 @@ func checkTarget(bus cloud.ARN, t api.Target) error {
 		return errValidation("Parameter %s is not valid. Reason: Provided Arn is not in correct format.", str(t.Arn))
 	}
 	if !served(a) {
-		return cloud.NotImplementedf("Targets such as %s are not implemented; implemented are functions, queues, topics, state machines and event buses.", a)
+		return cloud.NotImplementedf("Targets such as %s are not implemented; implemented are functions, queues, topics, state machines, data streams and event buses.", a)
 	}
 	if a == bus {
 		return errValidation("Event bus %s cannot be the target of its own rule.", bus)
 	}
-	if err := refuse(map[string]bool{"KinesisParameters": t.KinesisParameters != nil, "RunCommandParameters": t.RunCommandParameters != nil, "EcsParameters": t.EcsParameters != nil,
+	if err := refuse(map[string]bool{"KinesisParameters": t.KinesisParameters != nil && a.Service != "kinesis", "RunCommandParameters": t.RunCommandParameters != nil, "EcsParameters": t.EcsParameters != nil,
 		"BatchParameters": t.BatchParameters != nil, "HttpParameters": t.HttpParameters != nil, "RedshiftDataParameters": t.RedshiftDataParameters != nil,
 		"SageMakerPipelineParameters": t.SageMakerPipelineParameters != nil, "AppSyncParameters": t.AppSyncParameters != nil}); err != nil {
 		return err
@@ -52,12 +54,31 @@ func checkTarget(bus cloud.ARN, t api.Target) error {
 	if strings.HasSuffix(a.Resource, ".fifo") && a.Service == "sqs" && (t.SqsParameters == nil || str(t.SqsParameters.MessageGroupId) == "") {
 		return errValidation("Parameter(s) SqsParameters must be specified for target: %s.", id)
 	}
+	if err := checkStream(a, t); err != nil {
+		return err
+	}
 	if q := t.DeadLetterConfig; q != nil && q.Arn != nil {
 		if dl, err := cloud.ParseARN(*q.Arn); err != nil || dl.Service != "sqs" {
 			return errValidation("Parameter DeadLetterConfig is not valid. Reason: Invalid Arn %s for target %s.", *q.Arn, id)
 		}
 	}
 	return checkInput(t)
+}
+
+// checkStream checks what a target that is a data stream needs: a role, for streams have no policies that would let a rule put records.
+func checkStream(a cloud.ARN, t api.Target) error {
+	if a.Service != "kinesis" {
+		return nil
+	}
+	if str(t.RoleArn) == "" {
+		return errValidation("RoleArn is required for target %s.", str(t.Id))
+	}
+	if p := t.KinesisParameters; p != nil {
+		if _, err := jsonpath.Compile(str(p.PartitionKeyPath)); err != nil {
+			return errValidation("Invalid JSONPath in PartitionKeyPath for target %s", str(t.Id))
+		}
+	}
+	return nil
 }
 
 func checkInput(t api.Target) error {

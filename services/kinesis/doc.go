@@ -12,6 +12,7 @@
 //	state     account region name        generation and revision of the record: all that a writer reads
 //	id        account region id          the name of the stream with a StreamId
 //	consumer  generation name            a consumer (JSON)
+//	given     account region id          ids of deliveries that were taken in; givendue has the same by expiry
 //	mark      generation shard kind      stamped when the shard was opened or closed: its first and last sequence number
 //
 // and, in a shard of its own for each shard of a stream:

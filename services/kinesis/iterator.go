@@ -136,6 +136,8 @@ func (s *service) startOf(r store.Reader, st *stream, shard uint32, at start, op
 	}
 	n, p, ok := parseSequence(*at.sequence)
 	switch {
+	case *at.sequence == "0": // before all
+		return nil, nil
 	case !ok:
 		return nil, errArgument("StartingSequenceNumber %s used in %s on shard %s in stream %s under account %s is invalid.", *at.sequence, operation, shardID(shard), st.Name, st.Account)
 	case n != shard:

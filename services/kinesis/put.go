@@ -53,31 +53,34 @@ func entryOf(partition, explicit *string, data []byte, member string) (entry, er
 // put writes records in one commit, in order.
 func (s *service) put(ctx context.Context, at ref, all []entry) ([]placed, error) {
 	out := make([]placed, len(all))
+	err := s.update(ctx, func(tx store.Tx) error { return s.append(tx, at, all, out) })
+	return out, err
+}
+
+// append writes records in a transaction that writes nothing else with a stamp. out gets where they came to, once it is committed.
+func (s *service) append(tx store.Tx, at ref, all []entry, out []placed) error {
+	st, err := s.find(tx, at)
+	if err != nil {
+		return err
+	}
+	now := s.d.Clock.Now()
+	arrival := binary.BigEndian.AppendUint64(nil, uint64(now.UnixMilli()))
 	var value []byte
-	err := s.update(ctx, func(tx store.Tx) error {
-		st, err := s.find(tx, at)
-		if err != nil {
+	for i := range all {
+		e := &all[i]
+		out[i].shard = st.shardFor(e.hash).N
+		value = appendRecord(value[:0], e.key, e.data)
+		if err := tx.PutStamped(st.logKey(out[i].shard), arrival, value); err != nil {
 			return err
 		}
-		now := s.d.Clock.Now()
-		arrival := binary.BigEndian.AppendUint64(nil, uint64(now.UnixMilli()))
-		for i := range all {
-			e := &all[i]
-			out[i].shard = st.shardFor(e.hash).N
-			value = appendRecord(value[:0], e.key, e.data)
-			if err := tx.PutStamped(st.logKey(out[i].shard), arrival, value); err != nil {
-				return err
-			}
+	}
+	tx.AfterCommit(func(stamp store.Stamp) {
+		for i := range out {
+			out[i].at = positionAt(stamp, uint32(i))
 		}
-		tx.AfterCommit(func(stamp store.Stamp) {
-			for i := range out {
-				out[i].at = positionAt(stamp, uint32(i))
-			}
-			s.sweeps.Arm(at, now.Add(st.retention()))
-		})
-		return nil
+		s.sweeps.Arm(at, now.Add(st.retention()))
 	})
-	return out, err
+	return nil
 }
 
 // putRecord serves PutRecord.

@@ -2,6 +2,7 @@ package kinesis
 
 import (
 	"context"
+	"strconv"
 
 	api "sundog/api/kinesis"
 	"sundog/cloud"
@@ -22,7 +23,7 @@ type service struct {
 func New(d room.Deps) room.Room {
 	s := newService(d)
 	return room.Room{
-		Service: roomName, Operations: s.operations(), Refused: refused, Resources: s.resources(), Stream: source{s}, Describe: s.describe, Start: s.start,
+		Service: roomName, Operations: s.operations(), Refused: refused, Resources: s.resources(), Stream: source{s}, Target: target{s}, Describe: s.describe, Start: s.start,
 		Close: func() error {
 			s.sweeps.Disarm()
 			s.work.Close()
@@ -115,14 +116,15 @@ func (s *service) describe(ctx context.Context, a cloud.ARN) (cloud.Description,
 	d := cloud.Description{Type: "AWS::Kinesis::Stream", Name: at.Name}
 	err := s.view(ctx, func(r store.Reader) error {
 		if consumerName != "" {
-			return s.onConsumer(r, a, func(_ *stream, c *consumer) error {
-				d.Type, d.Name, d.Tags, d.Attributes = "AWS::Kinesis::StreamConsumer", c.Name, c.Tags, map[string]string{"StreamARN": at.arn().String()}
+			return s.onConsumer(r, a, func(st *stream, c *consumer) error {
+				d.Type, d.Name, d.Tags = "AWS::Kinesis::StreamConsumer", c.Name, c.Tags
+				d.Attributes = map[string]string{"StreamARN": at.arn().String(), "RetentionPeriodHours": strconv.Itoa(st.Hours)}
 				return nil
 			})
 		}
 		st, err := s.find(r, at)
 		if err == nil {
-			d.Tags, d.Attributes = st.Tags, map[string]string{"Arn": at.arn().String(), "StreamId": st.ID, "StreamStatus": "ACTIVE"}
+			d.Tags, d.Attributes = st.Tags, map[string]string{"Arn": at.arn().String(), "StreamId": st.ID, "StreamStatus": "ACTIVE", "RetentionPeriodHours": strconv.Itoa(st.Hours)}
 		}
 		return err
 	})

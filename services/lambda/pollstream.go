@@ -7,6 +7,7 @@ import (
 	"hash/fnv"
 	"io"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -412,17 +413,29 @@ func (l *lane) filterable(rec bus.Record) any {
 	return event
 }
 
-// retention is how long a stream's records can be read, and so how long they are tried.
-func (l *lane) retention() time.Duration {
+// retention is how long a stream's records can be read, and so how long they are tried. 0: not known.
+func (l *lane) retention(ctx context.Context) time.Duration {
 	if l.src.Service == "dynamodb" {
 		return 24 * time.Hour
 	}
-	return 0
+	d, err := l.r.d.Directory.Describe(ctx, l.src)
+	if err != nil {
+		return 0
+	}
+	hours, err := strconv.Atoi(d.Attributes["RetentionPeriodHours"])
+	if err != nil {
+		return 0
+	}
+	return time.Duration(hours) * time.Hour
 }
 
-// tooOld counts the records at the front that are older than the mapping lets them be, or than the stream keeps them.
-func (l *lane) tooOld(records []bus.Record) int {
-	most := l.retention()
+// tooOld counts the records at the front that are older than the mapping lets them be, or, when they have been tried, than the stream keeps them: what was
+// just read is not.
+func (l *lane) tooOld(ctx context.Context, records []bus.Record, tried bool) int {
+	var most time.Duration
+	if tried {
+		most = l.retention(ctx)
+	}
 	if age := val(l.m.Config.MaximumRecordAgeInSeconds, -1); age >= 0 {
 		most = time.Duration(age) * time.Second
 	}

@@ -20,7 +20,7 @@ const streamPatience = time.Minute // with throttles, which are then tried again
 // Guide, "Retaining discarded batches"). With partial responses what is left begins at the first record that failed.
 func (l *lane) runRecords(ctx context.Context, records []bus.Record, tried int) error {
 	for trouble := 0; len(records) > 0; {
-		if old := l.tooOld(records); old > 0 {
+		if old := l.tooOld(ctx, records, tried > 0 || trouble > 0); old > 0 {
 			if err := l.discard(ctx, records[:old], "RecordAgeExceeded", max(1, tried), nil); err != nil {
 				return err
 			}

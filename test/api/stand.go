@@ -36,7 +36,7 @@ var (
 )
 
 // tokens are the members that hold what only the service makes, whatever its form.
-var tokens = []string{"NextToken", "TaskHandle", "Token", "UploadId", "VersionId", "SubscriptionArn", "UUID", "ContinuationToken", "nextToken", "Marker"}
+var tokens = []string{"NextToken", "TaskHandle", "Token", "UploadId", "VersionId", "SubscriptionArn", "UUID", "ContinuationToken", "nextToken", "Marker", "ShardIterator"}
 
 // Params gives parameters with our values. handle tells which handle of the newest receive is meant, from 1; 0 is the next.
 func (s *Stand) Params(params map[string]any, handle int) map[string]any {

@@ -1,11 +1,12 @@
 """Kinesis Data Streams: records, shards that split and merge, consumers, retention, tags."""
 
 import datetime
+import json
 import uuid
 
 import pytest
 
-from conftest import client, refused
+from conftest import client, refused, until
 
 kinesis = client("kinesis")
 
@@ -80,3 +81,30 @@ def test_settings(stream):
         kinesis.delete_stream(StreamName=stream)
     with refused("NotImplemented", 501):
         kinesis.enable_enhanced_monitoring(StreamName=stream, ShardLevelMetrics=["ALL"])
+
+
+def test_rules_put_events(stream):
+    arn = kinesis.describe_stream_summary(StreamName=stream)["StreamDescriptionSummary"]["StreamARN"]
+    iam, events = client("iam"), client("events")
+    trust = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sts:AssumeRole"}]}
+    role = iam.create_role(RoleName=stream, AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
+    may = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "kinesis:PutRecord", "Resource": arn}]}
+    iam.put_role_policy(RoleName=stream, PolicyName="put", PolicyDocument=json.dumps(may))
+    events.put_rule(Name=stream, EventPattern=json.dumps({"source": [stream]}))
+    target = {"Id": "s", "Arn": arn, "RoleArn": role, "KinesisParameters": {"PartitionKeyPath": "$.detail.user"}}
+    assert events.put_targets(Rule=stream, Targets=[target])["FailedEntryCount"] == 0
+    events.put_events(Entries=[{"Source": stream, "DetailType": "t", "Detail": json.dumps({"user": "ada"})}])
+
+    def arrived():
+        for shard in kinesis.list_shards(StreamName=stream)["Shards"]:
+            records = kinesis.get_records(ShardIterator=iterator(stream, shard["ShardId"], "TRIM_HORIZON"))["Records"]
+            if records:
+                return records
+
+    [record] = until(arrived)
+    assert record["PartitionKey"] == "ada"
+    assert json.loads(record["Data"])["detail"] == {"user": "ada"}
+    events.remove_targets(Rule=stream, Ids=["s"])
+    events.delete_rule(Name=stream)
+    iam.delete_role_policy(RoleName=stream, PolicyName="put")
+    iam.delete_role(RoleName=stream)

@@ -1,0 +1,53 @@
+package kinesis
+
+import (
+	"cmp"
+	"context"
+
+	"sundog/cloud"
+	"sundog/engine/bus"
+	"sundog/engine/store"
+	"sundog/services/room"
+)
+
+// target takes deliveries in: what rules send to streams.
+type target struct{ *service }
+
+// Action is the permission that a delivery needs.
+func (target) Action(cloud.ARN) string { return "kinesis:PutRecord" }
+
+func given(sc cloud.Scope) room.Once {
+	return room.Once{Rows: controlKey(sc, "given"), Due: controlKey(sc, "givendue")}
+}
+
+// Deliver puts the payload into a stream, once by the delivery's id. Its partition key is the parameter PartitionKey, else the id.
+func (t target) Deliver(ctx context.Context, d bus.Delivery) (bus.Outcome, error) {
+	at, consumer, ok := refOfARN(d.Target)
+	if !ok || consumer != "" {
+		return rejected(errNoStream(at)), nil
+	}
+	key := cmp.Or(d.Parameters["PartitionKey"], d.ID)
+	e, err := entryOf(&key, nil, d.Payload, "")
+	if err != nil {
+		return rejected(err), nil
+	}
+	now := t.d.Clock.Now().UnixMilli()
+	err = t.update(ctx, func(tx store.Tx) error {
+		if seen, err := given(at.Scope).Accept(tx, d, now); err != nil || seen {
+			return err
+		}
+		return t.append(tx, at, []entry{e}, make([]placed, 1))
+	})
+	if err == nil {
+		return bus.Outcome{}, nil
+	}
+	if e := cloud.AsError(err); e.Kind != cloud.Internal && e.Kind != cloud.Unavailable {
+		return rejected(e), nil
+	}
+	return bus.Outcome{}, err
+}
+
+func rejected(err error) bus.Outcome {
+	e := cloud.AsError(err)
+	return bus.Outcome{Kind: bus.Permanent, Code: e.Code, Reason: e.Message}
+}
