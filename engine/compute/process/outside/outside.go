@@ -92,11 +92,15 @@ func New(o Options) (*Server, error) {
 	return s, nil
 }
 
-// serve starts an HTTP server for connections that sandboxes made.
+// serve starts an HTTP server for connections that sandboxes made: HTTP/2 too, also without TLS, for some SDKs speak nothing else to some services.
 func (s *Server) serve(h http.Handler) *handover.Listener {
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	protocols.SetHTTP2(true)
+	protocols.SetUnencryptedHTTP2(true)
 	f := handover.New(&net.TCPAddr{IP: platform.AsSlice(), Port: httpsPort})
 	web := &http.Server{
-		Handler: h, ReadHeaderTimeout: 30 * time.Second, IdleTimeout: 5 * time.Minute, MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(s.o.Log.Handler(), slog.LevelDebug),
+		Handler: h, Protocols: protocols, ReadHeaderTimeout: 30 * time.Second, IdleTimeout: 5 * time.Minute, MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(s.o.Log.Handler(), slog.LevelDebug),
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
 			if t, ok := c.(*tls.Conn); ok {
 				c = t.NetConn()

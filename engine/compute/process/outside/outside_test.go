@@ -169,6 +169,28 @@ func TestCloudsAreThePlatform(t *testing.T) {
 	}
 }
 
+// HTTP/2 without TLS is served as well, and the function is known there.
+func TestHTTP2WithoutTLS(t *testing.T) {
+	w := open(t, egress.Functions{}, nil)
+	protocols := new(http.Protocols)
+	protocols.SetUnencryptedHTTP2(true)
+	tr := &http.Transport{Protocols: protocols, DialContext: func(context.Context, string, string) (net.Conn, error) {
+		ours, theirs := net.Pipe()
+		go w.s.gateway.Give(&guestConn{theirs, w.g})
+		return ours, nil
+	}}
+	defer tr.CloseIdleConnections()
+	r, err := (&http.Client{Transport: tr}).Get("http://kinesis.us-east-1.amazonaws.com/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := io.ReadAll(r.Body)
+	r.Body.Close()
+	if want := "kinesis.us-east-1.amazonaws.com from fn"; err != nil || r.ProtoMajor != 2 || !strings.Contains(string(body), want) {
+		t.Errorf("%s %q %v", r.Proto, body, err)
+	}
+}
+
 // trusting gives what everything inside trusts.
 func trusting(t *testing.T, w *world) *x509.CertPool {
 	roots := x509.NewCertPool()
