@@ -204,6 +204,9 @@ func (s *service) listStreamConsumers(ctx context.Context, in *api.ListStreamCon
 		if err != nil {
 			return err
 		}
+		if t := in.StreamCreationTimestamp; t != nil && t.Unix() != st.Created.Unix() {
+			return errNoStream(at)
+		}
 		all, err := st.consumers(r, from.After)
 		if len(all) > limit {
 			all = all[:limit]

@@ -47,9 +47,6 @@ func wantedOf(p room.Props) (w wanted, err error) {
 		}
 	}
 	w.demand = mode.StreamMode == onDemand || mode.StreamMode == "" && w.shards == 0
-	if !w.demand && w.shards == 0 {
-		w.shards = 1
-	}
 	return w, nil
 }
 
@@ -128,7 +125,7 @@ func (s *service) settled(ctx context.Context, name string, w wanted) (room.Resu
 			return out, err
 		}
 	}
-	if !w.demand && w.shards != have.OpenShardCount {
+	if !w.demand && w.shards > 0 && w.shards != have.OpenShardCount {
 		in := map[string]any{"StreamName": name, "TargetShardCount": w.shards, "ScalingType": "UNIFORM_SCALING"}
 		if err := s.d.Do(ctx, roomName, "UpdateShardCount", in, nil); err != nil {
 			return out, err

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	api "sundog/api/kinesis"
+	"sundog/cloud"
 	"sundog/services/room"
 	"sundog/services/servicetest"
 )
@@ -74,6 +75,10 @@ func TestResources(t *testing.T) {
 		if err := st.Delete(b.ctx, room.Request{Physical: "clicks"}); err != nil {
 			t.Fatal(err)
 		}
+	}
+	bare := room.Request{StackName: "shop", LogicalID: "Bare", Token: "token-4", New: servicetest.Props(t, `{"StreamModeDetails":{"StreamMode":"PROVISIONED"}}`)}
+	if _, err := st.Create(b.ctx, bare); !cloud.IsCode(err, "ValidationException") {
+		t.Fatal(err)
 	}
 	if out, err := st.Create(b.ctx, room.Request{StackName: "shop", LogicalID: "Free", Token: "token-3", New: room.Props{}}); err != nil || !strings.HasPrefix(out.Physical, "shop-Free-") {
 		t.Fatal(out, err)
