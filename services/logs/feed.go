@@ -250,13 +250,34 @@ func (f *feed) delivery(ctx context.Context, s *filter, m *message) (bus.Deliver
 	if err := z.Close(); err != nil {
 		return bus.Delivery{}, err
 	}
-	payload, err := json.Marshal(map[string]any{"awslogs": map[string]any{"data": packed.Bytes()}})
 	source := name{s.group.Scope, s.group.Name}.arn()
 	source.Resource += ":*"
-	return bus.Delivery{
-		ID: f.r.d.IDs.UUID(), Fresh: true, Scope: s.group.Scope, Source: source, Target: s.target, Payload: payload, Retry: bus.Retry{Max: -1},
-		As: cloud.ServicePrincipal(f.principal(ctx, s), source),
-	}, err
+	d := bus.Delivery{ID: f.r.d.IDs.UUID(), Fresh: true, Scope: s.group.Scope, Source: source, Target: s.target, Retry: bus.Retry{Max: -1}}
+	if s.target.Service == "kinesis" {
+		err := s.toStream(&d, m, packed.Bytes())
+		return d, err
+	}
+	d.As = cloud.ServicePrincipal(f.principal(ctx, s), source)
+	d.Payload, err = json.Marshal(map[string]any{"awslogs": map[string]any{"data": packed.Bytes()}})
+	return d, err
+}
+
+// toStream makes a delivery one to a data stream, in the name of the filter's role: the packed lines as they are, under the name of their log stream, or
+// spread over the shards.
+func (s *filter) toStream(d *bus.Delivery, m *message, packed []byte) error {
+	role, err := cloud.ParseARN(s.Role)
+	if err != nil {
+		return err
+	}
+	_, name := role.ResourceType()
+	const session = "CloudWatchLogs"
+	d.As = cloud.Principal{Kind: cloud.AssumedRole, Account: role.Account, Role: role, Session: session,
+		ARN: "arn:" + role.Partition + ":sts::" + role.Account + ":assumed-role/" + name + "/" + session}
+	d.Payload = packed
+	if s.Distribution != "Random" { // else the delivery's id is the partition key
+		d.Parameters = map[string]string{"PartitionKey": m.LogStream}
+	}
+	return nil
 }
 
 // principal gives the name by which the service calls a function: that with the region, when the function's policy names it so, else the

@@ -47,6 +47,20 @@ func (f *filter) compile(group telemetry.LogGroup) (err error) {
 	return nil
 }
 
+// deliverable tells whether the platform delivers to the filter's destination, and the filter has what that needs.
+func (f *filter) deliverable() error {
+	switch f.target.Service {
+	case "lambda":
+		return nil
+	case "kinesis":
+		if f.Role == "" {
+			return errParameter("destinationArn for vendor kinesis must be used with a roleArn")
+		}
+		return nil
+	}
+	return cloud.NotImplementedf("Subscription filters to %s are not served by this platform; those to functions and data streams are.", f.target.Service)
+}
+
 func (r *logsRoom) putFilter(ctx context.Context, in *api.PutSubscriptionFilterInput) (*api.PutSubscriptionFilterOutput, error) {
 	n := name{cloud.CallFrom(ctx).Scope, text(in.LogGroupName)}
 	f := filter{
@@ -56,8 +70,8 @@ func (r *logsRoom) putFilter(ctx context.Context, in *api.PutSubscriptionFilterI
 	if err := f.compile(n.group()); err != nil {
 		return nil, err
 	}
-	if f.target.Service != "lambda" {
-		return nil, cloud.NotImplementedf("Subscription filters to %s are not served by this platform; those to functions are.", f.target.Service)
+	if err := f.deliverable(); err != nil {
+		return nil, err
 	}
 	if in.ApplyOnTransformedLogs != nil && *in.ApplyOnTransformedLogs || text(in.FieldSelectionCriteria) != "" || len(in.EmitSystemFields) > 0 {
 		return nil, cloud.NotImplementedf("Transformed logs, field selection and system fields of subscription filters are not served by this platform.")

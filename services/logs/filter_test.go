@@ -76,6 +76,9 @@ func TestSubscriptionFilter(t *testing.T) {
 	want(t, code(err), "LimitExceededException")
 	put.DestinationArn = new("arn:aws:kinesis:eu-west-1:000000000000:stream/s")
 	_, err = b.r.putFilter(b.ctx, put)
+	want(t, code(err), "InvalidParameterException")
+	put.DestinationArn = new("arn:aws:firehose:eu-west-1:000000000000:deliverystream/s")
+	_, err = b.r.putFilter(b.ctx, put)
 	want(t, code(err), "NotImplemented")
 	out, err := b.r.describeFilters(b.ctx, &api.DescribeSubscriptionFiltersInput{LogGroupName: new("g"), FilterNamePrefix: new("f2")})
 	want(t, *must(t, out, err).SubscriptionFilters[0].FilterName, "f2")
@@ -83,6 +86,36 @@ func TestSubscriptionFilter(t *testing.T) {
 	must(t, 0, err)
 	_, err = b.r.deleteFilter(b.ctx, &api.DeleteSubscriptionFilterInput{LogGroupName: new("g"), FilterName: new("f2")})
 	want(t, code(err), "ResourceNotFoundException")
+}
+
+// A data stream gets the packed lines as they are, in the name of the filter's role, under the name of their log stream.
+func TestFilterToDataStream(t *testing.T) {
+	b, _ := sink(t)
+	got := make(chan bus.Delivery, 10)
+	b.Record("kinesis", "kinesis:PutRecord").Answer = func(d bus.Delivery) (bus.Outcome, error) {
+		got <- d
+		return bus.Outcome{}, nil
+	}
+	b.group("g")
+	put := &api.PutSubscriptionFilterInput{LogGroupName: new("g"), FilterName: new("f"), FilterPattern: new(""), DestinationArn: new("arn:aws:kinesis:eu-west-1:000000000000:stream/s"),
+		RoleArn: new("arn:aws:iam::000000000000:role/feeder")}
+	for _, x := range []struct {
+		distribution *string
+		key          string
+	}{{nil, "s"}, {new("Random"), ""}} {
+		put.Distribution = x.distribution
+		_, err := b.r.putFilter(b.ctx, put)
+		must(t, 0, err)
+		b.Telemetry.Log(telemetry.LogGroup{Scope: servicetest.Scope, Name: "g"}, "s", telemetry.LogEvent{Message: "m"})
+		d := <-got
+		z, err := gzip.NewReader(bytes.NewReader(d.Payload))
+		raw, err2 := io.ReadAll(must(t, z, err))
+		var m message
+		must(t, 0, json.Unmarshal(must(t, raw, err2), &m))
+		if m.LogEvents[0].Message != "m" || d.Parameters["PartitionKey"] != x.key || d.As.Role.Resource != "role/feeder" {
+			t.Fatalf("%+v %+v", m, d)
+		}
+	}
 }
 
 func TestFiltersAreFoundAtStart(t *testing.T) {

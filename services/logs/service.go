@@ -65,7 +65,7 @@ func (r *logsRoom) operations() []cloud.Operation {
 		cloud.Op(service, api.DeleteRetentionPolicyOp, r.deleteRetention, onGroup("DeleteRetentionPolicy", func(in *api.DeleteRetentionPolicyInput) *string { return in.LogGroupName })),
 		cloud.Op(service, api.DeleteSubscriptionFilterOp, r.deleteFilter, onGroup("DeleteSubscriptionFilter", func(in *api.DeleteSubscriptionFilterInput) *string { return in.LogGroupName })),
 		cloud.Op(service, api.DescribeSubscriptionFiltersOp, r.describeFilters, onGroup("DescribeSubscriptionFilters", func(in *api.DescribeSubscriptionFiltersInput) *string { return in.LogGroupName })),
-		cloud.Op(service, api.PutSubscriptionFilterOp, r.putFilter, onGroup("PutSubscriptionFilter", func(in *api.PutSubscriptionFilterInput) *string { return in.LogGroupName })),
+		cloud.Op(service, api.PutSubscriptionFilterOp, r.putFilter, accessPutFilter),
 		cloud.Op(service, api.DescribeLogGroupsOp, r.describeGroups, onAll[api.DescribeLogGroupsInput]("DescribeLogGroups")),
 		cloud.Op(service, api.DescribeLogStreamsOp, r.describeStreams, accessDescribeStreams),
 		cloud.Op(service, api.FilterLogEventsOp, r.filterEvents, accessFilter),
@@ -88,6 +88,15 @@ func onGroup[I any](action string, group func(*I) *string) func(context.Context,
 		n := name{cloud.CallFrom(ctx).Scope, text(group(in))}
 		return access(action, n.stream("")), nil
 	}
+}
+
+// accessPutFilter needs that the caller may pass the role on, too, if there is one.
+func accessPutFilter(ctx context.Context, in *api.PutSubscriptionFilterInput) ([]cloud.Access, error) {
+	all := access("PutSubscriptionFilter", name{cloud.CallFrom(ctx).Scope, text(in.LogGroupName)}.stream(""))
+	if role, err := cloud.ParseARN(text(in.RoleArn)); err == nil {
+		all = append(all, cloud.Access{Action: "iam:PassRole", Resource: role, Keys: map[string][]string{"iam:passedtoservice": {"logs.amazonaws.com"}}})
+	}
+	return all, nil
 }
 
 func onAll[I any](action string) func(context.Context, *I) ([]cloud.Access, error) {
