@@ -292,6 +292,7 @@ func (p *Platform) start(ctx context.Context) error {
 	p.startSweep(beside)
 	if p.o.Settle {
 		p.beside.Go(func() { p.settle(beside) })
+		p.beside.Go(func() { newCollector().run(beside) })
 	}
 	return p.bus.Start(ctx)
 }
