@@ -28,6 +28,10 @@ func (s spent) since(before spent) spent {
 	return spent{s.platform - before.platform, s.functions - before.functions, s.client - before.client}
 }
 
+func (s spent) plus(more spent) spent {
+	return spent{s.platform + more.platform, s.functions + more.functions, s.client + more.client}
+}
+
 // each writes what one of n requests took.
 func (s spent) each(n int) string {
 	if n == 0 || s.platform == 0 {

@@ -25,21 +25,15 @@ type language struct {
 const nodeHandler = `exports.handler = async () => ({ statusCode: 200, body: 'hello' })`
 
 var languages = []language{
-	{"node", "nodejs20.x", "index.handler", "index.js", nodeHandler, []string{"node", "-e", "0"}, "NODE_OPTIONS=--no-deprecation"},
-	{"python", "python3.12", "index.handler", "index.py", "def handler(event, context):\n    return {'statusCode': 200, 'body': 'hello'}\n", []string{"python3", "-c", "0"}, "PYTHONHASHSEED=0"},
+	{"node", "nodejs20.x", "index.handler", "index.js", nodeHandler, []string{"node", "-e", "0"}, "NODE_OPTIONS=--preserve-symlinks"},
+	{"python", "python3.12", "index.handler", "index.py", "def handler(event, context):\n    return {'statusCode': 200, 'body': 'hello'}\n", []string{"python3", "-c", "0"}, "PYTHONPATH=/var/task"},
 	{"go", "provided.al2023", "bootstrap", "bootstrap", "", nil, ""},
 }
 
-const (
-	callers = 16    // connections for the rate of invocations
-	steady  = 5_000 // invocations a second at which their time is looked at
-)
+const callers = 16 // connections for the rate of invocations
 
 func warmAPI(name string) string  { return "invoke " + name + ", warm, Invoke API" }
 func warmHTTP(name string) string { return "invoke " + name + ", warm, HTTP API" }
-func paceRow(name string) string {
-	return fmt.Sprintf("invoke %s, %s a second, HTTP API", name, thousands(steady))
-}
 
 // functions measures invocations. They do not depend on the durability mode, so one is enough.
 func (b *bench) functions(all []*platform) error {
@@ -66,7 +60,7 @@ func (b *bench) language(p *platform, l language, role string) error {
 	names := []string{"bench-" + l.name, "bench-" + l.name + "-2"}
 	for _, n := range names {
 		if _, err := call[lambda.CreateFunctionOutput](p, lambda.CreateFunctionOp, &lambda.CreateFunctionInput{FunctionName: &n, Runtime: &l.runtime,
-			Handler: &l.handler, Role: &role, Code: &lambda.FunctionCode{ZipFile: code}, MemorySize: new(int32(256)), Timeout: new(int32(20))}); err != nil {
+			Handler: &l.handler, Role: &role, Code: &lambda.FunctionCode{ZipFile: code}, MemorySize: new(int32(256)), Timeout: new(int32(6))}); err != nil {
 			return err
 		}
 		if err := invoke(p, n); err != nil {
@@ -97,17 +91,6 @@ func (b *bench) warm(what string, p *platform, request []byte) {
 	cost := spentBy(p.process.Process.Pid).since(before)
 	alone := load(p.address, [][]byte{request}, 1, b.duration/3)
 	b.table.put(what, p.mode, "%s; alone p50 %s, p99 %s; %s", all, short(alone.p50), short(alone.p99), cost.each(all.count))
-}
-
-// pace measures how long invocations take that come at a fixed rate.
-func (b *bench) pace(what string, p *platform, request []byte) {
-	before := spentBy(p.process.Process.Pid)
-	all, err := paced(p.address, request, callers, steady, b.duration)
-	if err != nil {
-		b.try(fmt.Errorf("%s: %w", what, err))
-		return
-	}
-	b.table.put(what, p.mode, "%s; %s", all, spentBy(p.process.Process.Pid).since(before).each(all.count))
 }
 
 func get(address, path string) []byte {
