@@ -4,11 +4,23 @@ import (
 	"io"
 	"net/http"
 	"reflect"
+	"strconv"
 
 	"sundog/cloud"
 	"sundog/cloud/schema"
 	"sundog/edge/wire/record"
 )
+
+// Reply writes an answer whose body is complete.
+func Reply(w http.ResponseWriter, status int, contentType string, body []byte, requestID string) error {
+	h := w.Header()
+	h.Set("Content-Type", contentType)
+	h.Set(RequestIDHeader, requestID)
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(status)
+	_, err := w.Write(body)
+	return err
+}
 
 // Response is a REST response whose bindings have been read: what is left is its body.
 type Response struct {

@@ -3,11 +3,8 @@
 package awscbor
 
 import (
-	"io"
 	"net/http"
 	"net/url"
-	"strconv"
-	"strings"
 
 	"sundog/cloud"
 	"sundog/cloud/schema"
@@ -33,15 +30,7 @@ func (Protocol) Name() string { return wire.AWSCBOR }
 
 // Decode reads the CBOR body; an empty body is an empty map.
 func (Protocol) Decode(op *schema.Operation, r *http.Request, body []byte, in any) error {
-	body, err := wire.Plain(wire.AWSCBOR, r, body)
-	if err != nil || len(body) == 0 {
-		return err
-	}
-	p, v := record.Of(op.Model().Input, in)
-	if err := codec.Unmarshal(body, p, v); err != nil {
-		return wire.Malformed(wire.AWSCBOR, err.Error())
-	}
-	return nil
+	return codec.ReadRequest(wire.AWSCBOR, op, r, body, in)
 }
 
 func contentType(svc *schema.Service) string { return MediaType + svc.JSONVersion }
@@ -59,36 +48,18 @@ func (Protocol) Encode(w http.ResponseWriter, r *http.Request, op *schema.Operat
 			return err
 		}
 	}
-	return write(w, op.Service, http.StatusOK, b, requestID)
-}
-
-func write(w http.ResponseWriter, svc *schema.Service, status int, b []byte, requestID string) error {
-	h := w.Header()
-	h.Set("Content-Type", contentType(svc))
-	h.Set(wire.RequestIDHeader, requestID)
-	h.Set("Content-Length", strconv.Itoa(len(b)))
-	w.WriteHeader(status)
-	_, err := w.Write(b)
-	return err
+	return wire.Reply(w, http.StatusOK, contentType(op.Service), b, requestID)
 }
 
 // EncodeError writes {"__type": ..., "message": ...}.
 func (Protocol) EncodeError(w http.ResponseWriter, svc *schema.Service, op *schema.Operation, e *cloud.Error, requestID string) {
 	f := wire.FaultOf(wire.AWSCBOR, svc, op, e)
-	body := map[string]any{"__type": svc.ErrorPrefix + f.Name, f.MessageMember(): f.Message}
-	for _, x := range f.Extras(e) {
-		if x.Plan != nil {
-			body[x.Name] = codec.Plain(x.Plan, x.Value)
-			continue
-		}
-		body[x.Name] = record.Deref(x.Value).Interface()
-	}
 	w.Header().Set("x-amzn-ErrorType", f.Name)
-	b, err := cborbody.Encode(body)
+	b, err := codec.MarshalError(svc, f, e)
 	if err != nil { // cannot be: texts, and values of the model
 		b, f.Status = nil, http.StatusInternalServerError
 	}
-	_ = write(w, svc, f.Status, b, requestID)
+	_ = wire.Reply(w, f.Status, contentType(svc), b, requestID)
 }
 
 // EncodeRequest makes a POST to "/".
@@ -107,31 +78,10 @@ func (Protocol) EncodeRequest(op *schema.Operation, in any) (*http.Request, erro
 
 // DecodeResponse reads the CBOR body.
 func (Protocol) DecodeResponse(op *schema.Operation, resp *http.Response, out any) error {
-	defer resp.Body.Close()
-	b, err := io.ReadAll(io.LimitReader(resp.Body, wire.MaxResponse))
-	if err != nil || len(b) == 0 {
-		return err
-	}
-	p, v := wire.Settle(op.Model().Output, out)
-	if p == nil {
-		return nil
-	}
-	return codec.Unmarshal(b, p, v)
+	return codec.ReadResponse(op, resp, out)
 }
 
 // DecodeError reads __type and message.
 func (Protocol) DecodeError(_ *schema.Operation, resp *http.Response, body []byte) *cloud.Error {
-	var fields map[string]any
-	if err := cborbody.Decode(body, &fields); err != nil {
-		return wire.RemoteError(resp.StatusCode, strconv.Itoa(resp.StatusCode), http.StatusText(resp.StatusCode), nil)
-	}
-	name, _ := fields["__type"].(string)
-	message, ok := fields["message"].(string)
-	if !ok {
-		message, _ = fields["Message"].(string)
-	}
-	for _, k := range []string{"__type", "message", "Message"} {
-		delete(fields, k)
-	}
-	return wire.RemoteError(resp.StatusCode, name[strings.LastIndexByte(name, '#')+1:], message, fields)
+	return cborbody.ReadError(resp, body)
 }

@@ -90,16 +90,10 @@ func streamField(p *record.Plan) *record.Field {
 }
 
 func write(w http.ResponseWriter, svc *schema.Service, status int, b []byte, requestID string) error {
-	h := w.Header()
-	h.Set("Content-Type", contentType(svc))
-	h.Set(wire.RequestIDHeader, requestID)
 	if svc.ID == "dynamodb" || svc.ID == "dynamodbstreams" {
-		h.Set("X-Amz-Crc32", strconv.FormatUint(uint64(crc32.ChecksumIEEE(b)), 10))
+		w.Header().Set("X-Amz-Crc32", strconv.FormatUint(uint64(crc32.ChecksumIEEE(b)), 10))
 	}
-	h.Set("Content-Length", strconv.Itoa(len(b)))
-	w.WriteHeader(status)
-	_, err := w.Write(b)
-	return err
+	return wire.Reply(w, status, contentType(svc), b, requestID)
 }
 
 // EncodeError writes {"__type": ..., "message": ...}, and for services that once spoke query the older code in x-amzn-query-error.

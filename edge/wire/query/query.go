@@ -6,7 +6,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"strconv"
 
 	"sundog/cloud"
 	"sundog/cloud/schema"
@@ -14,6 +13,8 @@ import (
 	"sundog/edge/wire/record"
 	"sundog/edge/wire/xmlbody"
 )
+
+const contentType = "text/xml" // of answers
 
 // Protocol is the protocol; the zero value is ready.
 type Protocol struct{}
@@ -78,23 +79,13 @@ func (Protocol) Encode(w http.ResponseWriter, _ *http.Request, op *schema.Operat
 	b = append(b, "<ResponseMetadata>"...)
 	b = wire.AppendElement(b, "RequestId", requestID)
 	b = append(b, "</ResponseMetadata></"+op.Name+"Response>"...)
-	return write(w, http.StatusOK, b, requestID)
-}
-
-func write(w http.ResponseWriter, status int, b []byte, requestID string) error {
-	h := w.Header()
-	h.Set("Content-Type", "text/xml")
-	h.Set(wire.RequestIDHeader, requestID)
-	h.Set("Content-Length", strconv.Itoa(len(b)))
-	w.WriteHeader(status)
-	_, err := w.Write(b)
-	return err
+	return wire.Reply(w, http.StatusOK, contentType, b, requestID)
 }
 
 // EncodeError writes <ErrorResponse>.
 func (Protocol) EncodeError(w http.ResponseWriter, svc *schema.Service, op *schema.Operation, e *cloud.Error, requestID string) {
 	f := wire.FaultOf(wire.QueryName, svc, op, e)
-	_ = write(w, f.Status, wire.AppendErrorResponse(nil, svc.XMLNamespace, f, e, requestID), requestID)
+	_ = wire.Reply(w, f.Status, contentType, wire.AppendErrorResponse(nil, svc.XMLNamespace, f, e, requestID), requestID)
 }
 
 // EncodeRequest makes a POST of a form to "/".
