@@ -95,6 +95,23 @@ type Outcome struct {
 	Code   string        // the error's code
 }
 
+// Rejected is the outcome of a delivery that its target will never take.
+func Rejected(err error) Outcome {
+	e := cloud.AsError(err)
+	return Outcome{Kind: Permanent, Code: e.Code, Reason: e.Message}
+}
+
+// Verdict is what Target.Deliver gives for an error of the target's operation, or none: infrastructure's trouble is tried again, all else rejected.
+func Verdict(err error) (Outcome, error) {
+	if err == nil {
+		return Outcome{}, nil
+	}
+	if e := cloud.AsError(err); e.Kind == cloud.Internal || e.Kind == cloud.Unavailable {
+		return Outcome{}, err
+	}
+	return Rejected(err), nil
+}
+
 // Reporter takes what became of deliveries that asked for it: once each, unless the platform dies at that moment. It must not block.
 type Reporter func(Delivery, Result)
 

@@ -50,10 +50,7 @@ func (t target) Deliver(ctx context.Context, d bus.Delivery) (bus.Outcome, error
 			return t.d.Bus.Emit(tx, shardOf(sc), ds...)
 		})
 	}
-	if e := cloud.AsError(err); err != nil && e.Kind != cloud.Internal && e.Kind != cloud.Unavailable {
-		return permanent(e.Code, e.Message), nil
-	}
-	return bus.Outcome{}, err
+	return bus.Verdict(err)
 }
 
 func permanent(code, reason string) bus.Outcome {

@@ -24,12 +24,12 @@ func given(sc cloud.Scope) room.Once {
 func (t target) Deliver(ctx context.Context, d bus.Delivery) (bus.Outcome, error) {
 	at, consumer, ok := refOfARN(d.Target)
 	if !ok || consumer != "" {
-		return rejected(errNoStream(at)), nil
+		return bus.Rejected(errNoStream(at)), nil
 	}
 	key := cmp.Or(d.Parameters["PartitionKey"], d.ID)
 	e, err := entryOf(&key, nil, d.Payload, "")
 	if err != nil {
-		return rejected(err), nil
+		return bus.Rejected(err), nil
 	}
 	now := t.d.Clock.Now().UnixMilli()
 	err = t.update(ctx, func(tx store.Tx) error {
@@ -38,16 +38,5 @@ func (t target) Deliver(ctx context.Context, d bus.Delivery) (bus.Outcome, error
 		}
 		return t.append(tx, at, []entry{e}, make([]placed, 1))
 	})
-	if err == nil {
-		return bus.Outcome{}, nil
-	}
-	if e := cloud.AsError(err); e.Kind != cloud.Internal && e.Kind != cloud.Unavailable {
-		return rejected(e), nil
-	}
-	return bus.Outcome{}, err
-}
-
-func rejected(err error) bus.Outcome {
-	e := cloud.AsError(err)
-	return bus.Outcome{Kind: bus.Permanent, Code: e.Code, Reason: e.Message}
+	return bus.Verdict(err)
 }

@@ -66,11 +66,11 @@ func (t target) Deliver(ctx context.Context, d bus.Delivery) (bus.Outcome, error
 	f := refOf(d.Target)
 	p, err := t.plan(ctx, f)
 	if err != nil {
-		return rejected(err)
+		return bus.Verdict(err)
 	}
 	payload, err := checkPayload(d.Payload, cloud.EventInvoke, false)
 	if err != nil {
-		return rejected(err)
+		return bus.Verdict(err)
 	}
 	now := t.d.Clock.Now().UnixMilli()
 	next := t.asyncDelivery(ctx, p, t.d.IDs.UUID(), payload)
@@ -85,15 +85,6 @@ func (t target) Deliver(ctx context.Context, d bus.Delivery) (bus.Outcome, error
 	})
 }
 
-// rejected ends a delivery for good, unless the error is infrastructure's.
-func rejected(err error) (bus.Outcome, error) {
-	e := cloud.AsError(err)
-	if e.Kind == cloud.Internal || e.Kind == cloud.Unavailable {
-		return bus.Outcome{}, err
-	}
-	return bus.Outcome{Kind: bus.Permanent, Code: e.Code, Reason: e.Message}, nil
-}
-
 func asyncKey(sc cloud.Scope, id string) []byte { return key(sc, "async").Str(id) }
 
 // runStage runs the function for an asynchronous invocation. A function error is tried again after one minute, then after two; throttles and trouble of
@@ -102,7 +93,7 @@ func (t target) runStage(ctx context.Context, d bus.Delivery) (bus.Outcome, erro
 	f := refOf(d.Target)
 	p, err := t.plan(ctx, f)
 	if err != nil {
-		return rejected(err)
+		return bus.Verdict(err)
 	}
 	cfg := p.fn.Events[f.exactQualifier()]
 	var st asyncState
@@ -298,14 +289,14 @@ func (t target) bucketStage(ctx context.Context, d bus.Delivery) (bus.Outcome, e
 	f := refOf(d.Target)
 	p, err := t.plan(ctx, f)
 	if err != nil {
-		return rejected(err)
+		return bus.Verdict(err)
 	}
 	var rec struct {
 		Timestamp      time.Time                  `json:"timestamp"`
 		RequestContext struct{ RequestID string } `json:"requestContext"`
 	}
 	if err := json.Unmarshal(d.Payload, &rec); err != nil {
-		return rejected(errBadPayload(err.Error()))
+		return bus.Verdict(errBadPayload(err.Error()))
 	}
 	in, err := json.Marshal(map[string]string{
 		"Bucket": strings.TrimPrefix(d.Parameters["to"], "arn:aws:s3:::"), "ContentType": "application/json",
@@ -314,23 +305,21 @@ func (t target) bucketStage(ctx context.Context, d bus.Delivery) (bus.Outcome, e
 	if err != nil {
 		return bus.Outcome{}, err
 	}
-	if _, err := t.d.Caller.Call(ctx, asRole(p), "s3", "PutObject", in, bytes.NewReader(d.Payload)); err != nil {
-		return rejected(err)
-	}
-	return bus.Outcome{}, nil
+	_, err = t.d.Caller.Call(ctx, asRole(p), "s3", "PutObject", in, bytes.NewReader(d.Payload))
+	return bus.Verdict(err)
 }
 
 // eventsStage puts a record on an event bus as the function's role.
 func (t target) eventsStage(ctx context.Context, d bus.Delivery) (bus.Outcome, error) {
 	p, err := t.plan(ctx, refOf(d.Target))
 	if err != nil {
-		return rejected(err)
+		return bus.Verdict(err)
 	}
 	var rec struct {
 		RequestContext struct{ Condition, FunctionArn string } `json:"requestContext"`
 	}
 	if err := json.Unmarshal(d.Payload, &rec); err != nil {
-		return rejected(errBadPayload(err.Error()))
+		return bus.Verdict(errBadPayload(err.Error()))
 	}
 	kind := "Lambda Function Invocation Result - Failure"
 	if rec.RequestContext.Condition == conditionSuccess {
@@ -343,8 +332,6 @@ func (t target) eventsStage(ctx context.Context, d bus.Delivery) (bus.Outcome, e
 	if err != nil {
 		return bus.Outcome{}, err
 	}
-	if _, err := t.d.Caller.Call(ctx, asRole(p), "events", "PutEvents", in, nil); err != nil {
-		return rejected(err)
-	}
-	return bus.Outcome{}, nil
+	_, err = t.d.Caller.Call(ctx, asRole(p), "events", "PutEvents", in, nil)
+	return bus.Verdict(err)
 }

@@ -21,14 +21,10 @@ func (t target) Deliver(ctx context.Context, d bus.Delivery) (bus.Outcome, error
 		name = executionName(d.ID)
 	}
 	_, err := t.launch(ctx, request{machine: d.Target.String(), name: name, input: string(d.Payload), trace: d.Trace})
-	if err == nil || cloud.IsCode(err, "ExecutionAlreadyExists") {
+	if cloud.IsCode(err, "ExecutionAlreadyExists") {
 		return bus.Outcome{}, nil
 	}
-	e := cloud.AsError(err)
-	if e.Kind == cloud.Internal || e.Kind == cloud.Unavailable {
-		return bus.Outcome{}, err
-	}
-	return bus.Outcome{Kind: bus.Permanent, Code: e.Code, Reason: e.Message}, nil
+	return bus.Verdict(err)
 }
 
 // executionName makes a valid name of an id.

@@ -28,14 +28,14 @@ func (t target) Deliver(ctx context.Context, d bus.Delivery) (bus.Outcome, error
 	n := name{d.Target.Scope(), d.Target.Resource}
 	top, err := t.compile(ctx, n)
 	if err != nil {
-		return rejected(err)
+		return bus.Verdict(err)
 	}
 	m := &message{id: t.d.IDs.UUID(), body: string(d.Payload), attrs: d.Attributes, time: t.d.Clock.Now().UnixMilli()}
 	if s := d.Parameters["Subject"]; s != "" {
 		m.subject = &s
 	}
 	if err := top.order(m, optional(d.Parameters["MessageGroupId"]), optional(d.Parameters["MessageDeduplicationId"])); err != nil {
-		return rejected(err)
+		return bus.Verdict(err)
 	}
 	return bus.Outcome{}, t.d.Lanes.Do(ctx, n.shard(), func(tx store.Tx) error {
 		if seen, err := n.once("given").Accept(tx, d, m.time); err != nil || seen {
@@ -56,14 +56,6 @@ func (t target) Deliver(ctx context.Context, d bus.Delivery) (bus.Outcome, error
 		}
 		return t.d.Bus.Emit(tx, n.shard(), out...)
 	})
-}
-
-func rejected(err error) (bus.Outcome, error) {
-	e := cloud.AsError(err)
-	if e.Kind == cloud.Internal || e.Kind == cloud.Unavailable {
-		return bus.Outcome{}, err
-	}
-	return bus.Outcome{Kind: bus.Permanent, Code: e.Code, Reason: e.Message}, nil
 }
 
 func optional(s string) *string {

@@ -21,7 +21,7 @@ func (t target) Deliver(ctx context.Context, d bus.Delivery) (bus.Outcome, error
 	n := nameOf(d.Target)
 	dr, err := t.delivered(d)
 	if err != nil {
-		return rejected(err), nil
+		return bus.Rejected(err), nil
 	}
 	err = t.lane(ctx, n, func(tx store.Tx, q *queue) error {
 		now := t.now()
@@ -41,18 +41,7 @@ func (t target) Deliver(ctx context.Context, d bus.Delivery) (bus.Outcome, error
 		_, err := t.enqueue(tx, q, dr)
 		return err
 	})
-	if err == nil {
-		return bus.Outcome{}, nil
-	}
-	if e := cloud.AsError(err); e.Kind != cloud.Internal && e.Kind != cloud.Unavailable {
-		return rejected(e), nil
-	}
-	return bus.Outcome{}, err
-}
-
-func rejected(err error) bus.Outcome {
-	e := cloud.AsError(err)
-	return bus.Outcome{Kind: bus.Permanent, Code: e.Code, Reason: e.Message}
+	return bus.Verdict(err)
 }
 
 // delivered makes a draft of a delivery.
