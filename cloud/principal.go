@@ -1,5 +1,7 @@
 package cloud
 
+import "strings"
+
 // PrincipalKind says what sort of identity a Principal is.
 type PrincipalKind uint8
 
@@ -37,6 +39,12 @@ type Principal struct {
 // RootOf gives the root principal of an account.
 func RootOf(account string) Principal {
 	return Principal{Kind: Root, Account: account, ARN: "arn:aws:iam::" + account + ":root", ID: account}
+}
+
+// RoleSession gives the principal of a session of a role. Its ARN leaves out the role's path (IAM User Guide, "IAM identifiers").
+func RoleSession(role ARN, session string) Principal {
+	return Principal{Kind: AssumedRole, Account: role.Account, Role: role, Session: session,
+		ARN: "arn:" + role.Partition + ":sts::" + role.Account + ":assumed-role/" + role.Resource[strings.LastIndexByte(role.Resource, '/')+1:] + "/" + session}
 }
 
 // ServicePrincipal gives the principal of a service ("sns.amazonaws.com") that acts for source.

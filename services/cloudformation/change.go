@@ -88,22 +88,11 @@ func actor(ctx context.Context, rev revision) (cloud.Principal, error) {
 		return call.Principal, nil
 	}
 	a, err := cloud.ParseARN(rev.Role)
-	typ, n := a.ResourceType()
+	typ, _ := a.ResourceType()
 	if err != nil || a.Service != "iam" || typ != "role" {
 		return cloud.Principal{}, errValidation("Role %s is invalid or cannot be assumed", rev.Role)
 	}
-	session := "AWSCloudFormation"
-	return cloud.Principal{Kind: cloud.AssumedRole, Account: a.Account, Role: a, Session: session,
-		ARN: "arn:" + a.Partition + ":sts::" + a.Account + ":assumed-role/" + n[lastSlash(n):] + "/" + session}, nil
-}
-
-func lastSlash(s string) int {
-	for i := len(s) - 1; i >= 0; i-- {
-		if s[i] == '/' {
-			return i + 1
-		}
-	}
-	return 0
+	return cloud.RoleSession(a, "AWSCloudFormation"), nil
 }
 
 func (s *service) operation(ctx context.Context, kind string, st *stack, rev revision) (operation, error) {

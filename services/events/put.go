@@ -278,8 +278,7 @@ func actor(ru *rule, t api.Target, ruleARN cloud.ARN) cloud.Principal {
 	if err != nil || r.Service != "iam" {
 		return cloud.ServicePrincipal("events.amazonaws.com", ruleARN)
 	}
-	n := r.Resource[strings.LastIndexByte(r.Resource, '/')+1:]
-	return cloud.Principal{Kind: cloud.AssumedRole, Account: r.Account, Role: r, Session: ru.Name, ARN: "arn:" + r.Partition + ":sts::" + r.Account + ":assumed-role/" + n + "/" + ru.Name}
+	return cloud.RoleSession(r, ru.Name)
 }
 
 func (s *service) testPattern(_ context.Context, in *api.TestEventPatternInput) (*api.TestEventPatternOutput, error) {

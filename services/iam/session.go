@@ -68,7 +68,7 @@ func (r *iamRoom) assumeRole(ctx context.Context, in *api.AssumeRoleInput) (*api
 	}
 	out := &api.AssumeRoleOutput{
 		Credentials:     stsCredentials(c),
-		AssumedRoleUser: &api.AssumedRoleUser{AssumedRoleId: new(v.ID + ":" + g.Session), Arn: new(sessionARN(arn, g.Session))},
+		AssumedRoleUser: &api.AssumedRoleUser{AssumedRoleId: new(v.ID + ":" + g.Session), Arn: new(cloud.RoleSession(arn, g.Session).ARN)},
 	}
 	if flags&flagPolicies != 0 {
 		packed, err := r.keepSession(ctx, arn.Account, c, in)

@@ -34,14 +34,9 @@ func (g *grant) principal(accessKey string) cloud.Principal {
 	case cloud.AssumedRole:
 		p.Session, p.ID = g.Session, g.ID+":"+g.Session
 		p.Role, _ = cloud.ParseARN(g.Role) // sealed by us
-		p.ARN = sessionARN(p.Role, g.Session)
+		p.ARN = cloud.RoleSession(p.Role, g.Session).ARN
 	}
 	return p
-}
-
-// sessionARN gives a role session's ARN, which leaves out the role's path.
-func sessionARN(role cloud.ARN, session string) string {
-	return "arn:aws:sts::" + role.Account + ":assumed-role/" + lastPart(role.Resource) + "/" + session
 }
 
 const tokenVersion = 1

@@ -206,10 +206,7 @@ func asRole(p *plan) cloud.Principal {
 	if err != nil {
 		return cloud.Principal{}
 	}
-	_, name := role.ResourceType()
-	return cloud.Principal{
-		Kind: cloud.AssumedRole, Account: role.Account, ARN: "arn:aws:sts::" + role.Account + ":assumed-role/" + name + "/" + p.ref.name, Role: role, Session: p.ref.name,
-	}
+	return cloud.RoleSession(role, p.ref.name)
 }
 
 func (r *lambdaRoom) deadLetter(e ended, target string) (bus.Delivery, error) {

@@ -269,10 +269,7 @@ func (s *filter) toStream(d *bus.Delivery, m *message, packed []byte) error {
 	if err != nil {
 		return err
 	}
-	_, name := role.ResourceType()
-	const session = "CloudWatchLogs"
-	d.As = cloud.Principal{Kind: cloud.AssumedRole, Account: role.Account, Role: role, Session: session,
-		ARN: "arn:" + role.Partition + ":sts::" + role.Account + ":assumed-role/" + name + "/" + session}
+	d.As = cloud.RoleSession(role, "CloudWatchLogs")
 	d.Payload = packed
 	if s.Distribution != "Random" { // else the delivery's id is the partition key
 		d.Parameters = map[string]string{"PartitionKey": m.LogStream}

@@ -1,7 +1,6 @@
 package sfn
 
 import (
-	"strings"
 	"time"
 
 	"sundog/cloud"
@@ -60,11 +59,8 @@ func actor(role, session string) (cloud.Principal, error) {
 	if err != nil {
 		return cloud.Principal{}, err
 	}
-	_, path := a.ResourceType()
-	short := path[strings.LastIndexByte(path, '/')+1:]
 	if len(session) > 64 {
 		session = session[:64]
 	}
-	return cloud.Principal{Kind: cloud.AssumedRole, Account: a.Account, Role: a, Session: session,
-		ARN: "arn:" + a.Partition + ":sts::" + a.Account + ":assumed-role/" + short + "/" + session}, nil
+	return cloud.RoleSession(a, session), nil
 }
