@@ -60,8 +60,8 @@ func (w *Work) Start(what string, f func(context.Context)) {
 	}()
 }
 
-// Done is closed when Close begins.
-func (w *Work) Done() <-chan struct{} { return w.ctx.Done() }
+// Context gives a context that ends when Close begins.
+func (w *Work) Context() context.Context { return w.ctx }
 
 // Close ends the work's context and waits.
 func (w *Work) Close() {

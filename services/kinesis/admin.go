@@ -1,6 +1,7 @@
 package kinesis
 
 import (
+	"cmp"
 	"context"
 	"strconv"
 	"strings"
@@ -55,7 +56,7 @@ func shardsOf(in *api.CreateStreamInput) (int, bool, error) {
 
 // createStream serves CreateStream. A stream is active when the answer is given.
 func (s *service) createStream(ctx context.Context, in *api.CreateStreamInput) (*api.CreateStreamOutput, error) {
-	if err := firstOf(refuseCreate(in), checkTags(in.Tags)); err != nil {
+	if err := cmp.Or(refuseCreate(in), checkTags(in.Tags)); err != nil {
 		return nil, err
 	}
 	count, demand, err := shardsOf(in)
@@ -81,7 +82,7 @@ func (s *service) createStream(ctx context.Context, in *api.CreateStreamInput) (
 			return errExists(at)
 		}
 		st := &stream{ref: at, ID: id, Gen: gen, Created: now.Truncate(time.Second), OnDemand: demand, Hours: leastHours, Tags: in.Tags}
-		if err := firstOf(s.mayOpen(tx, st, count), s.mayDemand(tx, st)); err != nil {
+		if err := cmp.Or(s.mayOpen(tx, st, count), s.mayDemand(tx, st)); err != nil {
 			return err
 		}
 		r := &reshape{tx, st, now}
@@ -158,7 +159,7 @@ func (s *service) deleteStream(ctx context.Context, in *api.DeleteStreamInput) (
 				return err
 			}
 		}
-		return firstOf(tx.Delete(streamKey(at)), tx.Delete(stateKey(at)), tx.Delete(idKey(at.Scope, st.ID)))
+		return cmp.Or(tx.Delete(streamKey(at)), tx.Delete(stateKey(at)), tx.Delete(idKey(at.Scope, st.ID)))
 	})
 }
 

@@ -1,9 +1,11 @@
 package kinesis
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"strconv"
+	"strings"
 	"time"
 
 	api "sundog/api/kinesis"
@@ -78,11 +80,8 @@ func (s *service) onConsumer(r store.Reader, a cloud.ARN, f func(*stream, *consu
 		return err
 	}
 	name := full
-	for i := len(full) - 1; i >= 0; i-- {
-		if full[i] == ':' {
-			name = full[:i]
-			break
-		}
+	if i := strings.LastIndexByte(full, ':'); i >= 0 {
+		name = full[:i]
 	}
 	c, err := st.consumer(r, name)
 	if err == nil && (c == nil || c.arn(at) != a) {
@@ -190,7 +189,7 @@ func (s *service) listStreamConsumers(ctx context.Context, in *api.ListStreamCon
 	var from token
 	if in.NextToken != nil {
 		if from, err = s.parseToken(*in.NextToken, at.Scope); err != nil || from.At != at {
-			return nil, firstOf(err, errArgument("Invalid NextToken."))
+			return nil, cmp.Or[error](err, errArgument("Invalid NextToken."))
 		}
 	}
 	limit := 100
@@ -218,15 +217,6 @@ func (s *service) listStreamConsumers(ctx context.Context, in *api.ListStreamCon
 		return err
 	})
 	return out, err
-}
-
-func firstOf(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // deregisterStreamConsumer serves DeregisterStreamConsumer.

@@ -81,7 +81,7 @@ func (sub *subscription) Next(ctx context.Context) (any, error) {
 			return nil, io.EOF
 		case <-sub.over:
 			return nil, io.EOF
-		case <-sub.s.work.Done():
+		case <-sub.s.work.Context().Done():
 			return nil, io.EOF
 		case <-sub.wake:
 		case <-sub.changed:

@@ -205,11 +205,16 @@ func (p *poller) matches(event any) bool {
 }
 
 // pause waits, and tells whether to go on.
-func pause(ctx context.Context, d time.Duration) bool {
+func pause(ctx context.Context, d time.Duration) bool { return pauseOr(ctx, d, nil) }
+
+// pauseOr waits for a time or for a sign; false when ctx ends before.
+func pauseOr(ctx context.Context, d time.Duration, sign <-chan struct{}) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-t.C:
+		return true
+	case <-sign:
 		return true
 	case <-ctx.Done():
 		return false

@@ -90,20 +90,6 @@ func overAll(ctx context.Context, shards []chan struct{}) bool {
 	return ctx.Err() == nil
 }
 
-// pauseOr waits for a time, for ctx or for a sign.
-func pauseOr(ctx context.Context, d time.Duration, sign <-chan struct{}) {
-	wait, cancel := context.WithCancel(ctx)
-	defer cancel()
-	go func() {
-		select {
-		case <-sign:
-			cancel()
-		case <-wait.Done():
-		}
-	}()
-	pause(wait, d)
-}
-
 func (p *poller) shards(ctx context.Context) ([]bus.Shard, error) {
 	stream, err := p.r.d.Bus.Stream(p.src)
 	if err != nil {

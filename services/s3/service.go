@@ -8,6 +8,7 @@ import (
 	"sundog/cloud"
 	"sundog/engine/policy"
 	"sundog/engine/store"
+	"sundog/engine/upkeep"
 	"sundog/services/room"
 )
 
@@ -17,7 +18,7 @@ type s3Room struct {
 	policies  room.Policies
 	evaluator *policy.Evaluator
 	pins      pins
-	work      *work
+	work      *upkeep.Work
 	seq       atomic.Uint64
 }
 
@@ -25,7 +26,7 @@ type s3Room struct {
 func New(d room.Deps) room.Room { return build(d).room() }
 
 func build(d room.Deps) *s3Room {
-	r := &s3Room{d: d, work: newWork(d.Clock), evaluator: policy.NewEvaluator(100)}
+	r := &s3Room{d: d, work: upkeep.NewWork(d.Clock), evaluator: policy.NewEvaluator(100)}
 	d.Timers.Handle(lifecycleKind, r.sweep)
 	return r
 }
@@ -40,7 +41,7 @@ func (r *s3Room) room() room.Room {
 		ResourcePolicy: r.policy,
 		Blobs:          r.blobs,
 		Start:          r.start,
-		Close:          r.work.close,
+		Close:          func() error { r.work.Close(); return nil },
 	}
 }
 

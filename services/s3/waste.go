@@ -34,7 +34,7 @@ func (r *s3Room) throw(w waste) {
 		if id == "" {
 			continue
 		}
-		if err := r.d.Blob.Delete(r.work.ctx, id); err != nil && r.work.ctx.Err() == nil {
+		if err := r.d.Blob.Delete(r.work.Context(), id); err != nil && r.work.Context().Err() == nil {
 			r.d.Log.Error("s3: deleting a blob failed", "blob", id, "error", err)
 		}
 	}
@@ -85,7 +85,7 @@ func (p *pins) busy(bucket, upload string) bool {
 
 // clean removes, in the background, the parts and pieces of a bucket's uploads that are gone.
 func (r *s3Room) clean(bucket string) {
-	r.work.start("s3 removing parts", func(ctx context.Context) {
+	r.work.Start("s3 removing parts", func(ctx context.Context) {
 		if err := r.removeGone(ctx, bucket); err != nil && ctx.Err() == nil {
 			r.d.Log.Error("s3: removing parts failed, it is taken up again at the next start", "bucket", bucket, "error", err)
 		}

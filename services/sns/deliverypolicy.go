@@ -2,6 +2,7 @@ package sns
 
 import (
 	"bytes"
+	"cmp"
 	"math"
 	"slices"
 	"time"
@@ -203,15 +204,6 @@ func legacy(sickly *retryPolicy, guaranteed bool) error {
 	return nil
 }
 
-func firstOf(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 func parseTopicPolicy(doc string) (p topicPolicy, err error) {
 	if doc == "" {
 		return p, nil
@@ -219,7 +211,7 @@ func parseTopicPolicy(doc string) (p topicPolicy, err error) {
 	if err := readDocument("DeliveryPolicy", doc, &p); err != nil {
 		return p, err
 	}
-	return p, firstOf(legacy(p.HTTP.Sickly, p.HTTP.Guarantee),
+	return p, cmp.Or(legacy(p.HTTP.Sickly, p.HTTP.Guarantee),
 		p.HTTP.Retry.check("http.defaultHealthyRetryPolicy"), p.HTTP.Throttle.check("http.defaultThrottlePolicy"), p.HTTP.Request.check("http.defaultRequestPolicy"))
 }
 
@@ -230,7 +222,7 @@ func parseOwnPolicy(doc string) (p ownPolicy, err error) {
 	if err := readDocument("DeliveryPolicy", doc, &p); err != nil {
 		return p, err
 	}
-	return p, firstOf(legacy(p.Sickly, p.Guarantee), p.Retry.check("healthyRetryPolicy"), p.Throttle.check("throttlePolicy"), p.Request.check("requestPolicy"))
+	return p, cmp.Or(legacy(p.Sickly, p.Guarantee), p.Retry.check("healthyRetryPolicy"), p.Throttle.check("throttlePolicy"), p.Request.check("requestPolicy"))
 }
 
 // effective gives the policy that holds for a subscription of a topic: its own where the topic lets it, then the topic's, then the default.
