@@ -5,6 +5,8 @@ import (
 	"runtime/metrics"
 	"testing"
 	"time"
+
+	"sundog/engine/compute/computetest"
 )
 
 // While much is allocated the heap gets room; it is as before afterwards.
@@ -23,19 +25,13 @@ func TestCollector(t *testing.T) {
 		collector{room: 256 << 20, often: time.Hour, after: 10 * time.Millisecond, look: 10 * time.Millisecond, much: 1 << 20, looks: 3}.run(ctx)
 		close(ended)
 	}()
-	deadline := time.Now().Add(30 * time.Second)
-	for percent() == was {
-		garbage = make([]byte, 1<<20)
-		if time.Now().After(deadline) {
-			t.Fatal("the heap gets no room although much is allocated")
+	computetest.Eventually(t, "room for the heap while much is allocated", func() bool {
+		for range 64 {
+			garbage = make([]byte, 1<<20)
 		}
-	}
-	for percent() != was {
-		if time.Now().After(deadline) {
-			t.Fatalf("the heap keeps its room although nothing is allocated: %d%%", percent())
-		}
-		time.Sleep(time.Millisecond)
-	}
+		return percent() != was
+	})
+	computetest.Eventually(t, "the heap as before, when nothing is allocated", func() bool { return percent() == was })
 	cancel()
 	<-ended
 	if got := percent(); got != was {

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"sundog/internal/fsync"
 )
 
 // dataFormat numbers the layout of a data folder: its folders, the keys and values of the stores, and the blobs. Whoever changes what a folder from before
@@ -92,18 +94,10 @@ func markFormat(dir string) error {
 		err = os.Rename(f.Name(), filepath.Join(dir, formatFile))
 	}
 	if err == nil {
-		err = syncDir(dir)
+		err = fsync.Dir(dir)
 	}
 	if err != nil {
 		return errors.Join(fmt.Errorf("the data folder: %w", err), os.RemoveAll(f.Name()))
 	}
 	return nil
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }

@@ -15,6 +15,7 @@ import (
 
 	"sundog/cloud"
 	"sundog/engine/blob"
+	"sundog/internal/fsync"
 )
 
 // Options say where and how blobs are kept.
@@ -130,7 +131,7 @@ func (w *writer) commit() error {
 	if !w.s.o.Sync {
 		return w.s.late.add(w.f, filepath.Dir(to))
 	}
-	return syncDir(filepath.Dir(to))
+	return fsync.Dir(filepath.Dir(to))
 }
 
 // Abort removes what was written. The file may be closed already.
@@ -151,20 +152,11 @@ func (s *Store) shard(dir string) error {
 	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	if err := syncDir(s.o.Dir); err != nil {
+	if err := fsync.Dir(s.o.Dir); err != nil {
 		return err
 	}
 	s.made.Store(dir, true)
 	return nil
-}
-
-// syncDir makes the names in a folder durable.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }
 
 func (s *Store) file(ctx context.Context, id string) (*os.File, error) {

@@ -6,6 +6,8 @@ import (
 	"os"
 	"slices"
 	"sync"
+
+	"sundog/internal/fsync"
 )
 
 const maxLate = 64 // blobs that wait for their sync; one more waits with them
@@ -69,7 +71,7 @@ func syncAll(batch []lateBlob) error {
 		dirs[b.dir] = true
 	}
 	err := sideBySide(batch, func(b lateBlob) error { return errors.Join(b.f.Sync(), b.f.Close()) })
-	return errors.Join(err, sideBySide(slices.Collect(maps.Keys(dirs)), syncDir))
+	return errors.Join(err, sideBySide(slices.Collect(maps.Keys(dirs)), fsync.Dir))
 }
 
 // sideBySide calls fn for everything in a list, maxLate at most at once, and joins the errors.
