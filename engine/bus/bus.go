@@ -161,16 +161,19 @@ type Record struct {
 
 // Shard is one shard of a stream. What it was split or merged of has to be read before it, as far as it is still among the stream's shards.
 type Shard struct {
-	ID      string
-	Parents []string
+	ID      string   // what Stream calls it; no other shard is ever called so, also not one of a stream that was deleted and made again
+	Name    string   // what the service calls it
+	Parents []string // their IDs
 }
 
 // Stream is the change stream side of a room, for pollers.
 type Stream interface {
+	// Shards gives the shards that can be read; cloud.NotFound when there is no such stream (any more).
 	Shards(ctx context.Context, s cloud.ARN) ([]Shard, error)
-	// Wait returns when the shard has records after the position, or ctx ends; io.EOF when it never will have any again.
+	// Wait returns when the shard has records after the position, or ctx ends; io.EOF when it never will have any again, as when it is gone.
 	Wait(ctx context.Context, s cloud.ARN, shard string, after []byte) error
 	// Read gives up to max records after a position; nil is the oldest (TRIM_HORIZON). next is the position after the last record.
+	// io.EOF when the shard is gone.
 	Read(ctx context.Context, s cloud.ARN, shard string, after []byte, max int) (records []Record, next []byte, err error)
 	// Latest gives the position after the newest record.
 	Latest(ctx context.Context, s cloud.ARN, shard string) ([]byte, error)

@@ -2,6 +2,7 @@ package dynamodb
 
 import (
 	"context"
+	"io"
 	"strings"
 
 	"sundog/cloud"
@@ -44,7 +45,7 @@ func (c changes) Shards(ctx context.Context, a cloud.ARN) (all []bus.Shard, err 
 		}
 		all = nil
 		for _, id := range st.shardIDs() {
-			all = append(all, bus.Shard{ID: id})
+			all = append(all, bus.Shard{ID: id, Name: id})
 		}
 		return nil
 	})
@@ -64,11 +65,19 @@ func (s *service) at(r store.Reader, a cloud.ARN, shard string) (*stream, int, e
 	return st, part, nil
 }
 
+// part is at for pollers: a stream that is gone is at its end.
+func (c changes) part(r store.Reader, a cloud.ARN, shard string) (*stream, int, error) {
+	if _, err := c.streamOf(r, a); err != nil && cloud.AsError(err).Kind == cloud.NotFound {
+		return nil, 0, io.EOF
+	}
+	return c.at(r, a, shard)
+}
+
 // Read gives records as JSON.
 func (c changes) Read(ctx context.Context, a cloud.ARN, shard string, after []byte, max int) (out []bus.Record, next []byte, err error) {
 	arn := a.String()
 	err = c.view(ctx, func(r store.Reader) error {
-		st, part, err := c.at(r, a, shard)
+		st, part, err := c.part(r, a, shard)
 		if err != nil {
 			return err
 		}
@@ -90,7 +99,7 @@ func (rec *logRecord) key(st *stream) string {
 // Latest gives the position after the newest record.
 func (c changes) Latest(ctx context.Context, a cloud.ARN, shard string) (pos []byte, err error) {
 	err = c.view(ctx, func(r store.Reader) error {
-		st, part, err := c.at(r, a, shard)
+		st, part, err := c.part(r, a, shard)
 		if err != nil {
 			return err
 		}
@@ -103,30 +112,34 @@ func (c changes) Latest(ctx context.Context, a cloud.ARN, shard string) (pos []b
 	return pos, err
 }
 
-// Wait returns when the shard has a record after a position.
+// Wait returns when the shard has a record after a position; io.EOF when the stream is closed and has none.
 func (c changes) Wait(ctx context.Context, a cloud.ARN, shard string, after []byte) error {
-	var prefix store.Key
+	var record, state store.Key
 	err := c.view(ctx, func(r store.Reader) error {
-		st, part, err := c.at(r, a, shard)
+		st, part, err := c.part(r, a, shard)
 		if err == nil {
-			prefix = logKey(st.Gen, part)
+			record, state = logKey(st.Gen, part), streamKey(st.Scope, st.Table, st.Label)
 		}
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	wake, stop := c.deps.Store.Watch(prefix)
+	wake, stop := c.deps.Store.Watch(record)
 	defer stop()
+	changed, leave := c.deps.Store.Watch(state)
+	defer leave()
 	for {
 		found := false
 		err := c.view(ctx, func(r store.Reader) error {
-			st, part, err := c.at(r, a, shard)
+			st, part, err := c.part(r, a, shard)
 			if err != nil {
 				return err
 			}
 			recs, _, err := c.readLog(r, st.Gen, part, after, 1)
-			found = len(recs) > 0
+			if found = len(recs) > 0; err == nil && !found && !st.Closed.IsZero() {
+				err = io.EOF
+			}
 			return err
 		})
 		if err != nil || found {
@@ -136,6 +149,7 @@ func (c changes) Wait(ctx context.Context, a cloud.ARN, shard string, after []by
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-wake:
+		case <-changed:
 		}
 	}
 }

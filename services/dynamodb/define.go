@@ -2,6 +2,7 @@ package dynamodb
 
 import (
 	"context"
+	"encoding/json"
 	"slices"
 	"strconv"
 	"strings"
@@ -44,7 +45,7 @@ func (s *service) createTable(ctx context.Context, in *api.CreateTableInput) (*a
 			return errTableExists(at.Name)
 		}
 		if t.Stream != nil {
-			if err := saveStream(tx, t.newStream(s.deps.Clock.Now())); err != nil {
+			if err := s.beginStream(tx, t); err != nil {
 				return err
 			}
 		}
@@ -373,13 +374,39 @@ func (s *service) setStream(t *table, in *api.StreamSpecification, now time.Time
 	if err != nil {
 		return err
 	}
+	label := labelAfter(t.LastStream, now)
+	t.Stream, t.LastStream = &tableStream{Label: label, View: *in.StreamViewType, Gen: gen}, label
+	return nil
+}
+
+// labelAfter is the label of a stream that begins now, later than another one's: two may begin within a millisecond.
+func labelAfter(last string, now time.Time) string {
 	label := now.UTC().Format(labelForm)
-	for label <= t.LastStream { // two streams within a millisecond
+	for label <= last {
 		now = now.Add(time.Millisecond)
 		label = now.UTC().Format(labelForm)
 	}
-	t.Stream, t.LastStream = &tableStream{Label: label, View: *in.StreamViewType, Gen: gen}, label
-	return nil
+	return label
+}
+
+// beginStream writes the row of a new table's stream. Streams of a table of that name that was deleted may be read yet: none of them has its label.
+func (s *service) beginStream(tx store.Tx, t *table) error {
+	now, past := s.deps.Clock.Now(), store.Prefix(controlKey(t.Scope, "stream").Str(t.Name))
+	past.Reverse = true
+	it := tx.Scan(past)
+	defer func() { _ = it.Close() }()
+	if it.Next() {
+		var last stream
+		if err := json.Unmarshal(it.Value(), &last); err != nil {
+			return err
+		}
+		t.Stream.Label = labelAfter(last.Label, now)
+		t.LastStream = t.Stream.Label
+	}
+	if err := it.Err(); err != nil {
+		return err
+	}
+	return saveStream(tx, t.newStream(now))
 }
 
 // newStream gives the row of the table's current stream.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"strings"
 	"sync"
 	"testing"
@@ -299,5 +300,81 @@ func TestDescribe(t *testing.T) {
 	a.Resource = "table/nope"
 	if _, err := w.room.Describe(w.ctx, a); cloud.AsError(err).Kind != cloud.NotFound {
 		t.Error(err)
+	}
+}
+
+// The stream of a table that was deleted is read to its end, also when the table is made again at once: the new one has a stream of its own.
+func TestStreamOfDeletedTable(t *testing.T) {
+	w := newWorld(t, mem.New())
+	streamOf := func() cloud.ARN {
+		t.Helper()
+		d, err := w.room.Describe(w.ctx, cloud.NewARN(roomName, testScope, "table/tab"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, err := cloud.ParseARN(d.Attributes["StreamArn"])
+		if err != nil {
+			t.Fatal(err)
+		}
+		return a
+	}
+	src := w.room.Stream
+	// rest reads all shards to their end.
+	rest := func(a cloud.ARN) (n int) {
+		t.Helper()
+		shards, err := src.Shards(w.ctx, a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, sh := range shards {
+			var pos []byte
+			for err = src.Wait(w.ctx, a, sh.ID, pos); err == nil; err = src.Wait(w.ctx, a, sh.ID, pos) {
+				recs, next, err := src.Read(w.ctx, a, sh.ID, pos, 10)
+				if err != nil {
+					t.Fatal(err)
+				}
+				n, pos = n+len(recs), next
+			}
+			if err != io.EOF {
+				t.Fatal(err)
+			}
+		}
+		return n
+	}
+	w.must("CreateTable", streamed("NEW_IMAGE"))
+	old := streamOf()
+	for i := range 10 {
+		w.must("PutItem", fmt.Sprintf(`{"TableName":"tab","Item":{"id":{"S":"k%d"}}}`, i))
+	}
+	shards, err := src.Shards(w.ctx, old)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at, err := src.Latest(w.ctx, old, shards[0].ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	waits := make(chan error, 1)
+	go func() { waits <- src.Wait(w.ctx, old, shards[0].ID, at) }()
+	w.must("DeleteTable", `{"TableName":"tab"}`)
+	if err := <-waits; err != io.EOF {
+		t.Fatal(err)
+	}
+	w.must("CreateTable", streamed("NEW_IMAGE"))
+	w.must("PutItem", `{"TableName":"tab","Item":{"id":{"S":"new"}}}`)
+	if now := streamOf(); now == old {
+		t.Fatal("the new table has the stream of the old one", now)
+	}
+	if n := rest(old); n != 10 {
+		t.Fatalf("%d records of the old stream", n)
+	}
+	if _, err := w.clock.Advance(w.ctx, 25*time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := src.Shards(w.ctx, old); !cloud.IsCode(err, "ResourceNotFoundException") {
+		t.Fatal(err)
+	}
+	if err := src.Wait(w.ctx, old, shards[0].ID, nil); err != io.EOF {
+		t.Fatal(err)
 	}
 }

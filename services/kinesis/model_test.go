@@ -113,7 +113,7 @@ func (m *lineage) read() map[string][]string {
 				out[r.Key] = append(out[r.Key], dataIn(m.rt, r.JSON))
 			}
 		}
-		if sh := m.record().named(shards[i].ID); !sh.isOpen() {
+		if sh := m.record().named(shards[i].Name); !sh.isOpen() {
 			if err := src.Wait(m.ctx, arn, shards[i].ID, at); !errors.Is(err, io.EOF) {
 				m.rt.Fatalf("the closed shard %s: %v", shards[i].ID, err)
 			}

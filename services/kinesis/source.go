@@ -3,6 +3,8 @@ package kinesis
 import (
 	"context"
 	"io"
+	"strconv"
+	"strings"
 
 	"sundog/cloud"
 	"sundog/engine/bus"
@@ -37,9 +39,9 @@ func (s source) Shards(ctx context.Context, a cloud.ARN) (out []bus.Shard, err e
 		}
 		out = make([]bus.Shard, len(st.Shards))
 		for i := range st.Shards {
-			out[i].ID = shardID(st.Shards[i].N)
+			out[i].Name, out[i].ID = shardID(st.Shards[i].N), st.busID(st.Shards[i].N)
 			for _, p := range st.Shards[i].parents() {
-				out[i].Parents = append(out[i].Parents, shardID(p))
+				out[i].Parents = append(out[i].Parents, st.busID(p))
 			}
 		}
 		return nil
@@ -47,20 +49,30 @@ func (s source) Shards(ctx context.Context, a cloud.ARN) (out []bus.Shard, err e
 	return out, err
 }
 
-// shardOf finds a shard of the stream that an ARN names.
+// busID is what pollers call a shard: a stream that is made again under its name has other shards, though they are numbered the same.
+func (st *stream) busID(n uint32) string { return shardID(n) + "." + strconv.FormatUint(st.Gen, 16) }
+
+// shardOf finds a shard of the stream that an ARN names by its bus ID; io.EOF when it is gone, for its records are over the retention period, or
+// with the stream.
 func (s *service) shardOf(r store.Reader, a cloud.ARN, id string) (*stream, *shard, error) {
+	name, gen, ok := strings.Cut(id, ".")
+	n, isShard := shardNumber(name)
+	at, _, _ := refOfARN(a)
+	if !ok || !isShard {
+		return nil, nil, errNoShard(at, id)
+	}
 	st, err := s.open(r, a)
-	if err != nil {
+	if err != nil && cloud.AsError(err).Kind != cloud.NotFound {
 		return nil, nil, err
 	}
-	sh := st.named(id)
-	if sh != nil {
-		return st, sh, nil
+	if err != nil || strconv.FormatUint(st.Gen, 16) != gen {
+		return nil, nil, io.EOF
 	}
-	if n, ok := shardNumber(id); ok && n < st.Next {
-		return nil, nil, io.EOF // its records are over the retention period
+	sh := st.shard(n)
+	if sh == nil {
+		return nil, nil, io.EOF
 	}
-	return nil, nil, errNoShard(st.ref, id)
+	return st, sh, nil
 }
 
 // positionOf reads a position of the bus; nil is the oldest.

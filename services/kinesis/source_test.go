@@ -8,6 +8,7 @@ import (
 
 	api "sundog/api/kinesis"
 	"sundog/cloud"
+	"sundog/engine/bus"
 	"sundog/engine/store"
 	"sundog/services/servicetest"
 )
@@ -41,7 +42,7 @@ func TestEvent(t *testing.T) {
 	b.create("s", 1)
 	out := b.put("s", "a\"b\n\u00fc", "Hello, this is a test.")
 	arn := ref{servicetest.Scope, "s"}.arn()
-	records, _, err := source{b.s}.Read(b.ctx, arn, first, nil, 10)
+	records, _, err := source{b.s}.Read(b.ctx, arn, b.record().busID(0), nil, 10)
 	if err != nil || len(records) != 1 {
 		t.Fatal(records, err)
 	}
@@ -70,9 +71,10 @@ func TestWait(t *testing.T) {
 	b := open(t)
 	b.create("s", 1)
 	src, arn := source{b.s}, ref{servicetest.Scope, "s"}.arn()
+	id := b.record().busID(0)
 	wait := func(after []byte) chan error {
 		got := make(chan error, 1)
-		go func() { got <- src.Wait(b.ctx, arn, first, after) }()
+		go func() { got <- src.Wait(b.ctx, arn, id, after) }()
 		return got
 	}
 	got := wait(nil)
@@ -80,7 +82,7 @@ func TestWait(t *testing.T) {
 	if err := <-got; err != nil {
 		t.Fatal(err)
 	}
-	at, err := src.Latest(b.ctx, arn, first)
+	at, err := src.Latest(b.ctx, arn, id)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,6 +97,53 @@ func TestWait(t *testing.T) {
 	}
 	if err := src.Wait(b.ctx, arn, "shardId-000000000009", nil); !cloud.IsCode(err, "ResourceNotFoundException") {
 		t.Fatal(err)
+	}
+}
+
+// A stream that is made again under its name has shards of its own, and those of the one that was deleted are at their end.
+func TestMadeAgain(t *testing.T) {
+	b := open(t)
+	b.create("s", 1)
+	src, arn := source{b.s}, ref{servicetest.Scope, "s"}.arn()
+	only := func() bus.Shard {
+		t.Helper()
+		all, err := src.Shards(b.ctx, arn)
+		if err != nil || len(all) != 1 || all[0].Name != first {
+			t.Fatal(all, err)
+		}
+		return all[0]
+	}
+	ended := func(id string) {
+		t.Helper()
+		if _, _, err := src.Read(b.ctx, arn, id, nil, 10); err != io.EOF {
+			t.Fatal(err)
+		}
+		if _, err := src.Latest(b.ctx, arn, id); err != io.EOF {
+			t.Fatal(err)
+		}
+		if err := src.Wait(b.ctx, arn, id, nil); err != io.EOF {
+			t.Fatal(err)
+		}
+	}
+	old := only()
+	waits := make(chan error, 1)
+	go func() { waits <- src.Wait(b.ctx, arn, old.ID, nil) }()
+	if err := b.try("DeleteStream", &api.DeleteStreamInput{StreamName: new("s")}); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-waits; err != io.EOF {
+		t.Fatal(err)
+	}
+	if _, err := src.Shards(b.ctx, arn); !cloud.IsCode(err, "ResourceNotFoundException") {
+		t.Fatal(err)
+	}
+	ended(old.ID)
+	b.create("s", 1)
+	b.put("s", "a", "x")
+	ended(old.ID)
+	records, _, err := src.Read(b.ctx, arn, only().ID, nil, 10)
+	if err != nil || len(records) != 1 {
+		t.Fatal(records, err)
 	}
 }
 

@@ -191,6 +191,13 @@ func (p *poller) note(ctx context.Context, result string) {
 	}
 }
 
+// problem shows what keeps a stream from being read, unless the platform itself does.
+func (p *poller) problem(ctx context.Context, err error) {
+	if e := cloud.AsError(err); e.Kind != cloud.Internal && e.Kind != cloud.Unavailable {
+		p.note(ctx, "PROBLEM: "+e.Message)
+	}
+}
+
 // matches tells whether an event passes the filters: one of them is enough.
 func (p *poller) matches(event any) bool {
 	if len(p.filters) == 0 {

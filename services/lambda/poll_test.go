@@ -212,7 +212,7 @@ func (s *stream) after(at []byte) ([]bus.Record, chan struct{}) {
 }
 
 func (*stream) Shards(context.Context, cloud.ARN) ([]bus.Shard, error) {
-	return []bus.Shard{{ID: "shard-0"}}, nil
+	return []bus.Shard{{ID: "shard-0", Name: "shard-0"}}, nil
 }
 
 func (s *stream) Wait(ctx context.Context, _ cloud.ARN, _ string, at []byte) error {

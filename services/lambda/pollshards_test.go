@@ -13,6 +13,7 @@ import (
 	"sundog/cloud"
 	"sundog/engine/bus"
 	"sundog/engine/compute/computetest"
+	"sundog/engine/store"
 	"sundog/services/servicetest"
 )
 
@@ -53,14 +54,27 @@ func (f *family) split(shard string, into ...string) {
 	f.change(func() {
 		f.closed[shard] = true
 		for _, id := range into {
-			f.shards = append(f.shards, bus.Shard{ID: id, Parents: []string{shard}})
+			f.shards = append(f.shards, bus.Shard{ID: id, Name: id, Parents: []string{shard}})
 		}
+	})
+}
+
+// become ends all shards and has others instead; none: the stream is gone.
+func (f *family) become(shards ...bus.Shard) {
+	f.change(func() {
+		for _, s := range f.shards {
+			f.closed[s.ID] = true
+		}
+		f.shards = shards
 	})
 }
 
 func (f *family) Shards(context.Context, cloud.ARN) ([]bus.Shard, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if len(f.shards) == 0 {
+		return nil, cloud.Errorf(cloud.NotFound, "ResourceNotFoundException", "Stream s not found.")
+	}
 	return slices.Clone(f.shards), nil
 }
 
@@ -111,7 +125,7 @@ func TestShardsInOrder(t *testing.T) {
 	f := newFamily()
 	b := openStream(t)
 	b.Streams["kinesis"] = f
-	f.shards = []bus.Shard{{ID: "0"}}
+	f.shards = []bus.Shard{{ID: "0", Name: "0"}}
 	gate := make(chan struct{})
 	b.c.answer = func(values []string, _ map[string]any) (string, bool) {
 		if values[0] == "a1" {
@@ -134,4 +148,92 @@ func TestShardsInOrder(t *testing.T) {
 	f.split("1", "3")
 	f.add(b, "3", "a4")
 	computetest.Eventually(t, "a grandchild", func() bool { return strings.HasSuffix(b.c.log(), "|a4") })
+}
+
+// progress gives the shards that a mapping's progress is kept of.
+func (b *streamBench) progress(id string) string {
+	b.t.Helper()
+	rows := checkpointKey(servicetest.Scope, id)
+	var all []string
+	err := b.r.d.Store.View(b.ctx, func(rd store.Reader) error {
+		all = nil
+		it := rd.Scan(store.Prefix(rows))
+		defer func() { _ = it.Close() }()
+		for it.Next() {
+			shard, _, err := store.CutStr(it.Key()[len(rows):])
+			if err != nil {
+				return err
+			}
+			all = append(all, shard)
+		}
+		return it.Err()
+	})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return strings.Join(all, " ")
+}
+
+func (b *streamBench) progressBecomes(id, want string) {
+	b.t.Helper()
+	computetest.Eventually(b.t, "progress of "+want, func() bool { return b.progress(id) == want })
+}
+
+// A stream that is deleted and made again under its name is read anew, by a poller that was there all the time. What was kept of shards goes with them.
+func TestStreamMadeAgain(t *testing.T) {
+	f := newFamily()
+	b := openStream(t)
+	b.Streams["kinesis"] = f
+	f.shards = []bus.Shard{{ID: "0", Name: "0"}}
+	f.add(b, "0", "a1")
+	id := b.read(func(in *api.CreateEventSourceMappingInput) {
+		in.EventSourceArn = new(cloud.NewARN("kinesis", servicetest.Scope, "stream/s").String())
+	})
+	b.c.becomes(t, "a1")
+	f.split("0", "1")
+	f.add(b, "1", "a2")
+	b.c.becomes(t, "a1|a2")
+	b.progressBecomes(id, "0 1")
+
+	f.become()
+	b.progressBecomes(id, "")
+	computetest.Eventually(t, "the problem", func() bool {
+		m, err := b.r.getMapping(b.ctx, &api.GetEventSourceMappingInput{UUID: &id})
+		return err == nil && *m.LastProcessingResult == "PROBLEM: Stream s not found."
+	})
+	f.become(bus.Shard{ID: "0.again", Name: "0"})
+	f.add(b, "0.again", "b1")
+	b.c.becomes(t, "a1|a2|b1")
+	b.progressBecomes(id, "0.again")
+	if m, err := b.r.getMapping(b.ctx, &api.GetEventSourceMappingInput{UUID: &id}); err != nil || *m.LastProcessingResult != resultOK {
+		t.Fatal(m, err)
+	}
+}
+
+// What a shard's name was kept under by an older build goes on under its ID; a shard that is over keeps its progress for as long as the stream has it.
+func TestStreamProgressByName(t *testing.T) {
+	f := newFamily()
+	b := openStream(t)
+	b.Streams["kinesis"] = f
+	f.shards = []bus.Shard{{ID: "0.x", Name: "0"}}
+	f.add(b, "0.x", "a1", "a2")
+	id := b.read(func(in *api.CreateEventSourceMappingInput) {
+		in.EventSourceArn, in.Enabled = new(cloud.NewARN("kinesis", servicetest.Scope, "stream/s").String()), new(false)
+	})
+	err := b.r.d.Store.Update(b.ctx, func(tx store.Tx) error {
+		return save(tx, laneKey(servicetest.Scope, id, "0", 0), laneProgress{At: binary.BigEndian.AppendUint64(nil, 1), Lanes: 1})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.update(id, func(in *api.UpdateEventSourceMappingInput) { in.Enabled = new(true) })
+	b.c.becomes(t, "a2")
+	b.progressBecomes(id, "0.x")
+	f.split("0.x", "1.x")
+	b.update(id, func(in *api.UpdateEventSourceMappingInput) { in.BatchSize = n32(1) })
+	f.add(b, "1.x", "a3")
+	b.c.becomes(t, "a2|a3")
+	b.progressBecomes(id, "0.x 1.x")
+	f.become(bus.Shard{ID: "1.x", Name: "1.x"})
+	b.progressBecomes(id, "1.x")
 }

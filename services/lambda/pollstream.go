@@ -8,7 +8,6 @@ import (
 	"io"
 	"slices"
 	"strconv"
-	"sync"
 	"time"
 
 	"sundog/cloud"
@@ -27,83 +26,12 @@ func laneKey(sc cloud.Scope, id, shard string, lane int) []byte {
 	return checkpointKey(sc, id).Str(shard).U64(uint64(lane))
 }
 
-// lookForShards is how often a stream is asked for shards that are new.
-const lookForShards = time.Minute
-
-// pollStream reads every shard of the stream in goroutines of its own until ctx ends. What a shard was split or merged of is read to its end before it,
-// so that the records of a key stay in order.
-func (p *poller) pollStream(ctx context.Context) {
-	var all sync.WaitGroup
-	defer all.Wait()
-	known := map[string]chan struct{}{} // closed when the shard is read to its end
-	ended := make(chan struct{}, 1)     // one more shard is: its children may be new
-	for trouble := 0; ctx.Err() == nil; {
-		shards, err := p.shards(ctx)
-		if err != nil {
-			if ctx.Err() == nil {
-				p.r.d.Log.Warn("reading a stream", "stream", p.src.String(), "error", err)
-				pause(ctx, backoff(trouble))
-			}
-			trouble++
-			continue
-		}
-		trouble = 0
-		var fresh []bus.Shard
-		for _, s := range shards {
-			if known[s.ID] == nil {
-				known[s.ID], fresh = make(chan struct{}), append(fresh, s)
-			}
-		}
-		for _, s := range fresh {
-			var before []chan struct{}
-			for _, parent := range s.Parents {
-				if over := known[parent]; over != nil {
-					before = append(before, over)
-				}
-			}
-			over := known[s.ID]
-			all.Go(func() {
-				if !overAll(ctx, before) {
-					return
-				}
-				p.pollShard(ctx, s.ID)
-				close(over)
-				select {
-				case ended <- struct{}{}:
-				default:
-				}
-			})
-		}
-		pauseOr(ctx, lookForShards, ended)
-	}
-}
-
-// overAll waits for the end of shards; false when ctx ends before.
-func overAll(ctx context.Context, shards []chan struct{}) bool {
-	for _, over := range shards {
-		select {
-		case <-over:
-		case <-ctx.Done():
-			return false
-		}
-	}
-	return ctx.Err() == nil
-}
-
-func (p *poller) shards(ctx context.Context) ([]bus.Shard, error) {
-	stream, err := p.r.d.Bus.Stream(p.src)
-	if err != nil {
-		return nil, err
-	}
-	return stream.Shards(ctx, p.src)
-}
-
 // lane reads one shard, or those records of it whose keys fall to it: with a parallelization factor a shard has several lanes, and the records of a
 // key are all in one. It belongs to one goroutine.
 type lane struct {
 	*poller
 	stream bus.Stream
-	shard  string
+	shard  bus.Shard
 	n, of  int
 	at     []byte // after what was dealt with or passed over
 	kept   []byte // the position in the store
@@ -120,60 +48,6 @@ func (l *lane) rest(ctx context.Context, d time.Duration) bool {
 	l.idle()
 	defer l.busy()
 	return pause(ctx, d)
-}
-
-// pollShard reads a shard in as many lanes as the mapping has.
-func (p *poller) pollShard(ctx context.Context, shard string) {
-	of := int(val(p.m.Config.ParallelizationFactor, 1))
-	for trouble := 0; ctx.Err() == nil; trouble++ {
-		stream, err := p.r.d.Bus.Stream(p.src)
-		if err == nil {
-			err = p.layLanes(ctx, shard, of)
-		}
-		if err == nil {
-			var all sync.WaitGroup
-			for n := range of {
-				all.Go(func() { (&lane{poller: p, stream: stream, shard: shard, n: n, of: of}).run(ctx) })
-			}
-			all.Wait()
-			return
-		}
-		if ctx.Err() == nil {
-			p.r.d.Log.Warn("reading a stream", "stream", p.src.String(), "shard", shard, "error", err)
-			pause(ctx, backoff(trouble))
-		}
-	}
-}
-
-// layLanes makes the rows of a shard's lanes. When their number has changed, all begin where the last of the former ones was.
-func (p *poller) layLanes(ctx context.Context, shard string, of int) error {
-	return p.r.d.Store.Update(ctx, func(tx store.Tx) error {
-		if there, err := p.exists(tx); err != nil || !there {
-			return err
-		}
-		rows := checkpointKey(p.sc, p.m.id()).Str(shard)
-		var old []laneProgress
-		err := each(tx, rows, func(x laneProgress) (bool, error) { old = append(old, x); return true, nil })
-		if err != nil || len(old) == of && old[0].Lanes == of {
-			return err
-		}
-		var from laneProgress
-		for i, x := range old {
-			if i == 0 || bytes.Compare(x.At, from.At) < 0 {
-				from = x
-			}
-		}
-		from.Lanes = of
-		if err := tx.DeleteRange(rows, rows.End()); err != nil {
-			return err
-		}
-		for n := range of {
-			if err := save(tx, laneKey(p.sc, p.m.id(), shard, n), from); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
 }
 
 // exists tells whether the mapping is still there: one that was deleted keeps nothing.
@@ -196,7 +70,8 @@ func (l *lane) run(ctx context.Context) {
 		if ctx.Err() != nil || errors.Is(err, io.EOF) {
 			return
 		}
-		l.r.d.Log.Warn("reading a stream", "stream", l.src.String(), "shard", l.shard, "error", err)
+		l.r.d.Log.Warn("reading a stream", "stream", l.src.String(), "shard", l.shard.Name, "error", err)
+		l.problem(ctx, err)
 		pause(ctx, backoff(trouble))
 		trouble++
 		err = l.load(ctx)
@@ -206,7 +81,7 @@ func (l *lane) run(ctx context.Context) {
 func (l *lane) load(ctx context.Context) error {
 	var x laneProgress
 	err := l.r.d.Store.View(ctx, func(rd store.Reader) error {
-		_, err := load(rd, laneKey(l.sc, l.m.id(), l.shard, l.n), &x)
+		_, err := load(rd, laneKey(l.sc, l.m.id(), l.shard.ID, l.n), &x)
 		return err
 	})
 	l.at, l.kept, l.window, l.passed = x.At, x.At, x.Window, 0
@@ -227,7 +102,7 @@ func (l *lane) advance(ctx context.Context, at []byte, out ...bus.Delivery) erro
 				return err
 			}
 		}
-		return save(tx, laneKey(l.sc, l.m.id(), l.shard, l.n), laneProgress{At: at, Lanes: l.of, Window: l.window})
+		return save(tx, laneKey(l.sc, l.m.id(), l.shard.ID, l.n), laneProgress{At: at, Lanes: l.of, Window: l.window})
 	})
 	if err == nil {
 		l.kept, l.passed = at, 0
@@ -308,7 +183,10 @@ func (l *lane) collect(ctx context.Context) (b streamBatch, err error) {
 		if l.of > 1 || len(l.filters) > 0 {
 			most = manyRecords
 		}
-		records, next, err := l.stream.Read(ctx, l.src, l.shard, l.at, most)
+		records, next, err := l.stream.Read(ctx, l.src, l.shard.ID, l.at, most)
+		if errors.Is(err, io.EOF) {
+			continue // the stream was deleted: so says the next wait
+		}
 		if err != nil {
 			return b, err
 		}
@@ -339,11 +217,11 @@ func (l *lane) await(ctx context.Context, left time.Duration) (bool, error) {
 		stop := l.r.d.Clock.AfterNow(l.windowEnd(), cancel)
 		defer stop()
 	}
-	err := l.stream.Wait(wait, l.src, l.shard, l.at)
+	err := l.stream.Wait(wait, l.src, l.shard.ID, l.at)
 	if err == nil || wait.Err() == nil || ctx.Err() != nil {
 		return err == nil, err
 	}
-	records, _, err := l.stream.Read(ctx, l.src, l.shard, l.at, 1) // a window that is long over may have records that nobody has read
+	records, _, err := l.stream.Read(ctx, l.src, l.shard.ID, l.at, 1) // a window that is long over may have records that nobody has read
 	return len(records) > 0, err
 }
 
@@ -399,13 +277,20 @@ func (l *lane) filterable(rec bus.Record) any {
 	return event
 }
 
+// leastRetention is how long every stream keeps its records.
+const leastRetention = 24 * time.Hour
+
 // retention is how long a stream's records can be read, and so how long they are tried. 0: not known.
 func (l *lane) retention(ctx context.Context) time.Duration {
 	if l.src.Service == "dynamodb" {
-		return 24 * time.Hour
+		return leastRetention
 	}
 	d, err := l.r.d.Directory.Describe(ctx, l.src)
-	if err != nil {
+	switch {
+	case err == nil:
+	case cloud.AsError(err).Kind == cloud.NotFound:
+		return leastRetention // it was deleted while its records were tried
+	default:
 		return 0
 	}
 	hours, err := strconv.Atoi(d.Attributes["RetentionPeriodHours"])

@@ -187,7 +187,7 @@ func (l *lane) discarded(records []bus.Record, id, condition string, count int, 
 	rec := discardedRecord{Version: "1.0", At: stampOf(l.r.d.Clock.Now()), Request: map[string]any{
 		"requestId": id, "functionArn": l.m.function().qualified().String(), "condition": condition, "approximateInvokeCount": count,
 	}}
-	info := &discardedInfo{Shard: l.shard, Start: first.Sequence, End: last.Sequence, First: stampOf(first.Time), Last: stampOf(last.Time), Size: len(records), ARN: l.src.String()}
+	info := &discardedInfo{Shard: l.shard.Name, Start: first.Sequence, End: last.Sequence, First: stampOf(first.Time), Last: stampOf(last.Time), Size: len(records), ARN: l.src.String()}
 	if l.src.Service == "kinesis" {
 		rec.Kinesis = info
 	} else { // DynamoDB tells times by the second
@@ -216,7 +216,7 @@ func (l *lane) toBucket(ctx context.Context, pl *plan, bucket cloud.ARN, rec dis
 		return err
 	}
 	now := l.r.d.Clock.Now().UTC()
-	key := "aws/lambda/" + l.m.id() + "/" + l.shard + "/" + now.Format("2006/01/02/2006-01-02T15.04.05") + "-" + l.r.d.IDs.UUID()
+	key := "aws/lambda/" + l.m.id() + "/" + l.shard.Name + "/" + now.Format("2006/01/02/2006-01-02T15.04.05") + "-" + l.r.d.IDs.UUID()
 	in, err := json.Marshal(map[string]any{"Bucket": bucket.Resource, "Key": key, "ContentType": "application/json"})
 	if err != nil {
 		return err

@@ -57,7 +57,7 @@ func (l *lane) aggregate(final, early bool) any {
 		Stopped bool              `json:"isWindowTerminatedEarly"`
 	}{
 		map[string]string{"start": l.window.Start.Format(time.RFC3339), "end": l.window.Start.Add(l.windowLength()).Format(time.RFC3339)},
-		l.window.State, l.shard, l.src.String(), final, early,
+		l.window.State, l.shard.Name, l.src.String(), final, early,
 	}
 }
 
@@ -103,7 +103,7 @@ func (l *lane) endWindow(ctx context.Context, early bool) error {
 		if trouble++; err == nil {
 			tried++
 			if limit := val(l.m.Config.MaximumRetryAttempts, -1); limit >= 0 && tried > int(limit) {
-				l.r.d.Log.Warn("the last call of a tumbling window failed for good", "mapping", l.m.id(), "shard", l.shard, "window", l.window.Start)
+				l.r.d.Log.Warn("the last call of a tumbling window failed for good", "mapping", l.m.id(), "shard", l.shard.Name, "window", l.window.Start)
 				break
 			}
 		}
