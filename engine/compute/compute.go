@@ -73,9 +73,11 @@ func (i *Invocation) Begin(contentType string) {
 type Start struct {
 	Environment string
 	LogStream   string
-	Cold        bool
+	Began       time.Time     // when the environment began to start
+	Cold        bool          // it started for this invocation
+	Early       bool          // this is the first invocation of one that was started beforehand
 	Failed      bool          // the environment did not come up
-	Init        time.Duration // of a cold start
+	Init        time.Duration // what the start took; 0 when the environment had an invocation before
 }
 
 // Failure says how an invocation failed.
@@ -97,15 +99,26 @@ type Result struct {
 	Payload     []byte
 	Kind        Failure
 	Error       string        // one line, for logs; "" when all is well
-	Init        time.Duration // 0 when the environment was warm
+	Init        time.Duration // what the environment's start took, in the result of its first invocation; else 0
 	Duration    time.Duration
 	MaxMemoryMB int
 	Environment string
 	LogStream   string // the environment's log stream name: YYYY/MM/DD/[version]hex32
-	Cold        bool
+	Cold        bool   // the environment started for this invocation
 	Streamed    bool
 	ContentType string // of a streamed response, as the function set it; ""
 }
+
+// Billed is what an invocation is charged for: with the start that was for it, but not one beforehand.
+func (r *Result) Billed() time.Duration {
+	if r.Cold {
+		return r.Duration + r.Init
+	}
+	return r.Duration
+}
+
+// NotStarted is the code of Ensure's error when the function's init failed.
+const NotStarted = "InvalidRuntimeException"
 
 // Throttled is what Invoke returns when no environment came free before the deadline.
 var Throttled = cloud.Errorf(cloud.Throttled, "TooManyRequestsException", "Rate Exceeded.").WithStatus(429)
@@ -113,8 +126,9 @@ var Throttled = cloud.Errorf(cloud.Throttled, "TooManyRequestsException", "Rate 
 // Compute runs versions. All methods are safe for concurrent use.
 type Compute interface {
 	// Ensure starts environments beforehand until there are n, keeps as many however long they are idle, and returns when they are ready. 0 makes the
-	// version known, and keeps none any more.
-	Ensure(ctx context.Context, v Version, n int) error
+	// version known, and keeps none any more. told, if not nil, hears of each of them, later ones too, when its init has ended, well or not, and has the
+	// lines that it wrote; an invocation that gets to hear of it has them otherwise.
+	Ensure(ctx context.Context, v Version, n int, told func(Start, []LogLine)) error
 	// Invoke takes the most recently used idle environment, or starts one. A full pool waits until the deadline, then Throttled. The
 	// error is the platform's; the function's failures are in the Result.
 	Invoke(ctx context.Context, v Version, i Invocation) (Result, error)

@@ -25,7 +25,7 @@ type machine struct {
 
 func text(s string) (compute.Result, error) { return compute.Result{Payload: []byte(s)}, nil }
 
-func (m *machine) Ensure(_ context.Context, v compute.Version, n int) error {
+func (m *machine) Ensure(_ context.Context, v compute.Version, n int, told func(compute.Start, []compute.LogLine)) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.ensured == nil {
@@ -33,7 +33,7 @@ func (m *machine) Ensure(_ context.Context, v compute.Version, n int) error {
 	}
 	m.ensured[v.ID] = n
 	if v.Handler == "broken" {
-		return cloud.Errorf(cloud.Invalid, "InvalidRuntimeException", "it does not start")
+		return cloud.Errorf(cloud.Invalid, compute.NotStarted, "it does not start")
 	}
 	return nil
 }

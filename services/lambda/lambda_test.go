@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -559,6 +560,51 @@ func TestOrderOfLog(t *testing.T) {
 	answer.Payload, answer.Error = []byte(`{"errorType":"Runtime.InvalidEntrypoint"}`), "RequestId: 1 Error: fork/exec /var/task/bootstrap: permission denied"
 	if tail = shown(b.invoke("f", `{}`)); !strings.Contains(tail, "$LATEST\n"+answer.Error+"\nRuntime.InvalidEntrypoint\nEND") {
 		t.Fatal(tail)
+	}
+}
+
+// An environment that is started beforehand writes its first line, and what its init wrote, when it starts. Its first invocation tells what that took, and is
+// not charged for it.
+func TestLogOfProvisioned(t *testing.T) {
+	b := open(t)
+	provision := func(name, status string, variables map[string]string) string {
+		t.Helper()
+		b.create(name, `console.log('at init'); if (process.env.BREAKS) throw new Error('on purpose'); exports.handler = async () => 1`, func(in *api.CreateFunctionInput) {
+			in.Publish, in.Environment = new(true), &api.Environment{Variables: variables}
+			in.LoggingConfig = &api.LoggingConfig{LogFormat: new("JSON")}
+		})
+		if _, err := b.r.putProvisioned(b.ctx, &api.PutProvisionedConcurrencyConfigInput{FunctionName: &name, Qualifier: new("1"), ProvisionedConcurrentExecutions: new(int32(1))}); err != nil {
+			t.Fatal(err)
+		}
+		computetest.Eventually(t, status, func() bool {
+			out, err := b.r.getProvisioned(b.ctx, &api.GetProvisionedConcurrencyConfigInput{FunctionName: &name, Qualifier: new("1")})
+			return err == nil && *out.Status == status
+		})
+		return b.rec.log()
+	}
+	const first = `"type":"platform.initStart","record":{"functionName":"f","functionVersion":"1","initializationType":"provisioned-concurrency","phase":"init"`
+	if log := provision("f", isReady, nil); strings.Count(log, first) != 1 || !strings.Contains(log, `"message":"at init"`) {
+		t.Fatal(log)
+	}
+	for _, want := range []bool{true, false} {
+		tail := string(b.invoke("f:1", `{}`).LogTail)
+		var report struct {
+			Record struct{ Metrics map[string]float64 }
+		}
+		if err := json.Unmarshal([]byte(tail[strings.LastIndex(strings.TrimSpace(tail), "\n")+1:]), &report); err != nil {
+			t.Fatal(err, tail)
+		}
+		m := report.Record.Metrics
+		if init, ok := m["initDurationMs"]; ok != want || ok && init <= 0 || m["billedDurationMs"] != math.Ceil(m["durationMs"]) {
+			t.Fatal(tail)
+		}
+	}
+	if log := b.rec.log(); strings.Count(log, "platform.initStart") != 1 || strings.Count(log, "at init") != 1 {
+		t.Fatal(log)
+	}
+	log := provision("g", hasFailed, map[string]string{"BREAKS": "1"})
+	if want := `"type":"platform.initReport"`; !strings.Contains(log, want) || !strings.Contains(log, `"errorType":"Error","initializationType":"provisioned-concurrency"`) || strings.Count(log, "platform.initStart") != 2 {
+		t.Fatal(log)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 
 	api "sundog/api/lambda"
 	"sundog/cloud"
+	"sundog/engine/compute"
 	"sundog/engine/store"
 )
 
@@ -61,6 +62,9 @@ func (x *readiness) begin(f ref, fn func(context.Context) error) {
 		p := progress{turn: turn, status: isReady}
 		if err := fn(x.ctx); err != nil {
 			p.status, p.reason = hasFailed, cloud.AsError(err).Message
+			if cloud.IsCode(err, compute.NotStarted) {
+				p.reason = "FUNCTION_ERROR_INIT_FAILURE: " + p.reason
+			}
 		}
 		x.mu.Lock()
 		defer x.mu.Unlock()
@@ -98,7 +102,7 @@ func (r *lambdaRoom) provision(f ref, count int32) {
 		if err != nil {
 			return err
 		}
-		return r.d.Compute.Ensure(ctx, v, int(count))
+		return r.d.Compute.Ensure(ctx, v, int(count), r.beforehand(p, p.main))
 	})
 }
 

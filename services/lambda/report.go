@@ -50,18 +50,35 @@ func (r *lambdaRoom) record(t cloud.Trace, p *plan, b *build, c call, n concurre
 	}
 }
 
+// beforehand writes what environments leave in the log that were started beforehand: their first line, and what their init wrote.
+func (r *lambdaRoom) beforehand(p *plan, b *build) func(compute.Start, []compute.LogLine) {
+	return func(s compute.Start, lines []compute.LogLine) {
+		w := &report{r: r, p: p, b: b, stream: s.LogStream, group: telemetry.LogGroup{Scope: p.ref.Scope, Name: logGroup(&b.Config)}}
+		w.initStart("provisioned-concurrency", s)
+		for _, l := range lines {
+			w.line(l)
+		}
+	}
+}
+
+// initStart writes the first line of an environment.
+func (r *report) initStart(initialization string, s compute.Start) {
+	runtime, arn := runtimeName(str(r.b.Config.Runtime)), r.r.runtimeVersion(r.p.ref.Region, str(r.b.Config.Runtime))
+	lines := r.systemAt(s.Began, nil, levelInfo, "initStart", "INIT_START Runtime Version: "+runtime+"\tRuntime Version ARN: "+arn+"\n", func() map[string]any {
+		return map[string]any{
+			"initializationType": initialization, "phase": "init", "runtimeVersion": runtime, "runtimeVersionArn": arn,
+			"functionName": r.p.ref.name, "functionVersion": str(r.b.Config.Version),
+		}
+	})
+	r.write(lines, s.Failed)
+}
+
 // started notes the environment's log stream and writes the first line of a cold start.
 func (r *report) started(s compute.Start) {
 	r.stream, r.failed = s.LogStream, s.Failed
 	version := str(r.b.Config.Version)
 	if s.Cold {
-		runtime, arn := runtimeName(str(r.b.Config.Runtime)), r.r.runtimeVersion(r.p.ref.Region, str(r.b.Config.Runtime))
-		r.write(r.system(nil, levelInfo, "initStart", "INIT_START Runtime Version: "+runtime+"\tRuntime Version ARN: "+arn+"\n", func() map[string]any {
-			return map[string]any{
-				"initializationType": "on-demand", "phase": "init", "runtimeVersion": runtime, "runtimeVersionArn": arn,
-				"functionName": r.p.ref.name, "functionVersion": version,
-			}
-		}), s.Failed)
+		r.initStart("on-demand", s)
 	}
 	r.start = r.system(r.place[:0:1], levelInfo, "start", "START RequestId: "+r.id+" Version: "+version+"\n", func() map[string]any {
 		return map[string]any{"requestId": r.id, "version": version}
@@ -170,7 +187,7 @@ func (r *report) reportLine(res compute.Result) string {
 	number("Billed Duration: ", billed(res), " ms\t")
 	number("Memory Size: ", int64(val(r.b.Config.MemorySize, 128)), " MB\t")
 	number("Max Memory Used: ", int64(res.MaxMemoryMB), " MB\t")
-	if res.Cold && !r.failed {
+	if res.Init > 0 && !r.failed {
 		ms("Init Duration: ", res.Init)
 	}
 	switch res.Kind {

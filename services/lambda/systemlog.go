@@ -18,9 +18,13 @@ const (
 
 var levels = map[string]int{"DEBUG": levelDebug, "INFO": levelInfo, "WARN": levelWarn}
 
-// system adds one of the platform's lines: a text with its end, or, for functions that log JSON, the record as an event if its level is wanted.
+// system adds one of the platform's lines, of now: a text with its end, or, for functions that log JSON, the record as an event if its level is wanted.
 func (r *report) system(lines []telemetry.LogEvent, level int, kind, text string, record func() map[string]any) []telemetry.LogEvent {
-	l, at := r.b.Config.LoggingConfig, r.r.d.Clock.Now()
+	return r.systemAt(r.r.d.Clock.Now(), lines, level, kind, text, record)
+}
+
+func (r *report) systemAt(at time.Time, lines []telemetry.LogEvent, level int, kind, text string, record func() map[string]any) []telemetry.LogEvent {
+	l := r.b.Config.LoggingConfig
 	if l == nil || str(l.LogFormat) != "JSON" {
 		return append(lines, event(at, text))
 	}
@@ -53,7 +57,7 @@ func outcome(res compute.Result) (level int, status string) {
 
 func millis(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
-func billed(res compute.Result) int64 { return int64(math.Ceil(millis(res.Duration + res.Init))) }
+func billed(res compute.Result) int64 { return int64(math.Ceil(millis(res.Billed()))) }
 
 func (r *report) doneRecord(res compute.Result, status string) map[string]any {
 	rec := map[string]any{
@@ -67,7 +71,7 @@ func (r *report) reportRecord(res compute.Result, status string) map[string]any 
 	metrics := map[string]any{
 		"durationMs": millis(res.Duration), "billedDurationMs": billed(res), "memorySizeMB": val(r.b.Config.MemorySize, 128), "maxMemoryUsedMB": res.MaxMemoryMB,
 	}
-	if res.Cold && !r.failed {
+	if res.Init > 0 && !r.failed {
 		metrics["initDurationMs"] = millis(res.Init)
 	}
 	rec := map[string]any{"requestId": r.id, "status": status, "metrics": metrics}

@@ -279,6 +279,6 @@ func TestProvisionedConcurrency(t *testing.T) {
 	}
 	computetest.Eventually(t, "why it failed", func() bool {
 		out, err := b.r.getProvisioned(b.ctx, &api.GetProvisionedConcurrencyConfigInput{FunctionName: new("g"), Qualifier: new("1")})
-		return err == nil && *out.Status == hasFailed && *out.StatusReason == "it does not start"
+		return err == nil && *out.Status == hasFailed && *out.StatusReason == "FUNCTION_ERROR_INIT_FAILURE: it does not start"
 	})
 }

@@ -171,7 +171,7 @@ func (s *suite) initErrors(t *testing.T) {
 
 func (s *suite) pool(t *testing.T) {
 	v := s.version("pool", func(v *compute.Version) { v.MaxEnvironments = 2 })
-	if err := s.c.Ensure(t.Context(), v, 2); err != nil {
+	if err := s.c.Ensure(t.Context(), v, 2, nil); err != nil {
 		t.Fatal(err)
 	}
 	seen := sync.Map{}

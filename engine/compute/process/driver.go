@@ -149,7 +149,9 @@ func (u *unbooted) result(i *compute.Invocation) (compute.Result, error) {
 		r.Init, r.Duration = 0, u.took
 	}
 	if i.Started != nil {
-		i.Started(compute.Start{Environment: e.id, LogStream: e.stream, Cold: true, Failed: true, Init: r.Init})
+		s := e.start()
+		s.Cold, s.Early, s.Failed, s.Init = true, false, true, r.Init
+		i.Started(s)
 	}
 	if e.host != nil {
 		e.out.begin(i.Log)
@@ -185,14 +187,14 @@ func (d *Driver) enter(v *compute.Version) (*pool, error) {
 	return p, nil
 }
 
-// Ensure starts environments beforehand until there are n, keeps as many, and returns when they are ready.
-func (d *Driver) Ensure(ctx context.Context, v compute.Version, n int) error {
+// Ensure starts environments beforehand until there are n, keeps as many, tells of them, and returns when they are ready.
+func (d *Driver) Ensure(ctx context.Context, v compute.Version, n int, told func(compute.Start, []compute.LogLine)) error {
 	p, err := d.enter(&v)
 	if err != nil {
 		return err
 	}
 	defer d.work.Done()
-	return p.ensure(ctx, n)
+	return p.ensure(ctx, n, told)
 }
 
 // Drop ends a version's idle environments at once and the busy ones after their call.

@@ -19,6 +19,7 @@ import (
 
 const (
 	defaultInit   = 10 * time.Second
+	earlyInit     = 130 * time.Second      // of environments that nobody waits for, or the function's timeout when that is longer
 	exitGrace     = 2 * time.Second        // between a socket's end and the process's
 	peakEvery     = 200 * time.Millisecond // how often a busy environment's memory is read
 	programSearch = 4                      // depth of the process tree that counts as the function's memory
@@ -37,8 +38,9 @@ type environment struct {
 	used   time.Time     // when it last became idle
 	took   time.Duration // by its last invocation
 	init   time.Duration
-	fresh  bool // no invocation has run, and its first is a cold one
-	early  bool // started before anyone asked: provisioned concurrency
+	since  time.Time // its start began, on the platform's clock
+	fresh  bool      // no invocation has run
+	early  bool      // started before anyone asked: provisioned concurrency
 	oom    atomic.Bool
 	peak   int
 	peakAt time.Time
@@ -77,13 +79,25 @@ func (d *Driver) boot(ctx context.Context, p *pool, early bool) (*environment, *
 		limit = defaultInit
 	}
 	if early {
-		return d.try(ctx, p, early, limit+p.v.Timeout, nil)
+		e, u := d.try(ctx, p, early, max(earlyInit, p.v.Timeout), nil)
+		if u != nil && u.e != nil && u.e.host != nil {
+			u.e.out.notice(u.e.initReport(u.took, "init", u.status(), u.errorType()))
+		}
+		return e, u
 	}
 	e, u := d.try(ctx, p, early, limit, nil)
 	if u == nil || u.err != nil || u.e.host == nil || u.e.proc == nil || d.ctx.Err() != nil {
 		return e, u
 	}
-	return d.try(ctx, p, early, p.v.Timeout, append(u.e.out.waiting(), compute.LogLine{Time: d.o.Clock.Now(), Text: u.e.initReport(u.took, "init", u.status(), u.errorType()), Init: true}))
+	first := u.e
+	report := compute.LogLine{Time: d.o.Clock.Now(), Text: first.initReport(u.took, "init", u.status(), u.errorType()), Init: true}
+	e, u = d.try(ctx, p, early, p.v.Timeout, append(first.out.waiting(), report))
+	if u == nil {
+		e.since = first.since
+	} else if u.e != nil {
+		u.e.since = first.since
+	}
+	return e, u
 }
 
 // try starts an environment whose init may take limit; before is what an earlier try wrote, nil for the first.
@@ -94,7 +108,8 @@ func (d *Driver) try(ctx context.Context, p *pool, early bool, limit time.Durati
 		return nil, &unbooted{err: cloud.NotImplementedf("This platform cannot run the runtime %s.", p.v.Runtime)}
 	}
 	e := &environment{id: d.o.IDs.Hex(16), d: d, pool: p, arn: p.v.ARN.String(), fresh: true, born: start, early: early, initID: d.o.IDs.UUID(), limit: limit, begun: start, before: before}
-	e.stream = fmt.Sprintf("%s[%s]%s", d.o.Clock.Now().UTC().Format("2006/01/02/"), p.v.Qualifier, e.id)
+	e.since = d.o.Clock.Now()
+	e.stream = fmt.Sprintf("%s[%s]%s", e.since.UTC().Format("2006/01/02/"), p.v.Qualifier, e.id)
 	e.active.Store(true)
 	defer e.active.Store(false)
 	var a answer
@@ -206,6 +221,15 @@ func (e *environment) ended(err error, requestID string, limit time.Duration) an
 	return exited(requestID, e.proc.status, e.oom.Load() || e.group != "" && e.d.groups.killed(e.group))
 }
 
+// start tells of its start, and of how it had begun.
+func (e *environment) start() compute.Start {
+	s := compute.Start{Environment: e.id, LogStream: e.stream, Began: e.since, Cold: e.fresh && !e.early, Early: e.fresh && e.early}
+	if e.fresh {
+		s.Init = e.init
+	}
+	return s
+}
+
 // run runs one invocation. The environment is the caller's until it releases it: at once when it is broken or has no extensions (attached), else
 // after settle.
 func (e *environment) run(i *compute.Invocation) (r compute.Result, broken bool) {
@@ -224,11 +248,7 @@ func (e *environment) run(i *compute.Invocation) (r compute.Result, broken bool)
 		defer e.d.o.Running(e.id, nil)
 	}
 	if i.Started != nil {
-		s := compute.Start{Environment: e.id, LogStream: e.stream, Cold: e.fresh}
-		if e.fresh {
-			s.Init = e.init
-		}
-		i.Started(s)
+		i.Started(e.start())
 	}
 	e.out.begin(i.Log)
 	if i.Ready != nil {
@@ -255,7 +275,7 @@ func (e *environment) run(i *compute.Invocation) (r compute.Result, broken bool)
 		r.MaxMemoryMB = e.pool.v.MemoryMB
 	}
 	if e.fresh {
-		e.fresh, r.Cold, r.Init = false, true, e.init
+		e.fresh, r.Cold, r.Init = false, !e.early, e.init
 	}
 	e.spent = 0
 	e.tellDone(i, trace, &r)

@@ -226,7 +226,7 @@ func (e *environment) shutdown() {
 func (e *environment) initReport(took time.Duration, phase, status, kind string) string {
 	ms := millis(took)
 	if e.logsJSON() {
-		record := map[string]any{"initializationType": "on-demand", "phase": phase, "status": status, "metrics": map[string]any{"durationMs": ms}}
+		record := map[string]any{"initializationType": e.initialization(), "phase": phase, "status": status, "metrics": map[string]any{"durationMs": ms}}
 		if kind != "" {
 			record["errorType"] = kind
 		}

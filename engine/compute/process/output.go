@@ -81,6 +81,15 @@ func (o *output) waiting() []compute.LogLine {
 	return o.kept
 }
 
+// take gives the lines that no invocation has had, and no invocation gets them any more.
+func (o *output) take() []compute.LogLine {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	lines := o.kept
+	o.kept, o.size = nil, 0
+	return lines
+}
+
 // begin sends the lines to log from now on, those that were kept first.
 func (o *output) begin(log func(compute.LogLine)) {
 	o.mu.Lock()

@@ -21,7 +21,8 @@ type pool struct {
 	lined    time.Time      // since when the line of waiters has not been empty
 	live     int            // idle, busy and starting
 	starting int
-	kept     int // environments that stay however long they are idle
+	kept     int                                    // environments that stay however long they are idle
+	told     func(compute.Start, []compute.LogLine) // of those that are started to be kept; nil: nobody
 	keepAt   time.Time
 	keepWait time.Duration
 	dropped  bool
@@ -215,25 +216,27 @@ func (p *pool) launch() {
 	}
 }
 
-// booted takes what became of a start.
-func (p *pool) booted(e *environment, u *unbooted) {
+// booted takes what became of a start. A failure that no invocation gets to hear of is false.
+func (p *pool) booted(e *environment, u *unbooted) bool {
 	p.mu.Lock()
 	p.starting--
 	if u != nil {
 		p.live--
 		p.d.live.Add(-1)
-		if len(p.waiters) > 0 {
+		heard := len(p.waiters) > 0
+		if heard {
 			w := p.waiters[0]
 			p.waiters = p.waiters[1:]
 			w.ch <- grant{u: u}
 		}
 		p.mu.Unlock()
-		return
+		return heard
 	}
 	p.lastUp = p.d.o.Clock.Wall()
 	p.place(e)
 	p.mu.Unlock()
 	p.d.spares.refill()
+	return true
 }
 
 // place gives an environment to the first waiter, or makes it idle; the lock is held.
@@ -269,9 +272,9 @@ func (p *pool) release(e *environment, broken bool) {
 }
 
 // ensure starts environments until n are there, waits for them, and keeps as many from then on; the error says why one did not come up.
-func (p *pool) ensure(ctx context.Context, n int) error {
+func (p *pool) ensure(ctx context.Context, n int, told func(compute.Start, []compute.LogLine)) error {
 	p.mu.Lock()
-	p.kept = 0 // until they are there
+	p.kept, p.told = 0, told // none until they are there
 	p.mu.Unlock()
 	if err := p.fill(ctx, n); err != nil {
 		return err
@@ -291,6 +294,7 @@ func (p *pool) fill(ctx context.Context, n int) error {
 	n = max(0, n-p.live)
 	p.live += n
 	p.starting += n
+	told := p.told
 	p.mu.Unlock()
 	for range n {
 		if !p.d.admit() {
@@ -305,10 +309,14 @@ func (p *pool) fill(ctx context.Context, n int) error {
 		}
 		wg.Go(func() {
 			e, u := p.d.boot(ctx, p, true)
-			if e != nil {
-				e.fresh = false // nobody waits for its start
+			if e != nil && told != nil {
+				told(e.start(), e.out.take())
 			}
-			p.booted(e, u)
+			if heard := p.booted(e, u); !heard && told != nil && u.e != nil && u.e.host != nil {
+				s := u.e.start()
+				s.Failed, s.Init = true, u.took
+				told(s, u.e.out.take())
+			}
 			if u != nil {
 				mu.Lock()
 				failed = u.reason()
@@ -324,7 +332,7 @@ func (u *unbooted) reason() error {
 	if u.err != nil {
 		return u.err
 	}
-	return cloud.Errorf(cloud.Invalid, "InvalidRuntimeException", "%s", u.a.text)
+	return cloud.Errorf(cloud.Invalid, compute.NotStarted, "%s", u.a.text)
 }
 
 // expire ends what has been idle since before.

@@ -263,7 +263,7 @@ func BenchmarkWarm(b *testing.B) {
 }
 
 func warm(b *testing.B, d *Driver, v compute.Version, clients int) {
-	if err := d.Ensure(b.Context(), v, 2); err != nil {
+	if err := d.Ensure(b.Context(), v, 2, nil); err != nil {
 		b.Fatal(err)
 	}
 	var left atomic.Int64

@@ -29,7 +29,7 @@ func TestSpares(t *testing.T) {
 			return false
 		})
 	}
-	if err := d.Ensure(t.Context(), version("stays"), 1); err != nil {
+	if err := d.Ensure(t.Context(), version("stays"), 1, nil); err != nil {
 		t.Fatal(err)
 	}
 	waiting(1)
@@ -59,7 +59,7 @@ func TestStaleSpare(t *testing.T) {
 			d := open(t, Options{Reexec: true})
 			defer shut(t, d)
 			v := function(l.runtime, l.handler, code(t, l.file, l.text))
-			if err := d.Ensure(t.Context(), v, 1); err != nil {
+			if err := d.Ensure(t.Context(), v, 1, nil); err != nil {
 				t.Fatal(err)
 			}
 			world := func(id string, waited time.Duration) string {

@@ -20,14 +20,19 @@ func (e *environment) tell(kind string, fields map[string]any) {
 
 // initFields are in every event about the init.
 func (e *environment) initFields() map[string]any {
-	kind, phase := "on-demand", "init"
-	if e.early {
-		kind = "provisioned-concurrency"
-	}
+	phase := "init"
 	if e.before != nil {
 		phase = "invoke"
 	}
-	return map[string]any{"initializationType": kind, "phase": phase}
+	return map[string]any{"initializationType": e.initialization(), "phase": phase}
+}
+
+// initialization is what its start was for.
+func (e *environment) initialization() string {
+	if e.early {
+		return "provisioned-concurrency"
+	}
+	return "on-demand"
 }
 
 func (e *environment) tellInitStart() {
@@ -88,7 +93,7 @@ func (e *environment) tellDone(i *compute.Invocation, trace string, r *compute.R
 	status := outcome(r.Kind)
 	done := map[string]any{"requestId": i.RequestID, "status": status, "metrics": map[string]any{"durationMs": millis(r.Duration), "producedBytes": len(r.Payload)}}
 	metrics := map[string]any{
-		"durationMs": millis(r.Duration), "billedDurationMs": int64(math.Ceil(millis(r.Duration + r.Init))), "memorySizeMB": e.pool.v.MemoryMB, "maxMemoryUsedMB": r.MaxMemoryMB,
+		"durationMs": millis(r.Duration), "billedDurationMs": int64(math.Ceil(millis(r.Billed()))), "memorySizeMB": e.pool.v.MemoryMB, "maxMemoryUsedMB": r.MaxMemoryMB,
 	}
 	if r.Init > 0 {
 		metrics["initDurationMs"] = millis(r.Init)

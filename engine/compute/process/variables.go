@@ -59,14 +59,10 @@ func (d *Driver) variables(ctx context.Context, v *compute.Version, e *environme
 
 // reserved are Lambda's reserved environment variables.
 func (d *Driver) reserved(v *compute.Version, e *environment, w world) map[string]string {
-	initialization := "on-demand"
-	if e.early {
-		initialization = "provisioned-concurrency"
-	}
 	r := map[string]string{
 		"_HANDLER": v.Handler, "LAMBDA_TASK_ROOT": w.task, "LAMBDA_RUNTIME_DIR": w.runtime,
 		"AWS_REGION": v.ARN.Region, "AWS_DEFAULT_REGION": v.ARN.Region,
-		"AWS_EXECUTION_ENV": "AWS_Lambda_" + v.Runtime, "AWS_LAMBDA_INITIALIZATION_TYPE": initialization,
+		"AWS_EXECUTION_ENV": "AWS_Lambda_" + v.Runtime, "AWS_LAMBDA_INITIALIZATION_TYPE": e.initialization(),
 		"AWS_LAMBDA_FUNCTION_NAME": v.Function, "AWS_LAMBDA_FUNCTION_VERSION": v.Qualifier,
 		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": strconv.Itoa(v.MemoryMB),
 		"AWS_LAMBDA_LOG_GROUP_NAME":       v.LogGroup, "AWS_LAMBDA_LOG_STREAM_NAME": e.stream,
