@@ -7,6 +7,7 @@ import (
 
 	"sundog/cloud"
 	"sundog/engine/bus"
+	"sundog/engine/journal"
 	"sundog/engine/store"
 )
 
@@ -75,16 +76,23 @@ func (c changes) part(r store.Reader, a cloud.ARN, shard string) (*stream, int, 
 
 // Read gives records as JSON.
 func (c changes) Read(ctx context.Context, a cloud.ARN, shard string, after []byte, max int) (out []bus.Record, next []byte, err error) {
+	from, err := journal.Parse(after)
+	if err != nil {
+		return nil, nil, err
+	}
 	arn := a.String()
 	err = c.view(ctx, func(r store.Reader) error {
 		st, part, err := c.part(r, a, shard)
 		if err != nil {
 			return err
 		}
-		recs, n, err := c.readLog(r, st.Gen, part, after, max)
-		out, next = make([]bus.Record, len(recs)), n
+		recs, n, err := c.readLog(r, st.Gen, part, from, max)
+		out, next = make([]bus.Record, len(recs)), nil
+		if n != nil {
+			next = n[:]
+		}
 		for i := range recs {
-			out[i] = bus.Record{Sequence: sequence(recs[i].position), Position: recs[i].position, Key: recs[i].key(st), Time: recs[i].at, JSON: recs[i].json(st, arn)}
+			out[i] = bus.Record{Sequence: sequence(recs[i].position), Position: recs[i].position[:], Key: recs[i].key(st), Time: recs[i].at, JSON: recs[i].json(st, arn)}
 		}
 		return err
 	})
@@ -97,59 +105,58 @@ func (rec *logRecord) key(st *stream) string {
 }
 
 // Latest gives the position after the newest record.
-func (c changes) Latest(ctx context.Context, a cloud.ARN, shard string) (pos []byte, err error) {
+func (c changes) Latest(ctx context.Context, a cloud.ARN, shard string) (out []byte, err error) {
 	err = c.view(ctx, func(r store.Reader) error {
 		st, part, err := c.part(r, a, shard)
 		if err != nil {
 			return err
 		}
-		pos, err = latest(r, st.Gen, part)
+		p, err := st.latest(r, part)
+		out = p[:]
 		return err
 	})
-	if err == nil && pos == nil {
-		pos = make([]byte, store.StampLen)
+	return out, err
+}
+
+// latest gives the position of a part's newest record; the zero one when it has none.
+func (st *stream) latest(r store.Reader, part int) (journal.Position, error) {
+	p, err := logOf(st.Gen, part).Latest(r)
+	if err != nil || p == nil {
+		return journal.Position{}, err
 	}
-	return pos, err
+	return *p, nil
 }
 
 // Wait returns when the shard has a record after a position; io.EOF when the stream is closed and has none.
 func (c changes) Wait(ctx context.Context, a cloud.ARN, shard string, after []byte) error {
-	var record, state store.Key
-	err := c.view(ctx, func(r store.Reader) error {
+	from, err := journal.Parse(after)
+	if err != nil {
+		return err
+	}
+	var log journal.Log
+	var row store.Key
+	err = c.view(ctx, func(r store.Reader) error {
 		st, part, err := c.part(r, a, shard)
 		if err == nil {
-			record, state = logKey(st.Gen, part), streamKey(st.Scope, st.Table, st.Label)
+			log, row = logOf(st.Gen, part), streamKey(st.Scope, st.Table, st.Label)
 		}
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	wake, stop := c.deps.Store.Watch(record)
-	defer stop()
-	changed, leave := c.deps.Store.Watch(state)
-	defer leave()
-	for {
-		found := false
-		err := c.view(ctx, func(r store.Reader) error {
+	return log.Wait(ctx, c.deps.Store, row, func() (found bool, err error) {
+		err = c.view(ctx, func(r store.Reader) error {
 			st, part, err := c.part(r, a, shard)
 			if err != nil {
 				return err
 			}
-			recs, _, err := c.readLog(r, st.Gen, part, after, 1)
+			recs, _, err := c.readLog(r, st.Gen, part, from, 1)
 			if found = len(recs) > 0; err == nil && !found && !st.Closed.IsZero() {
 				err = io.EOF
 			}
 			return err
 		})
-		if err != nil || found {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-wake:
-		case <-changed:
-		}
-	}
+		return found, err
+	})
 }

@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"sundog/cloud"
+	"sundog/engine/journal"
 	"sundog/engine/store"
 	"sundog/lang/ddbexpr"
 )
@@ -110,8 +111,8 @@ func (t *table) ttlKey() store.Key { return store.K(t.ttlShard(), roomName, "ttl
 // streamParts is the number of shards that a stream has.
 const streamParts = 4
 
-// logKey starts the records of one part of a stream.
-func logKey(gen uint64, part int) store.Key {
+// logOf is the log of one part of a stream.
+func logOf(gen uint64, part int) journal.Log {
 	s := store.ShardOf(roomName, "log", strconv.FormatUint(gen, 16), strconv.Itoa(part))
-	return append(store.K(s, roomName, "log").U64(gen), byte(part))
+	return journal.Log(append(store.K(s, roomName, "log").U64(gen), byte(part)))
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"sundog/cloud"
+	"sundog/engine/journal"
 	"sundog/engine/store"
 	"sundog/lang/ddbexpr"
 )
@@ -82,7 +83,7 @@ var eventNames = [...]string{"INSERT", "MODIFY", "REMOVE"}
 
 // logRecord is one stream record: a version byte, the event, flags, the time in ms, and the items with their lengths.
 type logRecord struct {
-	position       []byte // 12 bytes
+	position       journal.Position
 	event          event
 	expired        bool // deleted by time to live
 	at             time.Time
@@ -118,7 +119,7 @@ func (s *service) logChange(tx store.Tx, t *table, key store.Key, old, new ddbex
 	}
 	sweep := logSweep(t.Scope, t.Name, t.Stream.Label)
 	tx.AfterCommit(func(store.Stamp) { s.sweeps.Arm(sweep, now.Add(retention)) })
-	return tx.PutStamped(logKey(t.Stream.Gen, int(key[0])%streamParts), nil, rec.append(nil))
+	return logOf(t.Stream.Gen, int(key[0])%streamParts).Append(tx, nil, rec.append(nil))
 }
 
 func (rec *logRecord) append(b []byte) []byte {
@@ -144,16 +145,20 @@ func (rec *logRecord) append(b []byte) []byte {
 	return b
 }
 
-func decodeLog(position, b []byte) (logRecord, error) {
-	rec := logRecord{position: append([]byte(nil), position...)}
-	if len(b) < 11 || b[0] != logVersion || b[1] > byte(removed) || len(position) != store.StampLen {
+// decodeLog reads a record of a log.
+func decodeLog(log journal.Log, key, b []byte) (rec logRecord, err error) {
+	at, rest, err := log.Cut(key)
+	if err != nil {
+		return rec, err
+	}
+	rec.position = at
+	if len(rest) > 0 || len(b) < 11 || b[0] != logVersion || b[1] > byte(removed) {
 		return rec, errBadLog
 	}
 	flags := b[2]
 	rec.event, rec.expired = event(b[1]), flags&flagExpired != 0
 	rec.at = time.UnixMilli(int64(binary.BigEndian.Uint64(b[3:]))).UTC()
 	b = b[11:]
-	var err error
 	for _, part := range []struct {
 		to   *ddbexpr.Item
 		mask byte
@@ -182,56 +187,41 @@ func (rec *logRecord) size() int64 {
 const sequenceDigits = 30
 
 // sequence writes a position as a sequence number. All have the same length, so that they sort as texts too.
-func sequence(position []byte) string {
-	n := new(big.Int).SetBytes(position).String()
+func sequence(p journal.Position) string {
+	n := new(big.Int).SetBytes(p[:]).String()
 	return "1" + strings.Repeat("0", sequenceDigits-1-len(n)) + n
 }
 
 // positionOf reads a sequence number.
-func positionOf(seq string) ([]byte, bool) {
+func positionOf(seq string) (p journal.Position, ok bool) {
 	if len(seq) != sequenceDigits || seq[0] != '1' {
-		return nil, false
+		return p, false
 	}
 	n, ok := new(big.Int).SetString(seq[1:], 10)
-	if !ok || n.Sign() < 0 || n.BitLen() > 8*store.StampLen {
-		return nil, false
+	if !ok || n.Sign() < 0 || n.BitLen() > 8*len(p) {
+		return p, false
 	}
-	return n.FillBytes(make([]byte, store.StampLen)), true
-}
-
-// before gives the position just before another.
-func before(position []byte) []byte {
-	p := append([]byte(nil), position...)
-	for i := len(p) - 1; i >= 0; i-- {
-		p[i]--
-		if p[i] != 0xff {
-			return p
-		}
-	}
-	return make([]byte, len(p))
+	n.FillBytes(p[:])
+	return p, true
 }
 
 // maxLogBytes is how much one read of a stream gives at most.
 const maxLogBytes = 1 << 20
 
 // readLog gives up to max records of a part after a position (nil: the oldest) that are not too old, and the position after what it
-// has seen. skipped is whether records were passed over because of their age.
-func (s *service) readLog(r store.Reader, gen uint64, part int, after []byte, max int) (recs []logRecord, next []byte, err error) {
-	prefix := logKey(gen, part)
-	opt := store.Prefix(prefix)
-	if after != nil {
-		opt.Lo = append(prefix.Clone().Raw(after), 0)
-	}
-	it := r.Scan(opt)
+// has seen.
+func (s *service) readLog(r store.Reader, gen uint64, part int, after *journal.Position, max int) (recs []logRecord, next *journal.Position, err error) {
+	log := logOf(gen, part)
+	it := r.Scan(log.After(after))
 	defer func() { _ = it.Close() }()
 	oldest := s.deps.Clock.Now().Add(-retention)
 	next = after
 	for size := 0; len(recs) < max && size < maxLogBytes && it.Next(); {
-		rec, err := decodeLog(it.Key()[len(prefix):], it.Value())
+		rec, err := decodeLog(log, it.Key(), it.Value())
 		if err != nil {
 			return nil, nil, err
 		}
-		next = rec.position
+		next = &rec.position
 		if rec.at.Before(oldest) {
 			continue
 		}
@@ -241,22 +231,9 @@ func (s *service) readLog(r store.Reader, gen uint64, part int, after []byte, ma
 	return recs, next, it.Err()
 }
 
-// latest gives the position of the newest record of a part; nil when there is none.
-func latest(r store.Reader, gen uint64, part int) ([]byte, error) {
-	prefix := logKey(gen, part)
-	opt := store.Prefix(prefix)
-	opt.Reverse, opt.KeysOnly = true, true
-	it := r.Scan(opt)
-	defer func() { _ = it.Close() }()
-	if !it.Next() {
-		return nil, it.Err()
-	}
-	return append([]byte(nil), it.Key()[len(prefix):]...), it.Err()
-}
-
 // id is the record's eventID: 32 hex digits.
 func (rec *logRecord) id(gen uint64) string {
-	return hex.EncodeToString(append(binary.BigEndian.AppendUint32(nil, uint32(gen>>32)), rec.position...))
+	return hex.EncodeToString(append(binary.BigEndian.AppendUint32(nil, uint32(gen>>32)), rec.position[:]...))
 }
 
 // json writes the record as an event source mapping gives it to a function (Lambda Developer Guide, "Using AWS Lambda with DynamoDB").

@@ -10,6 +10,7 @@ import (
 
 	api "sundog/api/dynamodbstreams"
 	"sundog/cloud"
+	"sundog/engine/journal"
 	"sundog/engine/store"
 	"sundog/lang/ddbexpr"
 
@@ -82,10 +83,10 @@ func (s *service) shards(r store.Reader, st *stream, in *api.DescribeStreamInput
 		if in.ExclusiveStartShardId != nil && id <= *in.ExclusiveStartShardId {
 			continue
 		}
-		start := sequence(make([]byte, store.StampLen))
+		start := sequence(journal.Position{})
 		rng := &api.SequenceNumberRange{StartingSequenceNumber: &start}
 		if !st.Closed.IsZero() {
-			last, err := latest(r, st.Gen, i)
+			last, err := st.latest(r, i)
 			if err != nil {
 				return nil, err
 			}
@@ -149,14 +150,18 @@ func (s *service) listStreams(ctx context.Context, in *api.ListStreamsInput) (*a
 type iterator struct {
 	ARN    string
 	Part   int
-	After  []byte // nil: the oldest
+	After  []byte // a position; nil: the oldest
 	Issued int64  // ms, on Clock.Wall
 }
 
 const iteratorLife = 15 * time.Minute
 
-func (s *service) encodeIterator(arn string, part int, after []byte) *string {
-	b, err := json.Marshal(iterator{arn, part, after, s.deps.Clock.Wall().UnixMilli()})
+func (s *service) encodeIterator(arn string, part int, after *journal.Position) *string {
+	var at []byte
+	if after != nil {
+		at = after[:]
+	}
+	b, err := json.Marshal(iterator{arn, part, at, s.deps.Clock.Wall().UnixMilli()})
 	if err != nil { // cannot be: texts, numbers and bytes
 		return nil
 	}
@@ -173,7 +178,7 @@ func decodeIterator(t *string) (it iterator, err error) {
 	if err == nil {
 		err = json.Unmarshal(b, &it)
 	}
-	if err != nil || it.Part < 0 || it.Part >= streamParts || it.After != nil && len(it.After) != store.StampLen {
+	if err != nil || it.Part < 0 || it.Part >= streamParts {
 		return it, errValidation("Invalid ShardIterator")
 	}
 	return it, nil
@@ -192,7 +197,7 @@ func (s *service) getShardIterator(ctx context.Context, in *api.GetShardIterator
 		return nil, errNull("shardIteratorType")
 	}
 	var part int
-	var after []byte
+	var after *journal.Position
 	err = s.view(ctx, func(r store.Reader) error {
 		st, p, err := s.at(r, a, *in.ShardId)
 		if err != nil {
@@ -209,16 +214,13 @@ func (s *service) getShardIterator(ctx context.Context, in *api.GetShardIterator
 }
 
 // startOf gives the position that an iterator type stands for.
-func startOf(r store.Reader, st *stream, part int, in *api.GetShardIteratorInput) ([]byte, error) {
+func startOf(r store.Reader, st *stream, part int, in *api.GetShardIteratorInput) (*journal.Position, error) {
 	switch typ := *in.ShardIteratorType; typ {
 	case "TRIM_HORIZON":
 		return nil, nil
 	case "LATEST":
-		after, err := latest(r, st.Gen, part)
-		if err == nil && after == nil {
-			after = make([]byte, store.StampLen)
-		}
-		return after, err
+		after, err := st.latest(r, part)
+		return &after, err
 	case "AT_SEQUENCE_NUMBER", "AFTER_SEQUENCE_NUMBER":
 		if in.SequenceNumber == nil {
 			return nil, errValidation("SequenceNumber is required for ShardIteratorType %s", typ)
@@ -228,9 +230,9 @@ func startOf(r store.Reader, st *stream, part int, in *api.GetShardIteratorInput
 			return nil, errValidation("Invalid SequenceNumber")
 		}
 		if typ == "AT_SEQUENCE_NUMBER" {
-			p = before(p)
+			p = p.Previous()
 		}
-		return p, nil
+		return &p, nil
 	case "AT_TIMESTAMP":
 		return nil, cloud.NotImplementedf("dynamodbstreams:GetShardIterator: ShardIteratorType AT_TIMESTAMP is not served")
 	default:
@@ -254,6 +256,10 @@ func (s *service) getRecords(ctx context.Context, in *api.GetRecordsInput) (*api
 	if err != nil {
 		return nil, errValidation("Invalid ShardIterator")
 	}
+	after, err := journal.Parse(it.After)
+	if err != nil {
+		return nil, errValidation("Invalid ShardIterator")
+	}
 	limit := 1000
 	if in.Limit != nil {
 		limit = int(*in.Limit)
@@ -264,7 +270,7 @@ func (s *service) getRecords(ctx context.Context, in *api.GetRecordsInput) (*api
 		if err != nil {
 			return err
 		}
-		recs, next, err := s.readLog(r, st.Gen, it.Part, it.After, limit)
+		recs, next, err := s.readLog(r, st.Gen, it.Part, after, limit)
 		out.Records = make([]api.Record, len(recs))
 		for i := range recs {
 			out.Records[i] = recs[i].record(st)

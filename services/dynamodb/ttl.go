@@ -257,7 +257,7 @@ func (s *service) sweepLog(ctx context.Context, sc cloud.Scope, table, label str
 		now := s.deps.Clock.Now()
 		if !st.Closed.IsZero() && !now.Before(st.Closed.Add(retention)) {
 			for part := range streamParts {
-				if err := tx.DeleteRange(logKey(st.Gen, part), logKey(st.Gen, part).End()); err != nil {
+				if err := logOf(st.Gen, part).Delete(tx); err != nil {
 					return err
 				}
 			}
@@ -282,11 +282,11 @@ func (s *service) sweepLog(ctx context.Context, sc cloud.Scope, table, label str
 
 // trimLog deletes the oldest records of a part as far as they are due, a batch at a time.
 func trimLog(tx store.Tx, gen uint64, part int, now time.Time) (next time.Time, err error) {
-	prefix := logKey(gen, part)
-	it := tx.Scan(store.Prefix(prefix))
+	log := logOf(gen, part)
+	it := tx.Scan(log.After(nil))
 	defer func() { _ = it.Close() }()
 	for n := 0; it.Next(); n++ {
-		rec, err := decodeLog(it.Key()[len(prefix):], it.Value())
+		rec, err := decodeLog(log, it.Key(), it.Value())
 		if err != nil {
 			return next, err
 		}

@@ -149,8 +149,7 @@ func (s *service) deleteStream(ctx context.Context, in *api.DeleteStreamInput) (
 			return errInUse("Stream %s under account %s has registered consumers. Deregister them, or set EnforceConsumerDeletion.", at.Name, at.Account)
 		}
 		for i := range st.Shards {
-			key := st.logKey(st.Shards[i].N)
-			if err := tx.DeleteRange(key, key.End()); err != nil {
+			if err := st.log(st.Shards[i].N).Delete(tx); err != nil {
 				return err
 			}
 		}

@@ -9,6 +9,7 @@ import (
 
 	api "sundog/api/kinesis"
 	"sundog/cloud"
+	"sundog/engine/journal"
 	"sundog/engine/store"
 )
 
@@ -17,7 +18,7 @@ type iterator struct {
 	at     ref
 	gen    uint64
 	shard  uint32
-	after  *position
+	after  *journal.Position
 	issued time.Time // on Clock.Wall
 }
 
@@ -56,7 +57,7 @@ func decodeIterator(text string) (it iterator, err error) {
 	has := b[28]
 	b = b[29:]
 	if has == 1 && len(b) >= store.StampLen {
-		p := position(b[:store.StampLen])
+		p := journal.Position(b[:store.StampLen])
 		it.after, b = &p, b[store.StampLen:]
 	}
 	for _, to := range []*string{&it.at.Account, &it.at.Region, &it.at.Name} {
@@ -108,7 +109,7 @@ func (s *service) getShardIterator(ctx context.Context, in *api.GetShardIterator
 }
 
 // startOf gives the position after which reading begins; nil is the oldest record.
-func (s *service) startOf(r store.Reader, st *stream, shard uint32, at start, operation string) (*position, error) {
+func (s *service) startOf(r store.Reader, st *stream, shard uint32, at start, operation string) (*journal.Position, error) {
 	switch at.kind {
 	case "TRIM_HORIZON", "LATEST":
 		if at.sequence != nil {
@@ -118,7 +119,7 @@ func (s *service) startOf(r store.Reader, st *stream, shard uint32, at start, op
 		if at.kind == "TRIM_HORIZON" {
 			return nil, nil
 		}
-		return st.latest(r, shard)
+		return st.log(shard).Latest(r)
 	case "AT_TIMESTAMP":
 		now := s.d.Clock.Now()
 		switch {
@@ -144,7 +145,7 @@ func (s *service) startOf(r store.Reader, st *stream, shard uint32, at start, op
 		return nil, errArgument("Invalid StartingSequenceNumber. It encodes %s, while it was used in a call to a shard with %s", shardID(n), shardID(shard))
 	}
 	if at.kind == "AT_SEQUENCE_NUMBER" {
-		p = p.previous()
+		p = p.Previous()
 	}
 	return &p, nil
 }

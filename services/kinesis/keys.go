@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"sundog/cloud"
+	"sundog/engine/journal"
 	"sundog/engine/store"
 )
 
@@ -61,16 +62,20 @@ func (st *stream) markKey(shard uint32, kind byte) store.Key {
 // arrivalLen is the length of the arrival after the stamp in a record's key.
 const arrivalLen = 8
 
-// logKey starts the records of a shard.
-func (st *stream) logKey(shard uint32) store.Key {
+// log is the log of a shard's records.
+func (st *stream) log(shard uint32) journal.Log {
 	s := store.ShardOf(roomName, "log", strconv.FormatUint(st.Gen, 16), strconv.FormatUint(uint64(shard), 10))
-	return store.K(s, roomName, "log").U64(st.Gen).U64(uint64(shard))
+	return journal.Log(store.K(s, roomName, "log").U64(st.Gen).U64(uint64(shard)))
 }
 
-// cutLog takes a record's position and arrival (ms) out of what follows logKey.
-func cutLog(rest []byte) (p position, arrival int64, ok bool) {
-	if len(rest) != store.StampLen+arrivalLen {
-		return p, 0, false
+// cutLog takes a record's position and arrival (ms) out of its key.
+func cutLog(log journal.Log, key []byte) (p journal.Position, arrival int64, err error) {
+	p, rest, err := log.Cut(key)
+	if err == nil && len(rest) != arrivalLen {
+		err = errBadLog
 	}
-	return position(rest[:store.StampLen]), int64(binary.BigEndian.Uint64(rest[store.StampLen:])), true
+	if err != nil {
+		return p, 0, err
+	}
+	return p, int64(binary.BigEndian.Uint64(rest)), nil
 }

@@ -7,12 +7,13 @@ import (
 	"strconv"
 	"time"
 
+	"sundog/engine/journal"
 	"sundog/engine/store"
 )
 
 // record is one record of a shard.
 type record struct {
-	at      position
+	at      journal.Position
 	arrival int64 // ms
 	key     string
 	data    []byte
@@ -29,9 +30,9 @@ func appendRecord(b []byte, key string, data []byte) []byte {
 }
 
 // decodeRecord reads a record. Its data are part of value.
-func decodeRecord(rest, value []byte) (rec record, err error) {
-	var ok bool
-	if rec.at, rec.arrival, ok = cutLog(rest); !ok || len(value) < 1 || value[0] != logVersion {
+func decodeRecord(at journal.Position, arrival int64, value []byte) (record, error) {
+	rec := record{at: at, arrival: arrival}
+	if len(value) < 1 || value[0] != logVersion {
 		return rec, errBadLog
 	}
 	n, used := binary.Uvarint(value[1:])
@@ -48,8 +49,8 @@ func (rec *record) time() time.Time { return time.UnixMilli(rec.arrival).UTC() }
 // page is what one read of a shard gives.
 type page struct {
 	records []record
-	next    *position // after what was seen; nil: nothing was, from the oldest on
-	ahead   int64     // the arrival (ms) of the record that follows; 0: there is none
+	next    *journal.Position // after what was seen; nil: nothing was, from the oldest on
+	ahead   int64             // the arrival (ms) of the record that follows; 0: there is none
 }
 
 // What one read looks at and gives at most.
@@ -59,18 +60,17 @@ const (
 )
 
 // read gives up to max records of a shard after a position (nil: the oldest) that are not too old.
-func (s *service) read(r store.Reader, st *stream, shard uint32, after *position, max, bytes int) (p page, err error) {
-	prefix := st.logKey(shard)
-	it := r.Scan(after.scan(prefix))
+func (s *service) read(r store.Reader, st *stream, shard uint32, after *journal.Position, max, bytes int) (p page, err error) {
+	log := st.log(shard)
+	it := r.Scan(log.After(after))
 	defer func() { _ = it.Close() }()
 	oldest := s.d.Clock.Now().Add(-st.retention()).UnixMilli()
 	p.next = after
 	for size, passed := 0, 0; it.Next(); {
-		rest := it.Key()[len(prefix):]
-		at, arrival, ok := cutLog(rest)
+		at, arrival, err := cutLog(log, it.Key())
 		switch {
-		case !ok:
-			return p, errBadLog
+		case err != nil:
+			return p, err
 		case arrival < oldest:
 			if passed++; passed > maxPassed {
 				p.ahead = arrival
@@ -82,7 +82,7 @@ func (s *service) read(r store.Reader, st *stream, shard uint32, after *position
 			p.ahead = arrival
 			return p, nil
 		}
-		rec, err := decodeRecord(rest, append([]byte(nil), it.Value()...))
+		rec, err := decodeRecord(at, arrival, append([]byte(nil), it.Value()...))
 		if err != nil {
 			return p, err
 		}
@@ -92,44 +92,18 @@ func (s *service) read(r store.Reader, st *stream, shard uint32, after *position
 	return p, it.Err()
 }
 
-// scan bounds a scan of a shard's records to those after a position; nil is the oldest.
-func (after *position) scan(prefix store.Key) store.ScanOptions {
-	o := store.Prefix(prefix)
-	if after != nil {
-		o.Lo = prefix.Clone().Raw(after[:]).End()
-	}
-	return o
-}
-
-// latest gives the position of a shard's newest record; nil when it has none.
-func (st *stream) latest(r store.Reader, shard uint32) (*position, error) {
-	prefix := st.logKey(shard)
-	o := store.Prefix(prefix)
-	o.Reverse, o.KeysOnly = true, true
-	it := r.Scan(o)
-	defer func() { _ = it.Close() }()
-	if !it.Next() {
-		return nil, it.Err()
-	}
-	at, _, ok := cutLog(it.Key()[len(prefix):])
-	if !ok {
-		return nil, errBadLog
-	}
-	return &at, nil
-}
-
 // skew is by how much the arrivals of neighbours may be in another order than they are: a commit takes that long at most.
 const skew = 10 * time.Second
 
 // since gives the position before the first record that arrived at a time or later: of the newest one when there is none such. Arrivals grow along the
 // log but for the skew, so the place is found by halving.
-func (st *stream) since(r store.Reader, shard uint32, t time.Time) (*position, error) {
-	last, err := st.latest(r, shard)
+func (st *stream) since(r store.Reader, shard uint32, t time.Time) (*journal.Position, error) {
+	log := st.log(shard)
+	last, err := log.Latest(r)
 	if err != nil || last == nil {
 		return nil, err
 	}
-	prefix := st.logKey(shard)
-	o := store.Prefix(prefix)
+	o := store.Prefix(log)
 	o.KeysOnly = true
 	it := r.Scan(o)
 	defer func() { _ = it.Close() }()
@@ -137,28 +111,28 @@ func (st *stream) since(r store.Reader, shard uint32, t time.Time) (*position, e
 	rough := t.Add(-skew).UnixMilli()
 	for lo < hi {
 		mid := lo + (hi-lo)/2
-		it.Seek(prefix.Clone().U64(mid))
+		it.Seek(store.Key(log).Clone().U64(mid))
 		if !it.Next() {
 			return last, it.Err()
 		}
-		at, arrival, ok := cutLog(it.Key()[len(prefix):])
+		at, arrival, err := cutLog(log, it.Key())
 		switch {
-		case !ok:
-			return nil, errBadLog
+		case err != nil:
+			return nil, err
 		case arrival < rough:
 			lo = max(mid, binary.BigEndian.Uint64(at[:])) + 1
 		default:
 			hi = mid
 		}
 	}
-	it.Seek(prefix.Clone().U64(lo))
+	it.Seek(store.Key(log).Clone().U64(lo))
 	for it.Next() {
-		at, arrival, ok := cutLog(it.Key()[len(prefix):])
-		if !ok {
-			return nil, errBadLog
+		at, arrival, err := cutLog(log, it.Key())
+		if err != nil {
+			return nil, err
 		}
 		if arrival >= t.UnixMilli() {
-			before := at.previous()
+			before := at.Previous()
 			return &before, nil
 		}
 	}

@@ -8,6 +8,7 @@ import (
 
 	api "sundog/api/kinesis"
 	"sundog/cloud"
+	"sundog/engine/journal"
 	"sundog/engine/store"
 )
 
@@ -27,7 +28,7 @@ type entry struct {
 // placed is where a record came to.
 type placed struct {
 	shard uint32
-	at    position
+	at    journal.Position
 }
 
 // entryOf checks a record and finds its hash key.
@@ -70,13 +71,13 @@ func (s *service) append(tx store.Tx, at ref, all []entry, out []placed) error {
 		e := &all[i]
 		out[i].shard = st.shardFor(e.hash).N
 		value = appendRecord(value[:0], e.key, e.data)
-		if err := tx.PutStamped(st.logKey(out[i].shard), arrival, value); err != nil {
+		if err := st.log(out[i].shard).Append(tx, arrival, value); err != nil {
 			return err
 		}
 	}
 	tx.AfterCommit(func(stamp store.Stamp) {
 		for i := range out {
-			out[i].at = positionAt(stamp, uint32(i))
+			out[i].at = journal.At(stamp, uint32(i))
 		}
 		s.sweeps.Arm(at, now.Add(st.retention()))
 	})
@@ -117,8 +118,8 @@ func (s *service) checkOrdering(ctx context.Context, at ref, text string) error 
 		}
 		n, p, ok := parseSequence(text)
 		if ok && n < st.Next {
-			last, err := st.latest(r, n)
-			if err != nil || last == nil || !last.before(p) {
+			last, err := st.log(n).Latest(r)
+			if err != nil || last == nil || !last.Before(p) {
 				return err
 			}
 		}

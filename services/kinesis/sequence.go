@@ -1,36 +1,11 @@
 package kinesis
 
 import (
-	"bytes"
-	"encoding/binary"
 	"math/big"
 	"strings"
 
-	"sundog/engine/store"
+	"sundog/engine/journal"
 )
-
-// position is a record's place in the order of its shard: the stamp of its commit.
-type position [store.StampLen]byte
-
-// positionAt is the place of the n-th stamped write of a commit.
-func positionAt(s store.Stamp, n uint32) (p position) {
-	copy(p[:], s[:])
-	binary.BigEndian.PutUint32(p[len(s):], n)
-	return p
-}
-
-func (p position) before(q position) bool { return bytes.Compare(p[:], q[:]) < 0 }
-
-// previous gives the position just before p, so that what comes after it begins with p.
-func (p position) previous() position {
-	for i := len(p) - 1; i >= 0; i-- {
-		p[i]--
-		if p[i] != 0xff {
-			break
-		}
-	}
-	return p
-}
 
 // A sequence number is a decimal number of 56 digits, and of 186 bits, as the service's are: from the highest a version (2), the position, the number of
 // the shard (32 bits), and a digit that says how it was made. Client libraries read version and shard out of it.
@@ -44,7 +19,7 @@ const (
 )
 
 // sequence writes the sequence number of a position in a shard.
-func sequence(shard uint32, p position) string {
+func sequence(shard uint32, p journal.Position) string {
 	n := new(big.Int).SetBytes(p[:])
 	n.Lsh(n, positionShift)
 	n.Or(n, new(big.Int).SetUint64(uint64(shard)<<shardShift|sequenceKind))
@@ -52,7 +27,7 @@ func sequence(shard uint32, p position) string {
 }
 
 // parseSequence reads a sequence number.
-func parseSequence(text string) (shard uint32, p position, ok bool) {
+func parseSequence(text string) (shard uint32, p journal.Position, ok bool) {
 	n, ok := new(big.Int).SetString(text, 10)
 	if !ok || n.Sign() < 0 || n.BitLen() != sequenceBits || strings.HasPrefix(text, "0") {
 		return 0, p, false

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	api "sundog/api/kinesis"
+	"sundog/engine/journal"
 	"sundog/engine/store"
 )
 
@@ -237,7 +238,7 @@ func (st *stream) marks(r store.Reader) (map[uint32]*api.SequenceNumberRange, er
 		if out[n] == nil {
 			out[n] = &api.SequenceNumberRange{}
 		}
-		seq := sequence(n, position(rest[1:]))
+		seq := sequence(n, journal.Position(rest[1:]))
 		if rest[0] == opened {
 			out[n].StartingSequenceNumber = &seq
 		} else {

@@ -9,6 +9,7 @@ import (
 
 	api "sundog/api/kinesis"
 	"sundog/cloud"
+	"sundog/engine/journal"
 )
 
 func (b *bench) split(name, shard, at string) {
@@ -168,7 +169,7 @@ func TestHashArithmetic(t *testing.T) {
 // A sequence number gives back its shard and position, and what is none is refused.
 func TestSequence(t *testing.T) {
 	for _, shard := range []uint32{0, 1, 1<<32 - 1} {
-		for _, p := range []position{{}, {11: 1}, {0: 0xff, 11: 0xff}} {
+		for _, p := range []journal.Position{{}, {11: 1}, {0: 0xff, 11: 0xff}} {
 			s := sequence(shard, p)
 			n, q, ok := parseSequence(s)
 			if len(s) != 56 || n != shard || q != p || !ok {
@@ -176,10 +177,10 @@ func TestSequence(t *testing.T) {
 			}
 		}
 	}
-	if sequence(7, position{7: 1}) >= sequence(0, position{7: 2}) {
+	if sequence(7, journal.Position{7: 1}) >= sequence(0, journal.Position{7: 2}) {
 		t.Error("the order is not that of positions")
 	}
-	for _, bad := range []string{"", "0", "x", "-1", "49", sequence(0, position{}) + "0", "1" + sequence(0, position{})[1:]} {
+	for _, bad := range []string{"", "0", "x", "-1", "49", sequence(0, journal.Position{}) + "0", "1" + sequence(0, journal.Position{})[1:]} {
 		if _, _, ok := parseSequence(bad); ok {
 			t.Errorf("%q is taken", bad)
 		}

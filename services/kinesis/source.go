@@ -8,6 +8,7 @@ import (
 
 	"sundog/cloud"
 	"sundog/engine/bus"
+	"sundog/engine/journal"
 	"sundog/engine/store"
 )
 
@@ -75,24 +76,12 @@ func (s *service) shardOf(r store.Reader, a cloud.ARN, id string) (*stream, *sha
 	return st, sh, nil
 }
 
-// positionOf reads a position of the bus; nil is the oldest.
-func positionOf(b []byte) (*position, error) {
-	if b == nil {
-		return nil, nil
-	}
-	if len(b) != store.StampLen {
-		return nil, errBadLog
-	}
-	p := position(b)
-	return &p, nil
-}
-
 // maxPollBytes is how much one read by a poller gives at most: more than a batch takes.
 const maxPollBytes = 6 << 20
 
 // Read gives records as functions get them.
 func (s source) Read(ctx context.Context, a cloud.ARN, shard string, after []byte, max int) (out []bus.Record, next []byte, err error) {
-	from, err := positionOf(after)
+	from, err := journal.Parse(after)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -126,7 +115,7 @@ func (s source) Latest(ctx context.Context, a cloud.ARN, shard string) (out []by
 		if err != nil {
 			return err
 		}
-		p, err := st.latest(r, sh.N)
+		p, err := st.log(sh.N).Latest(r)
 		out = make([]byte, store.StampLen)
 		if p != nil {
 			copy(out, p[:])
@@ -138,28 +127,24 @@ func (s source) Latest(ctx context.Context, a cloud.ARN, shard string) (out []by
 
 // Wait returns when the shard has a record after a position; io.EOF when it is closed and has none.
 func (s source) Wait(ctx context.Context, a cloud.ARN, shard string, after []byte) error {
-	from, err := positionOf(after)
+	from, err := journal.Parse(after)
 	if err != nil {
 		return err
 	}
-	var record, state store.Key
+	var log journal.Log
+	var state store.Key
 	err = s.view(ctx, func(r store.Reader) error {
 		st, sh, err := s.shardOf(r, a, shard)
 		if err == nil {
-			record, state = st.logKey(sh.N), stateKey(st.ref)
+			log, state = st.log(sh.N), stateKey(st.ref)
 		}
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	wake, stop := s.d.Store.Watch(record)
-	defer stop()
-	changed, leave := s.d.Store.Watch(state)
-	defer leave()
-	for {
-		found := false
-		err := s.view(ctx, func(r store.Reader) error {
+	return log.Wait(ctx, s.d.Store, state, func() (found bool, err error) {
+		err = s.view(ctx, func(r store.Reader) error {
 			st, sh, err := s.shardOf(r, a, shard)
 			if err != nil {
 				return err
@@ -170,14 +155,6 @@ func (s source) Wait(ctx context.Context, a cloud.ARN, shard string, after []byt
 			}
 			return err
 		})
-		if err != nil || found {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-wake:
-		case <-changed:
-		}
-	}
+		return found, err
+	})
 }

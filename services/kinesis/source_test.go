@@ -179,3 +179,24 @@ func TestSubscribe(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// Who goes on at the number that an empty shard gave gets what came since.
+func TestGoOnFromEmpty(t *testing.T) {
+	b := open(t)
+	b.create("s", 1)
+	arn := ref{servicetest.Scope, "s"}.arn().String()
+	c := must[api.RegisterStreamConsumerOutput](b, "RegisterStreamConsumer", &api.RegisterStreamConsumerInput{StreamARN: &arn, ConsumerName: new("c")}).Consumer
+	out := must[api.SubscribeToShardOutput](b, "SubscribeToShard", &api.SubscribeToShardInput{ConsumerARN: c.ConsumerARN, ShardId: new(first), StartingPosition: &api.StartingPosition{Type: new("TRIM_HORIZON")}})
+	e, err := out.EventStream.Next(b.ctx)
+	if err != nil || out.EventStream.Close() != nil {
+		t.Fatal(err)
+	}
+	from := e.(*api.SubscribeToShardEventStream).SubscribeToShardEvent.ContinuationSequenceNumber
+	b.put("s", "a", "x")
+	for _, kind := range []string{"AT_SEQUENCE_NUMBER", "AFTER_SEQUENCE_NUMBER"} {
+		it := b.iterator("s", first, kind, func(in *api.GetShardIteratorInput) { in.StartingSequenceNumber = from })
+		if got, _ := b.read(it, 0); got != "x" {
+			t.Errorf("%s: %q", kind, got)
+		}
+	}
+}

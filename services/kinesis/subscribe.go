@@ -10,6 +10,7 @@ import (
 	api "sundog/api/kinesis"
 	"sundog/cloud"
 	"sundog/cloud/schema"
+	"sundog/engine/journal"
 	"sundog/engine/store"
 )
 
@@ -24,7 +25,7 @@ type subscription struct {
 	s        *service
 	consumer cloud.ARN
 	shard    uint32
-	after    *position
+	after    *journal.Position
 	wake     <-chan struct{}
 	changed  <-chan struct{}
 	over     chan struct{} // closed when its time is up
@@ -45,7 +46,8 @@ func (s *service) subscribeToShard(ctx context.Context, in *api.SubscribeToShard
 		return nil, err
 	}
 	sub := &subscription{s: s, consumer: a, first: true, over: make(chan struct{})}
-	var record, state store.Key
+	var log journal.Log
+	var state store.Key
 	err = s.view(ctx, func(r store.Reader) error {
 		return s.onConsumer(r, a, func(st *stream, _ *consumer) error {
 			sh := st.named(*in.ShardId)
@@ -53,7 +55,7 @@ func (s *service) subscribeToShard(ctx context.Context, in *api.SubscribeToShard
 				return errNoShard(st.ref, *in.ShardId)
 			}
 			p := in.StartingPosition
-			sub.shard, record, state = sh.N, st.logKey(sh.N), stateKey(st.ref)
+			sub.shard, log, state = sh.N, st.log(sh.N), stateKey(st.ref)
 			sub.after, err = s.startOf(r, st, sh.N, start{*p.Type, p.SequenceNumber, p.Timestamp}, "SubscribeToShard")
 			return err
 		})
@@ -61,7 +63,7 @@ func (s *service) subscribeToShard(ctx context.Context, in *api.SubscribeToShard
 	if err != nil {
 		return nil, err
 	}
-	wake, stop := s.d.Store.Watch(record)
+	wake, stop := s.d.Store.Watch(log)
 	changed, leave := s.d.Store.Watch(state)
 	timer := time.AfterFunc(subscriptionLife, sync.OnceFunc(func() { close(sub.over) }))
 	sub.wake, sub.changed = wake, changed
@@ -109,7 +111,7 @@ func (sub *subscription) look(ctx context.Context) (event *api.SubscribeToShardE
 			for i := range p.records {
 				e.Records[i] = p.records[i].output(sub.shard)
 			}
-			var at position
+			var at journal.Position
 			if p.next != nil {
 				at = *p.next
 			}

@@ -1,6 +1,7 @@
 package kinesis
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -34,8 +35,8 @@ func (s *service) sweep(ctx context.Context, at ref) (next time.Time, err error)
 	}
 	for i, d := range dues {
 		if d.to != nil {
-			key := st.logKey(st.Shards[i].N)
-			if err := s.update(ctx, func(tx store.Tx) error { return tx.DeleteRange(key, d.to) }); err != nil {
+			log := st.log(st.Shards[i].N)
+			if err := s.update(ctx, func(tx store.Tx) error { return tx.DeleteRange(log, d.to) }); err != nil {
 				return next, err
 			}
 		}
@@ -64,15 +65,15 @@ func (st *stream) due(r store.Reader, sh *shard, now time.Time) (d due, err erro
 			return due{over: true}, nil
 		}
 	}
-	prefix := st.logKey(sh.N)
-	o := store.Prefix(prefix)
+	log := st.log(sh.N)
+	o := store.Prefix(log)
 	o.KeysOnly = true
 	it := r.Scan(o)
 	defer func() { _ = it.Close() }()
 	for n := 0; it.Next(); n++ {
-		_, arrival, ok := cutLog(it.Key()[len(prefix):])
-		if !ok {
-			return d, errBadLog
+		_, arrival, err := cutLog(log, it.Key())
+		if err != nil {
+			return d, err
 		}
 		at := time.UnixMilli(arrival).Add(st.retention())
 		if at.After(now) || n == sweepBatch {
@@ -101,10 +102,9 @@ func (s *service) dropShards(ctx context.Context, at ref, now time.Time) error {
 				kept = append(kept, *sh)
 				continue
 			}
-			for _, key := range []store.Key{st.logKey(sh.N), st.marksKey().U64(uint64(sh.N))} {
-				if err := tx.DeleteRange(key, key.End()); err != nil {
-					return err
-				}
+			marks := st.marksKey().U64(uint64(sh.N))
+			if err := cmp.Or(st.log(sh.N).Delete(tx), tx.DeleteRange(marks, marks.End())); err != nil {
+				return err
 			}
 		}
 		st.Shards = kept

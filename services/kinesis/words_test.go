@@ -8,6 +8,7 @@ import (
 
 	api "sundog/api/kinesis"
 	"sundog/cloud"
+	"sundog/engine/journal"
 	"sundog/services/servicetest"
 )
 
@@ -48,7 +49,7 @@ func TestWords(t *testing.T) {
 		{"PutRecord", &api.PutRecordInput{StreamName: s, PartitionKey: new("k"), Data: big}, "ValidationException", "at 'data' failed to satisfy constraint: Member must have length less than or equal to 1048576"},
 		{"PutRecord", &api.PutRecordInput{StreamName: s, PartitionKey: new("k"), Data: []byte("x"), ExplicitHashKey: new("340282366920938463463374607431768211456")}, "InvalidArgumentException",
 			"Invalid ExplicitHashKey. ExplicitHashKey must be in the range: [0, 2^128-1]. Specified value was 340282366920938463463374607431768211456"},
-		{"PutRecord", &api.PutRecordInput{StreamName: s, PartitionKey: new("a"), Data: []byte("x"), SequenceNumberForOrdering: new(sequence(2, position{0: 0xff}))}, "InvalidArgumentException", "is invalid"},
+		{"PutRecord", &api.PutRecordInput{StreamName: s, PartitionKey: new("a"), Data: []byte("x"), SequenceNumberForOrdering: new(sequence(2, journal.Position{0: 0xff}))}, "InvalidArgumentException", "is invalid"},
 		{"PutRecord", &api.PutRecordInput{StreamName: s, PartitionKey: new("a"), Data: []byte("x"), SequenceNumberForOrdering: new("5")}, "InvalidArgumentException", "ExclusiveMinimumSequenceNumber 5 used in PutRecord on stream s under account 000000000000 is invalid."},
 		{"PutRecord", &api.PutRecordInput{StreamName: s, PartitionKey: new("a"), Data: []byte("x"), SequenceNumberForOrdering: seq}, "", ""},
 		{"PutRecord", &api.PutRecordInput{StreamName: s, PartitionKey: new("k"), Data: []byte("x"), DryRun: new(true)}, "NotImplemented", "DryRun"},
