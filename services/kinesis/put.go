@@ -69,9 +69,10 @@ func (s *service) append(tx store.Tx, at ref, all []entry, out []placed) error {
 	var value []byte
 	for i := range all {
 		e := &all[i]
-		out[i].shard = st.shardFor(e.hash).N
+		sh := st.shardFor(e.hash)
+		out[i].shard = sh.N
 		value = appendRecord(value[:0], e.key, e.data)
-		if err := st.log(out[i].shard).Append(tx, arrival, value); err != nil {
+		if err := sh.log.Append(tx, arrival, value); err != nil {
 			return err
 		}
 	}

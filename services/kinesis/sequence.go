@@ -1,7 +1,9 @@
 package kinesis
 
 import (
+	"encoding/binary"
 	"math/big"
+	"math/bits"
 	"strings"
 
 	"sundog/engine/journal"
@@ -18,12 +20,27 @@ const (
 	sequenceKind    = 2
 )
 
-// sequence writes the sequence number of a position in a shard.
+// sequence writes the sequence number of a position in a shard. Every record that is put or read needs one, so it is made without big numbers.
 func sequence(shard uint32, p journal.Position) string {
-	n := new(big.Int).SetBytes(p[:])
-	n.Lsh(n, positionShift)
-	n.Or(n, new(big.Int).SetUint64(uint64(shard)<<shardShift|sequenceKind))
-	return n.SetBit(n, versionShift+1, 1).String()
+	commit, index := binary.BigEndian.Uint64(p[:8]), uint64(binary.BigEndian.Uint32(p[8:]))
+	words := [3]uint64{ // the highest first
+		sequenceVersion<<(versionShift-128) | commit>>(128-64-positionShift+32),
+		commit<<(positionShift+32-64) | index>>(64-positionShift),
+		index<<positionShift | uint64(shard)<<shardShift | sequenceKind,
+	}
+	const group, digits = 19, 57 // a word holds any number of 19 digits
+	var text [digits]byte
+	for end := digits; end > 0; end -= group {
+		var rest uint64
+		for i := range words {
+			words[i], rest = bits.Div64(rest, words[i], 1e19)
+		}
+		for i := end - 1; i >= end-group; i-- {
+			text[i] = byte('0' + rest%10)
+			rest /= 10
+		}
+	}
+	return string(text[1:])
 }
 
 // parseSequence reads a sequence number.

@@ -3,6 +3,7 @@ package kinesis
 import (
 	"fmt"
 	"math/big"
+	"math/rand/v2"
 	"strings"
 	"testing"
 	"time"
@@ -175,6 +176,19 @@ func TestSequence(t *testing.T) {
 			if len(s) != 56 || n != shard || q != p || !ok {
 				t.Errorf("%d %x: %s", shard, p, s)
 			}
+		}
+	}
+	digits := rand.New(rand.NewPCG(1, 2))
+	for range 1000 {
+		var p journal.Position
+		for i := range p {
+			p[i] = byte(digits.Uint32())
+		}
+		shard := digits.Uint32()
+		want := new(big.Int).Or(new(big.Int).Lsh(big.NewInt(sequenceVersion), versionShift), new(big.Int).Lsh(new(big.Int).SetBytes(p[:]), positionShift))
+		want.Or(want, big.NewInt(int64(shard)<<shardShift|sequenceKind))
+		if got := sequence(shard, p); got != want.String() {
+			t.Fatalf("%d %x: %s, want %s", shard, p, got, want)
 		}
 	}
 	if sequence(7, journal.Position{7: 1}) >= sequence(0, journal.Position{7: 2}) {

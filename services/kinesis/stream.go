@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"sundog/cloud"
+	"sundog/engine/journal"
 	"sundog/engine/store"
 )
 
@@ -38,6 +39,8 @@ type shard struct {
 	Lo, Hi           hash
 	Opened           time.Time
 	Closed           time.Time `json:",omitzero"`
+
+	log journal.Log // of an open shard: writers need it for each record
 }
 
 func (s *shard) isOpen() bool { return s.Closed.IsZero() }
@@ -55,11 +58,12 @@ func (s *shard) parents() []uint32 {
 
 func (st *stream) retention() time.Duration { return time.Duration(st.Hours) * time.Hour }
 
-// index finds the open shards.
+// index finds the open shards and their logs.
 func (st *stream) index() {
 	st.open = st.open[:0:0]
 	for i := range st.Shards {
-		if st.Shards[i].isOpen() {
+		if sh := &st.Shards[i]; sh.isOpen() {
+			sh.log = st.log(sh.N)
 			st.open = append(st.open, i)
 		}
 	}
