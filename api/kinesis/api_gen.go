@@ -33,6 +33,7 @@ var (
 	AddTagsToStreamOp               = &schema.Operation{Name: "AddTagsToStream", Service: Service}
 	CreateStreamOp                  = &schema.Operation{Name: "CreateStream", Service: Service}
 	DecreaseStreamRetentionPeriodOp = &schema.Operation{Name: "DecreaseStreamRetentionPeriod", Service: Service}
+	DeleteResourcePolicyOp          = &schema.Operation{Name: "DeleteResourcePolicy", Service: Service}
 	DeleteStreamOp                  = &schema.Operation{Name: "DeleteStream", Service: Service}
 	DeregisterStreamConsumerOp      = &schema.Operation{Name: "DeregisterStreamConsumer", Service: Service}
 	DescribeLimitsOp                = &schema.Operation{Name: "DescribeLimits", Service: Service}
@@ -40,6 +41,7 @@ var (
 	DescribeStreamConsumerOp        = &schema.Operation{Name: "DescribeStreamConsumer", Service: Service}
 	DescribeStreamSummaryOp         = &schema.Operation{Name: "DescribeStreamSummary", Service: Service}
 	GetRecordsOp                    = &schema.Operation{Name: "GetRecords", Service: Service}
+	GetResourcePolicyOp             = &schema.Operation{Name: "GetResourcePolicy", Service: Service}
 	GetShardIteratorOp              = &schema.Operation{Name: "GetShardIterator", Service: Service}
 	IncreaseStreamRetentionPeriodOp = &schema.Operation{Name: "IncreaseStreamRetentionPeriod", Service: Service}
 	ListShardsOp                    = &schema.Operation{Name: "ListShards", Service: Service}
@@ -50,6 +52,7 @@ var (
 	MergeShardsOp                   = &schema.Operation{Name: "MergeShards", Service: Service}
 	PutRecordOp                     = &schema.Operation{Name: "PutRecord", Service: Service}
 	PutRecordsOp                    = &schema.Operation{Name: "PutRecords", Service: Service}
+	PutResourcePolicyOp             = &schema.Operation{Name: "PutResourcePolicy", Service: Service}
 	RegisterStreamConsumerOp        = &schema.Operation{Name: "RegisterStreamConsumer", Service: Service}
 	RemoveTagsFromStreamOp          = &schema.Operation{Name: "RemoveTagsFromStream", Service: Service}
 	SplitShardOp                    = &schema.Operation{Name: "SplitShard", Service: Service}
@@ -95,6 +98,15 @@ type DecreaseStreamRetentionPeriodInput struct {
 
 // DecreaseStreamRetentionPeriodOutput is the output of DecreaseStreamRetentionPeriod; it has no members.
 type DecreaseStreamRetentionPeriodOutput struct{}
+
+// DeleteResourcePolicyInput is the input of DeleteResourcePolicy.
+type DeleteResourcePolicyInput struct {
+	ResourceARN *string // required
+	StreamId    *string
+}
+
+// DeleteResourcePolicyOutput is the output of DeleteResourcePolicy; it has no members.
+type DeleteResourcePolicyOutput struct{}
 
 // DeleteStreamInput is the input of DeleteStream.
 type DeleteStreamInput struct {
@@ -185,6 +197,17 @@ type GetRecordsOutput struct {
 	NextShardIterator  *string
 	MillisBehindLatest *int64
 	ChildShards        []ChildShard
+}
+
+// GetResourcePolicyInput is the input of GetResourcePolicy.
+type GetResourcePolicyInput struct {
+	ResourceARN *string // required
+	StreamId    *string
+}
+
+// GetResourcePolicyOutput is the output of GetResourcePolicy.
+type GetResourcePolicyOutput struct {
+	Policy *string // required
 }
 
 // GetShardIteratorInput is the input of GetShardIterator.
@@ -335,6 +358,16 @@ type PutRecordsOutput struct {
 	Records           []PutRecordsResultEntry // required
 	EncryptionType    *string
 }
+
+// PutResourcePolicyInput is the input of PutResourcePolicy.
+type PutResourcePolicyInput struct {
+	ResourceARN *string // required
+	StreamId    *string
+	Policy      *string // required
+}
+
+// PutResourcePolicyOutput is the output of PutResourcePolicy; it has no members.
+type PutResourcePolicyOutput struct{}
 
 // RegisterStreamConsumerInput is the input of RegisterStreamConsumer.
 type RegisterStreamConsumerInput struct {

@@ -158,6 +158,7 @@ func (s *service) deleteStream(ctx context.Context, in *api.DeleteStreamInput) (
 				return err
 			}
 		}
+		s.forgetPolicies(tx, at)
 		return cmp.Or(tx.Delete(streamKey(at)), tx.Delete(stateKey(at)), tx.Delete(idKey(at.Scope, st.ID)))
 	})
 }

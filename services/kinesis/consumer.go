@@ -18,6 +18,7 @@ type consumer struct {
 	Name    string
 	Created time.Time
 	Tags    map[string]string `json:",omitempty"`
+	Policy  string            `json:",omitempty"`
 }
 
 // maxConsumers is how many consumers a stream has at most.
@@ -226,6 +227,9 @@ func (s *service) deregisterStreamConsumer(ctx context.Context, in *api.Deregist
 		return nil, err
 	}
 	return &api.DeregisterStreamConsumerOutput{}, s.update(ctx, func(tx store.Tx) error {
-		return s.onConsumer(tx, a, func(st *stream, c *consumer) error { return tx.Delete(st.consumerKey(c.Name)) })
+		return s.onConsumer(tx, a, func(st *stream, c *consumer) error {
+			tx.AfterCommit(func(store.Stamp) { s.policies.Forget(a) })
+			return tx.Delete(st.consumerKey(c.Name))
+		})
 	})
 }

@@ -22,6 +22,10 @@ func (s *service) resources() []room.ResourceType {
 			Attributes: []string{"ConsumerARN", "ConsumerCreationTimestamp", "ConsumerName", "ConsumerStatus", "StreamARN"},
 			Create:     s.createConsumer, Update: s.updateConsumer, Delete: s.deleteConsumer,
 		},
+		{
+			Type: "AWS::Kinesis::ResourcePolicy", Properties: []string{"ResourceArn", "ResourcePolicy"},
+			Create: s.putPolicyResource, Update: s.putPolicyResource, Delete: s.deletePolicyResource,
+		},
 	}
 }
 

@@ -84,3 +84,85 @@ func TestResources(t *testing.T) {
 		t.Fatal(out, err)
 	}
 }
+
+// A policy holds for the stream or the consumer that it was put to, and goes with it.
+func TestPolicies(t *testing.T) {
+	k := servicetest.New(t)
+	b := over(t, k)
+	k.Serve(b.ctx, b.s.operations())
+	lookup := b.s.policies.Lookup(b.s.readPolicy)
+	sid := func(arn string) string {
+		t.Helper()
+		a, err := cloud.ParseARN(arn)
+		if err != nil {
+			t.Fatal(err)
+		}
+		doc, err := lookup(b.ctx, a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if doc == nil {
+			return ""
+		}
+		return doc.Statements[0].Sid
+	}
+	policy := func(sid, arn string) *string {
+		return new(`{"Version":"2012-10-17","Statement":[{"Sid":"` + sid + `","Effect":"Allow","Principal":{"AWS":"111111111111"},"Action":"kinesis:PutRecord","Resource":"` + arn + `"}]}`)
+	}
+	b.create("s", 1)
+	stream := ref{servicetest.Scope, "s"}.arn().String()
+	reader := *must[api.RegisterStreamConsumerOutput](b, "RegisterStreamConsumer", &api.RegisterStreamConsumerInput{StreamARN: &stream, ConsumerName: new("reader")}).Consumer.ConsumerARN
+	for _, arn := range []string{stream, reader} {
+		if err := b.try("GetResourcePolicy", &api.GetResourcePolicyInput{ResourceARN: &arn}); !cloud.IsCode(err, "ResourceNotFoundException") || sid(arn) != "" {
+			t.Fatal(err)
+		}
+		for _, name := range []string{"one", "two"} {
+			must[api.PutResourcePolicyOutput](b, "PutResourcePolicy", &api.PutResourcePolicyInput{ResourceARN: &arn, Policy: policy(name, arn)})
+			got := must[api.GetResourcePolicyOutput](b, "GetResourcePolicy", &api.GetResourcePolicyInput{ResourceARN: &arn}).Policy
+			if *got != *policy(name, arn) || sid(arn) != name {
+				t.Fatal(*got, sid(arn))
+			}
+		}
+	}
+	must[api.DeleteResourcePolicyOutput](b, "DeleteResourcePolicy", &api.DeleteResourcePolicyInput{ResourceARN: &reader})
+	if sid(reader) != "" || sid(stream) != "two" {
+		t.Fatal(sid(reader), sid(stream))
+	}
+	for want, in := range map[string]*api.PutResourcePolicyInput{
+		"InvalidArgumentException":  {ResourceARN: &stream, Policy: new("{")},
+		"ResourceNotFoundException": {ResourceARN: new(stream + "x"), Policy: policy("one", stream)},
+		"NotImplemented":            {ResourceARN: &stream, Policy: policy("one", stream), StreamId: new("abcdefghij0123456789-abc")},
+	} {
+		if err := b.try("PutResourcePolicy", in); !cloud.IsCode(err, want) {
+			t.Errorf("%v, want %s", err, want)
+		}
+	}
+	if err := b.try("PutResourcePolicy", &api.PutResourcePolicyInput{ResourceARN: &stream, Policy: new(strings.Repeat(" ", maxPolicy) + "{}")}); !cloud.IsCode(err, "InvalidArgumentException") {
+		t.Fatal(err)
+	}
+
+	typ := servicetest.ByType(b.s.resources())["AWS::Kinesis::ResourcePolicy"]
+	props := func(name, arn string) room.Props {
+		return servicetest.Props(t, `{"ResourceArn":"`+arn+`","ResourcePolicy":`+*policy(name, arn)+`}`)
+	}
+	made, err := typ.Create(b.ctx, room.Request{New: props("made", reader)})
+	if err != nil || made.Physical != reader || sid(reader) != "made" {
+		t.Fatal(made, err)
+	}
+	moved, err := typ.Update(b.ctx, room.Request{Physical: reader, Old: props("made", reader), New: props("moved", stream)})
+	if err != nil || moved.Physical != stream || sid(stream) != "moved" {
+		t.Fatal(moved, err)
+	}
+	for range 2 {
+		if err := typ.Delete(b.ctx, room.Request{Physical: reader}); err != nil || sid(reader) != "" {
+			t.Fatal(err)
+		}
+	}
+	must[api.PutResourcePolicyOutput](b, "PutResourcePolicy", &api.PutResourcePolicyInput{ResourceARN: &reader, Policy: policy("left", reader)})
+	must[api.DeleteStreamOutput](b, "DeleteStream", &api.DeleteStreamInput{StreamName: new("s"), EnforceConsumerDeletion: new(true)})
+	b.create("s", 1)
+	again := *must[api.RegisterStreamConsumerOutput](b, "RegisterStreamConsumer", &api.RegisterStreamConsumerInput{StreamARN: &stream, ConsumerName: new("reader")}).Consumer.ConsumerARN
+	if sid(stream) != "" || sid(again) != "" {
+		t.Fatal("what was made again has the policy of what was there before")
+	}
+}

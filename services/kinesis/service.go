@@ -13,17 +13,19 @@ import (
 
 // service is the room.
 type service struct {
-	d       room.Deps
-	streams cache
-	work    *upkeep.Work
-	sweeps  *upkeep.Sweeps[ref]
+	d        room.Deps
+	streams  cache
+	policies room.Policies
+	work     *upkeep.Work
+	sweeps   *upkeep.Sweeps[ref]
 }
 
 // New makes the room.
 func New(d room.Deps) room.Room {
 	s := newService(d)
 	return room.Room{
-		Service: roomName, Operations: s.operations(), Refused: refused, Resources: s.resources(), Stream: source{s}, Target: target{s}, Describe: s.describe, Start: s.start,
+		Service: roomName, Operations: s.operations(), Refused: refused, Resources: s.resources(), Stream: source{s}, Target: target{s}, Describe: s.describe,
+		ResourcePolicy: s.policies.Lookup(s.readPolicy), Start: s.start,
 		Close: func() error {
 			s.sweeps.Disarm()
 			s.work.Close()
@@ -42,7 +44,6 @@ func newService(d room.Deps) *service {
 var refused = map[string]string{
 	"DisableEnhancedMonitoring": "there are no metrics of single shards", "EnableEnhancedMonitoring": "there are no metrics of single shards",
 	"StartStreamEncryption": "there are no keys to encrypt with (KMS)", "StopStreamEncryption": "there are no keys to encrypt with (KMS)",
-	"PutResourcePolicy": "streams have no policies of their own", "GetResourcePolicy": "streams have no policies of their own", "DeleteResourcePolicy": "streams have no policies of their own",
 	"UpdateMaxRecordSize": "records over 1 MiB are not served", "UpdateStreamWarmThroughput": "nothing is throttled, so there is nothing to warm",
 	"DescribeAccountSettings": "there are no commitments to pay for", "UpdateAccountSettings": "there are no commitments to pay for",
 	"UpdateStreamRecordDistributionStrategy": "records go by their partition keys only",
@@ -73,6 +74,7 @@ func (s *service) operations() []cloud.Operation {
 		cloud.Op(roomName, api.DecreaseStreamRetentionPeriodOp, s.decreaseRetention, onStream(s, "DecreaseStreamRetentionPeriod", func(in *api.DecreaseStreamRetentionPeriodInput) names {
 			return names{in.StreamName, in.StreamARN, in.StreamId}
 		})),
+		cloud.Op(roomName, api.DeleteResourcePolicyOp, s.deleteResourcePolicy, onARN("DeleteResourcePolicy", func(in *api.DeleteResourcePolicyInput) *string { return in.ResourceARN })),
 		cloud.Op(roomName, api.DeleteStreamOp, s.deleteStream, onStream(s, "DeleteStream", func(in *api.DeleteStreamInput) names { return names{in.StreamName, in.StreamARN, in.StreamId} })),
 		cloud.Op(roomName, api.DeregisterStreamConsumerOp, s.deregisterStreamConsumer, onConsumer(s, "DeregisterStreamConsumer", func(in *api.DeregisterStreamConsumerInput) (a, b, c *string) {
 			return in.StreamARN, in.ConsumerName, in.ConsumerARN
@@ -84,6 +86,7 @@ func (s *service) operations() []cloud.Operation {
 		})),
 		cloud.Op(roomName, api.DescribeStreamSummaryOp, s.describeStreamSummary, onStream(s, "DescribeStreamSummary", func(in *api.DescribeStreamSummaryInput) names { return names{in.StreamName, in.StreamARN, in.StreamId} })),
 		cloud.Op(roomName, api.GetRecordsOp, s.getRecords, accessGetRecords),
+		cloud.Op(roomName, api.GetResourcePolicyOp, s.getResourcePolicy, onARN("GetResourcePolicy", func(in *api.GetResourcePolicyInput) *string { return in.ResourceARN })),
 		cloud.Op(roomName, api.GetShardIteratorOp, s.getShardIterator, onStream(s, "GetShardIterator", func(in *api.GetShardIteratorInput) names { return names{in.StreamName, in.StreamARN, in.StreamId} })),
 		cloud.Op(roomName, api.IncreaseStreamRetentionPeriodOp, s.increaseRetention, onStream(s, "IncreaseStreamRetentionPeriod", func(in *api.IncreaseStreamRetentionPeriodInput) names {
 			return names{in.StreamName, in.StreamARN, in.StreamId}
@@ -96,6 +99,7 @@ func (s *service) operations() []cloud.Operation {
 		cloud.Op(roomName, api.MergeShardsOp, s.mergeShards, onStream(s, "MergeShards", func(in *api.MergeShardsInput) names { return names{in.StreamName, in.StreamARN, in.StreamId} })),
 		cloud.Op(roomName, api.PutRecordOp, s.putRecord, onStream(s, "PutRecord", func(in *api.PutRecordInput) names { return names{in.StreamName, in.StreamARN, in.StreamId} })),
 		limited(cloud.Op(roomName, api.PutRecordsOp, s.putRecords, onStream(s, "PutRecords", func(in *api.PutRecordsInput) names { return names{in.StreamName, in.StreamARN, in.StreamId} })), maxBody),
+		cloud.Op(roomName, api.PutResourcePolicyOp, s.putResourcePolicy, onARN("PutResourcePolicy", func(in *api.PutResourcePolicyInput) *string { return in.ResourceARN })),
 		cloud.Op(roomName, api.RegisterStreamConsumerOp, s.registerStreamConsumer, onStream(s, "RegisterStreamConsumer", func(in *api.RegisterStreamConsumerInput) names { return names{arn: in.StreamARN} })),
 		cloud.Op(roomName, api.RemoveTagsFromStreamOp, s.removeTagsFromStream, onStream(s, "RemoveTagsFromStream", func(in *api.RemoveTagsFromStreamInput) names { return names{in.StreamName, in.StreamARN, in.StreamId} })),
 		cloud.Op(roomName, api.SplitShardOp, s.splitShard, onStream(s, "SplitShard", func(in *api.SplitShardInput) names { return names{in.StreamName, in.StreamARN, in.StreamId} })),

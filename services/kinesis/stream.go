@@ -28,6 +28,7 @@ type stream struct {
 	Next     uint32
 	Shards   []shard           // by number
 	Tags     map[string]string `json:",omitempty"`
+	Policy   string            `json:",omitempty"`
 
 	open []int // the open shards in Shards, by hash range
 }

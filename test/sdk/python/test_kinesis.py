@@ -108,3 +108,38 @@ def test_rules_put_events(stream):
     events.delete_rule(Name=stream)
     iam.delete_role_policy(RoleName=stream, PolicyName="put")
     iam.delete_role(RoleName=stream)
+
+
+def test_policies_are_applied(stream):
+    iam = client("iam")
+    iam.create_user(UserName=stream)
+    key = iam.create_access_key(UserName=stream)["AccessKey"]
+    other = client("kinesis", secret=key["SecretAccessKey"], access_key=key["AccessKeyId"])
+    arn = kinesis.describe_stream_summary(StreamName=stream)["StreamDescriptionSummary"]["StreamARN"]
+    reader = kinesis.register_stream_consumer(StreamARN=arn, ConsumerName="reader")["Consumer"]["ConsumerARN"]
+    user = iam.get_user(UserName=stream)["User"]["Arn"]
+
+    def let(resource, action):
+        statement = {"Effect": "Allow", "Principal": {"AWS": user}, "Action": action, "Resource": resource}
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        kinesis.put_resource_policy(ResourceARN=resource, Policy=policy)
+        assert kinesis.get_resource_policy(ResourceARN=resource)["Policy"] == policy
+
+    try:
+        for attempt in lambda: other.put_record(StreamARN=arn, Data=b"x", PartitionKey="a"), lambda: other.describe_stream_consumer(ConsumerARN=reader):
+            with refused("AccessDeniedException", 400):
+                attempt()
+        let(arn, "kinesis:PutRecord")
+        other.put_record(StreamARN=arn, Data=b"x", PartitionKey="a")
+        with refused("AccessDeniedException", 400):
+            other.describe_stream_summary(StreamARN=arn)
+        let(reader, "kinesis:DescribeStreamConsumer")
+        assert other.describe_stream_consumer(ConsumerARN=reader)["ConsumerDescription"]["ConsumerStatus"] == "ACTIVE"
+        kinesis.delete_resource_policy(ResourceARN=arn)
+        with refused("AccessDeniedException", 400):
+            other.put_record(StreamARN=arn, Data=b"x", PartitionKey="a")
+        with refused("ResourceNotFoundException", 400):
+            kinesis.get_resource_policy(ResourceARN=arn)
+    finally:
+        iam.delete_access_key(UserName=stream, AccessKeyId=key["AccessKeyId"])
+        iam.delete_user(UserName=stream)
