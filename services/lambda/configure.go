@@ -74,13 +74,20 @@ func (r *lambdaRoom) apply(ctx context.Context, f ref, c *api.FunctionConfigurat
 	if set(&c.KMSKeyArn, s.KMSKeyArn); str(c.KMSKeyArn) == "" {
 		c.KMSKeyArn = nil
 	}
-	if v := s.VpcConfig; v != nil && (len(v.SubnetIds) > 0) != (len(v.SecurityGroupIds) > 0) {
+	return applyNetwork(c, s.VpcConfig)
+}
+
+// applyNetwork keeps what a network is asked for, which means nothing here. One that was given once is shown, and empty when it was taken away.
+func applyNetwork(c *api.FunctionConfiguration, v *api.VpcConfig) error {
+	if v == nil {
+		return nil
+	}
+	if (len(v.SubnetIds) > 0) != (len(v.SecurityGroupIds) > 0) {
 		return errParameter("SubnetIds and SecurityIds must coexist or be both empty list.")
 	}
-	if s.VpcConfig != nil && len(s.VpcConfig.SubnetIds) > 0 {
-		c.VpcConfig = &api.VpcConfigResponse{SubnetIds: s.VpcConfig.SubnetIds, SecurityGroupIds: s.VpcConfig.SecurityGroupIds, VpcId: new(""), Ipv6AllowedForDualStack: s.VpcConfig.Ipv6AllowedForDualStack}
-	} else if s.VpcConfig != nil {
-		c.VpcConfig = nil
+	c.VpcConfig = &api.VpcConfigResponse{
+		SubnetIds: append([]string{}, v.SubnetIds...), SecurityGroupIds: append([]string{}, v.SecurityGroupIds...), VpcId: new(""),
+		Ipv6AllowedForDualStack: new(val(v.Ipv6AllowedForDualStack, false)),
 	}
 	return nil
 }

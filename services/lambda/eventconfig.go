@@ -133,6 +133,11 @@ func ordered(a cloud.ARN) bool {
 	return (a.Service == "sqs" || a.Service == "sns") && strings.HasSuffix(a.Resource, ".fifo")
 }
 
+// errDestinations refuses destinations of a kind that cannot be there.
+func errDestinations(success, failure string) error {
+	return errParameter("The provided destination config DestinationConfig(onSuccess=%s, onFailure=%s) is invalid.", shownDestination("OnSuccess", success), shownDestination("OnFailure", failure))
+}
+
 func shownDestination(name, to string) string {
 	if to == "" {
 		return "null"
@@ -155,7 +160,7 @@ func (r *lambdaRoom) checkDestinations(ctx context.Context, p *plan, d *api.Dest
 		}
 		a, err := cloud.ParseARN(end.to)
 		if err != nil || !slices.Contains(end.services, a.Service) || ordered(a) {
-			return errParameter("The provided destination config DestinationConfig(onSuccess=%s, onFailure=%s) is invalid.", shownDestination("OnSuccess", success), shownDestination("OnFailure", failure))
+			return errDestinations(success, failure)
 		}
 		if a.Service == service {
 			if to := refOf(a); to.Scope == f.Scope && to.name == f.name {

@@ -78,7 +78,10 @@ func readLayer(rd store.Reader, sc cloud.Scope, name string, n int64) (*layer, e
 }
 
 func (r *lambdaRoom) publishLayer(ctx context.Context, in *api.PublishLayerVersionInput) (*api.PublishLayerVersionOutput, error) {
-	sc, name := layerNamed(ctx, in.LayerName)
+	sc, name, err := nearLayer(ctx, in.LayerName)
+	if err != nil {
+		return nil, err
+	}
 	content := val(in.Content, api.LayerVersionContentInput{}) // without one, fetch says what is missing
 	if str(content.S3ObjectStorageMode) == "REFERENCE" {
 		return nil, cloud.NotImplementedf("PublishLayerVersion: S3ObjectStorageMode REFERENCE is not implemented on this platform: packages are copied.")
@@ -145,15 +148,21 @@ func (r *lambdaRoom) layer(ctx context.Context, sc cloud.Scope, name string, n i
 
 func errLayerNotFound() error { return errNotFound("The resource you requested does not exist.") }
 
+// nearLayer is the scope and the name of a layer that an operation names. One of another region is not there.
+func nearLayer(ctx context.Context, text *string) (sc cloud.Scope, name string, err error) {
+	if sc, name = layerNamed(ctx, text); sc.Region != cloud.CallFrom(ctx).Scope.Region {
+		err = errLayerNotFound()
+	}
+	return sc, name, err
+}
+
 // layerVersion is the scope, the name and the number of a layer's version that an operation names.
-func layerVersion(ctx context.Context, name *string, number *int64) (sc cloud.Scope, layer string, n int64, err error) {
+func layerVersion(ctx context.Context, text *string, number *int64) (sc cloud.Scope, name string, n int64, err error) {
+	sc, name, err = nearLayer(ctx, text)
 	if n = val(number, 0); n < 1 {
 		err = errParameter("Layer Version Cannot be less than 1")
 	}
-	if sc, layer = layerNamed(ctx, name); err == nil && sc.Region != cloud.CallFrom(ctx).Scope.Region {
-		err = errLayerNotFound() // another region's
-	}
-	return sc, layer, n, err
+	return sc, name, n, err
 }
 
 func (r *lambdaRoom) getLayer(ctx context.Context, in *api.GetLayerVersionInput) (*api.GetLayerVersionOutput, error) {
@@ -177,6 +186,9 @@ func orLayer(err error) error {
 
 func (r *lambdaRoom) getLayerByARN(ctx context.Context, in *api.GetLayerVersionByArnInput) (*api.GetLayerVersionByArnOutput, error) {
 	sc, name, n, err := parseLayerARN(str(in.Arn))
+	if err == nil && sc.Region != cloud.CallFrom(ctx).Scope.Region {
+		return nil, errLayerNotFound()
+	}
 	if err != nil {
 		return nil, errValidation("Value '%s' at 'arn' failed to satisfy constraint: Member must satisfy regular expression pattern: (arn:(aws[a-zA-Z-]*)?:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:\\d{12}:layer:[a-zA-Z0-9-_]+:[0-9]+)|(arn:[a-zA-Z0-9-]+:lambda:::awslayer:[a-zA-Z0-9-_]+)", str(in.Arn))
 	}
@@ -247,7 +259,10 @@ func (r *lambdaRoom) layerList(ctx context.Context, prefix []byte, runtime, arch
 func fits(list []string, want *string) bool { return want == nil || slices.Contains(list, *want) }
 
 func (r *lambdaRoom) listLayerVersions(ctx context.Context, in *api.ListLayerVersionsInput) (*api.ListLayerVersionsOutput, error) {
-	sc, name := layerNamed(ctx, in.LayerName)
+	sc, name, err := nearLayer(ctx, in.LayerName)
+	if err != nil {
+		return nil, err
+	}
 	found, err := r.layerList(ctx, key(sc, "layer").Str(name), in.CompatibleRuntime, in.CompatibleArchitecture)
 	if err != nil {
 		return nil, err

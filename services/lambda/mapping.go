@@ -78,8 +78,14 @@ func (r *lambdaRoom) createMapping(ctx context.Context, in *api.CreateEventSourc
 		TumblingWindowInSeconds: in.TumblingWindowInSeconds, BisectBatchOnFunctionError: in.BisectBatchOnFunctionError,
 		MaximumRecordAgeInSeconds: in.MaximumRecordAgeInSeconds, MaximumRetryAttempts: in.MaximumRetryAttempts, DestinationConfig: in.DestinationConfig,
 	}}
+	if err := m.checkOnFailure(in.DestinationConfig); err != nil {
+		return nil, err
+	}
 	if err := m.check(); err != nil {
 		return nil, err
+	}
+	if at := in.StartingPositionTimestamp; at != nil && at.After(r.d.Clock.Now()) {
+		return nil, errParameter("StartingPositionTimestamp cannot be in the future.") // documented; the wording has no public source
 	}
 	starts, err := r.prepareSource(ctx, &m, src, pl)
 	if err != nil {
@@ -248,6 +254,9 @@ func (r *lambdaRoom) updateMapping(ctx context.Context, in *api.UpdateEventSourc
 		}
 		if m.is(deleting) {
 			return errInUse("update")
+		}
+		if err := m.checkOnFailure(in.DestinationConfig); err != nil {
+			return err
 		}
 		state = m.turning(in.Enabled)
 		m.Config.FunctionArn = new(pl.ref.qualified().String())

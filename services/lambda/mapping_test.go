@@ -56,17 +56,17 @@ func TestMappingChecks(t *testing.T) {
 		{nil, pollers(2, 2001), "InvalidParameterValueException", "MaximumPollers must be between 2 and 2000."},
 		{nil, pollers(6, 5), "InvalidParameterValueException", "MinimumPollers must not be greater than MaximumPollers."},
 		{nil, func(x *in) { pollers(2, 5)(x); x.ScalingConfig = &api.ScalingConfig{MaximumConcurrency: n32(2)} }, "InvalidParameterValueException", "cannot be used together"},
-		{nil, func(x *in) { pollers(2, 5)(x); x.ProvisionedPollerConfig.PollerGroupName = new("g") }, "InvalidParameterValueException", "Unsupported PollerGroupName"},
-		{table, pollers(2, 5), "InvalidParameterValueException", "Unsupported ProvisionedPollerConfig parameter"},
+		{nil, func(x *in) { pollers(2, 5)(x); x.ProvisionedPollerConfig.PollerGroupName = new("g") }, "InvalidParameterValueException", "Unsupported 'provisionedPollerConfig.pollerGroupName' parameter"},
+		{table, pollers(2, 5), "InvalidParameterValueException", "Unsupported 'provisionedPollerConfig' parameter"},
 		{nil, func(x *in) { x.DocumentDBEventSourceConfig = &api.DocumentDBEventSourceConfig{} }, "NotImplemented", "DocumentDBEventSourceConfig"},
 		{nil, func(x *in) { x.FunctionName = new("none") }, "InvalidParameterValueException", "Function does not exist"},
 		{nil, func(x *in) {
 			x.MetricsConfig = &api.EventSourceMappingMetricsConfig{Metrics: []string{eventCount, "KafkaMetrics"}}
-		}, "InvalidParameterValueException", "Unsupported MetricsConfig parameter"},
+		}, "InvalidParameterValueException", "Unsupported 'metricsConfig' parameter"},
 		{nil, func(x *in) { x.BatchSize = n32(11) }, "InvalidParameterValueException", "Maximum batch window in seconds must be greater than 0 if maximum batch size is greater than 10"},
 		{nil, func(x *in) { x.StartingPosition = new("LATEST") }, "InvalidParameterValueException", "StartingPosition is not valid for SQS event sources."},
-		{nil, func(x *in) { x.DestinationConfig = onFailure("arn:aws:sqs:eu-west-1:000000000000:x") }, "InvalidParameterValueException", "Unsupported DestinationConfig parameter for given event source mapping type."},
-		{nil, func(x *in) { x.ParallelizationFactor = n32(2) }, "InvalidParameterValueException", "Unsupported ParallelizationFactor parameter for given event source mapping type."},
+		{nil, func(x *in) { x.DestinationConfig = onFailure("arn:aws:sqs:eu-west-1:000000000000:x") }, "InvalidParameterValueException", "Unsupported 'destinationConfig' parameter for given event source mapping type."},
+		{nil, func(x *in) { x.ParallelizationFactor = n32(2) }, "InvalidParameterValueException", "Unsupported 'parallelizationFactor' parameter for given event source mapping type."},
 		{nil, func(x *in) { x.FilterCriteria = pattern(`{"a":1}`) }, "InvalidParameterValueException", "Invalid filter pattern definition."},
 		{nil, func(x *in) {
 			x.FilterCriteria = &api.FilterCriteria{Filters: slices.Repeat(pattern(`{"a":["b"]}`).Filters, 11)}
@@ -78,11 +78,16 @@ func TestMappingChecks(t *testing.T) {
 		{table, func(x *in) { x.StartingPosition = new("AT_TIMESTAMP") }, "InvalidParameterValueException", "Unsupported starting position for arn type: " + streamARN.String()},
 		{table, func(x *in) { x.EventSourceArn, x.StartingPosition = &kinesis, new("AT_TIMESTAMP") }, "InvalidParameterValueException", "Need to specify a timestamp"},
 		{table, func(x *in) { x.StartingPositionTimestamp = new(time.Unix(1, 0)) }, "InvalidParameterValueException", "only valid with the starting position AT_TIMESTAMP"},
-		{table, func(x *in) { x.MaximumRecordAgeInSeconds = n32(59) }, "InvalidParameterValueException", "-1, or at least 60"},
+		{table, func(x *in) { x.MaximumRecordAgeInSeconds = n32(59) }, "InvalidParameterValueException", "MaximumRecordAgeInSeconds must be either -1 (forever) or between 60 and 604800 (inclusive)"},
 		{table, func(x *in) { x.TumblingWindowInSeconds, x.ParallelizationFactor = n32(9), n32(2) }, "InvalidParameterValueException", "ParallelizationFactor of 1"},
-		{table, func(x *in) { x.ScalingConfig = &api.ScalingConfig{MaximumConcurrency: n32(2)} }, "InvalidParameterValueException", "Unsupported ScalingConfig parameter"},
-		{table, func(x *in) { x.DestinationConfig = &api.DestinationConfig{OnSuccess: &api.OnSuccess{}} }, "InvalidParameterValueException", "Unsupported DestinationConfig parameter for given event source mapping type."},
-		{table, func(x *in) { x.DestinationConfig = onFailure("kafka://x") }, "NotImplemented", "kafka://x as an on-failure destination"},
+		{table, func(x *in) { x.ScalingConfig = &api.ScalingConfig{MaximumConcurrency: n32(2)} }, "InvalidParameterValueException", "Unsupported 'scalingConfig' parameter"},
+		{table, func(x *in) { x.DestinationConfig = &api.DestinationConfig{OnSuccess: &api.OnSuccess{}} }, "InvalidParameterValueException", "Unsupported 'destinationConfig' parameter for given event source mapping type."},
+		{table, func(x *in) { x.DestinationConfig = onFailure("kafka://x") }, "InvalidParameterValueException", "DestinationConfig(onSuccess=null, onFailure=OnFailure(destination=kafka://x)) is invalid."},
+		{table, func(x *in) { x.DestinationConfig = onFailure("arn:aws:lambda:eu-west-1:000000000000:function:f") }, "InvalidParameterValueException", "onFailure=OnFailure(destination=arn:aws:lambda:eu-west-1:000000000000:function:f)) is invalid."},
+		{table, func(x *in) { x.DestinationConfig = &api.DestinationConfig{OnFailure: &api.OnFailure{}} }, "InvalidParameterValueException", "The Destination field is required for an OnFailure configuration."},
+		{table, func(x *in) {
+			x.EventSourceArn, x.StartingPosition, x.StartingPositionTimestamp = &kinesis, new("AT_TIMESTAMP"), new(b.Deps.Clock.Now().Add(time.Hour))
+		}, "InvalidParameterValueException", "StartingPositionTimestamp cannot be in the future."},
 	} {
 		x := &in{FunctionName: new("f"), EventSourceArn: new(queueARN.String())}
 		if c.source != nil {

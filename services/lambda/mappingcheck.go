@@ -112,7 +112,7 @@ func (m *mapping) check() error {
 		return err
 	}
 	if c := m.Config.MetricsConfig; c != nil && slices.ContainsFunc(c.Metrics, func(name string) bool { return name != eventCount }) {
-		return errUnsupported("MetricsConfig")
+		return errUnsupported("metricsConfig")
 	}
 	if m.queue() {
 		return m.checkForQueue()
@@ -130,9 +130,9 @@ func (m *mapping) checkFilters() error {
 	return err
 }
 
-// errUnsupported words what the kind of source does not have.
+// errUnsupported words what the kind of source does not have; the parameter is named as requests name it.
 func errUnsupported(name string) error {
-	return errParameter("Unsupported %s parameter for given event source mapping type.", name)
+	return errParameter("Unsupported '%s' parameter for given event source mapping type.", name)
 }
 
 func (m *mapping) checkForQueue() error {
@@ -140,13 +140,16 @@ func (m *mapping) checkForQueue() error {
 	if c.StartingPosition != nil || c.StartingPositionTimestamp != nil {
 		return errParameter("StartingPosition is not valid for SQS event sources.")
 	}
-	for name, given := range map[string]bool{
-		"ParallelizationFactor": c.ParallelizationFactor != nil, "BisectBatchOnFunctionError": c.BisectBatchOnFunctionError != nil,
-		"MaximumRetryAttempts": c.MaximumRetryAttempts != nil, "MaximumRecordAgeInSeconds": c.MaximumRecordAgeInSeconds != nil,
-		"TumblingWindowInSeconds": c.TumblingWindowInSeconds != nil, "DestinationConfig": c.DestinationConfig != nil,
+	for _, of := range []struct {
+		name  string
+		given bool
+	}{
+		{"parallelizationFactor", c.ParallelizationFactor != nil}, {"bisectBatchOnFunctionError", c.BisectBatchOnFunctionError != nil},
+		{"maximumRetryAttempts", c.MaximumRetryAttempts != nil}, {"maximumRecordAgeInSeconds", c.MaximumRecordAgeInSeconds != nil},
+		{"tumblingWindowInSeconds", c.TumblingWindowInSeconds != nil}, {"destinationConfig", c.DestinationConfig != nil},
 	} {
-		if given {
-			return errUnsupported(name)
+		if of.given {
+			return errUnsupported(of.name)
 		}
 	}
 	size, window := val(c.BatchSize, 1), val(c.MaximumBatchingWindowInSeconds, 0)
@@ -182,7 +185,7 @@ func (m *mapping) checkPollers() error {
 	least, most := val(p.MinimumPollers, leastPollers), val(p.MaximumPollers, mostMinimum)
 	switch {
 	case p.PollerGroupName != nil:
-		return errUnsupported("PollerGroupName")
+		return errUnsupported("provisionedPollerConfig.pollerGroupName")
 	case m.Config.ScalingConfig != nil && m.Config.ScalingConfig.MaximumConcurrency != nil:
 		return errParameter("ScalingConfig and ProvisionedPollerConfig cannot be used together.")
 	case least < leastPollers || least > mostMinimum:
@@ -203,14 +206,14 @@ func (m *mapping) checkForStream() error {
 		return errParameter("1 validation error detected: Value null at 'startingPosition' failed to satisfy constraint: Member must not be null.")
 	}
 	if d := c.DestinationConfig; d != nil && d.OnSuccess != nil {
-		return errUnsupported("DestinationConfig")
+		return errUnsupported("destinationConfig")
 	}
 	age := val(c.MaximumRecordAgeInSeconds, -1)
 	switch {
 	case c.ScalingConfig != nil && c.ScalingConfig.MaximumConcurrency != nil:
-		return errUnsupported("ScalingConfig")
+		return errUnsupported("scalingConfig")
 	case c.ProvisionedPollerConfig != nil:
-		return errUnsupported("ProvisionedPollerConfig")
+		return errUnsupported("provisionedPollerConfig")
 	case *c.StartingPosition == "AT_TIMESTAMP" && m.source().Service == "dynamodb":
 		return errParameter("Unsupported starting position for arn type: %s", m.source())
 	case *c.StartingPosition == "AT_TIMESTAMP" && c.StartingPositionTimestamp == nil:
@@ -218,14 +221,22 @@ func (m *mapping) checkForStream() error {
 	case *c.StartingPosition != "AT_TIMESTAMP" && c.StartingPositionTimestamp != nil:
 		return errParameter("StartingPositionTimestamp is only valid with the starting position AT_TIMESTAMP.")
 	case age >= 0 && age < 60:
-		return errParameter("MaximumRecordAgeInSeconds must be -1, or at least 60.")
+		return errParameter("MaximumRecordAgeInSeconds must be either -1 (forever) or between 60 and 604800 (inclusive)")
 	case val(c.TumblingWindowInSeconds, 0) > 0 && val(c.ParallelizationFactor, 1) > 1:
 		return errParameter("A tumbling window needs a ParallelizationFactor of 1.")
 	}
 	if d := str(onFailure(c)); d != "" {
 		if a, err := cloud.ParseARN(d); err != nil || !slices.Contains([]string{"sqs", "sns", "s3"}, a.Service) {
-			return cloud.NotImplementedf("Event source mappings: %s as an on-failure destination is not implemented on this platform.", d)
+			return errDestinations("", d)
 		}
+	}
+	return nil
+}
+
+// checkOnFailure checks what a request says of a destination for what is given up: without one it says nothing. (A mapping without shows it so.)
+func (m *mapping) checkOnFailure(d *api.DestinationConfig) error {
+	if !m.queue() && d != nil && d.OnFailure != nil && d.OnFailure.Destination == nil {
+		return errParameter("The Destination field is required for an OnFailure configuration.")
 	}
 	return nil
 }

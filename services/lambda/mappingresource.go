@@ -75,7 +75,7 @@ func removedProps(source string) map[string]any {
 	}
 	for prop, empty := range map[string]any{
 		"ParallelizationFactor": 1, "TumblingWindowInSeconds": 0, "BisectBatchOnFunctionError": false, "MaximumRetryAttempts": -1, "MaximumRecordAgeInSeconds": -1,
-		"DestinationConfig": map[string]any{"OnFailure": map[string]any{}},
+		"DestinationConfig": map[string]any{},
 	} {
 		all[prop] = empty
 	}

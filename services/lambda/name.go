@@ -38,7 +38,7 @@ func parseRef(ctx context.Context, name, qualifier *string) (ref, error) {
 	}
 	f := ref{Scope: cloud.CallFrom(ctx).Scope, name: m[11], qualifier: m[13]}
 	if region := strings.TrimSuffix(m[3], ":"); region != "" && region != f.Region {
-		return ref{}, errNotFound("Functions from '%s' are not reachable in this region ('%s')", region, f.Region)
+		return ref{}, errFar(region, f.Region)
 	}
 	if account := strings.TrimSuffix(m[9], ":"); account != "" {
 		f.Account = account
@@ -50,6 +50,10 @@ func parseRef(ctx context.Context, name, qualifier *string) (ref, error) {
 		f.qualifier = q
 	}
 	return f, nil
+}
+
+func errFar(region, here string) error {
+	return errNotFound("Functions from '%s' are not reachable in this region ('%s')", region, here)
 }
 
 // plainName tells whether a text is a function's name and nothing else, as most are.

@@ -148,7 +148,7 @@ func (r *lambdaRoom) putProvisioned(ctx context.Context, in *api.PutProvisionedC
 	err = r.change(ctx, f, func(tx store.Tx, fn *function) error {
 		_, _, alias, err := find(tx, f)
 		if err != nil {
-			return f.orNoAlias(err)
+			return err
 		}
 		if err := provisionable(tx, f, fn, alias); err != nil {
 			return err
@@ -163,7 +163,7 @@ func (r *lambdaRoom) putProvisioned(ctx context.Context, in *api.PutProvisionedC
 		return nil
 	})
 	if err != nil {
-		return nil, err
+		return nil, f.orNoAlias(err)
 	}
 	r.gates.forget(f.Scope)
 	r.provision(f, n)
@@ -278,7 +278,10 @@ func (r *lambdaRoom) deleteProvisioned(ctx context.Context, in *api.DeleteProvis
 		return nil, err
 	}
 	had := false
-	err = r.change(ctx, f, func(_ store.Tx, fn *function) error {
+	err = r.change(ctx, f, func(tx store.Tx, fn *function) error {
+		if _, _, _, err := find(tx, f); err != nil {
+			return err
+		}
 		_, had = fn.Ready[f.qualifier]
 		delete(fn.Ready, f.qualifier)
 		return nil
@@ -287,7 +290,7 @@ func (r *lambdaRoom) deleteProvisioned(ctx context.Context, in *api.DeleteProvis
 		r.gates.forget(f.Scope)
 		r.provision(f, 0)
 	}
-	return &api.DeleteProvisionedConcurrencyConfigOutput{}, err
+	return &api.DeleteProvisionedConcurrencyConfigOutput{}, f.orNoAlias(err)
 }
 
 func (r *lambdaRoom) listProvisioned(ctx context.Context, in *api.ListProvisionedConcurrencyConfigsInput) (*api.ListProvisionedConcurrencyConfigsOutput, error) {

@@ -241,6 +241,9 @@ func (r *lambdaRoom) updateFunctionParts(ctx context.Context, req room.Request, 
 	if err := r.signResource(ctx, req, name); err != nil {
 		return err
 	}
+	if err := r.freeRuntime(ctx, req, name); err != nil {
+		return err
+	}
 	if req.Changed(functionProps...) || req.Changed(shownProps...) {
 		in, err := r.functionInput(req.New)
 		if err != nil {

@@ -44,6 +44,14 @@ func (r *lambdaRoom) manageRuntime(ctx context.Context, req room.Request, prop s
 	return r.d.Do(ctx, service, "PutRuntimeManagementConfig", in, nil)
 }
 
+// freeRuntime lets go of a runtime version that was named manually when a template names another runtime, and says how that one is managed.
+func (r *lambdaRoom) freeRuntime(ctx context.Context, req room.Request, name string) error {
+	if !req.Changed("Runtime") || !req.Changed("RuntimeManagementConfig") {
+		return nil
+	}
+	return r.d.Do(ctx, service, "PutRuntimeManagementConfig", map[string]any{"FunctionName": name, "UpdateRuntimeOn": manageAuto}, nil)
+}
+
 // signResource gives a function the code signing configuration of its template, before it gets its code.
 func (r *lambdaRoom) signResource(ctx context.Context, req room.Request, name string) error {
 	if !req.Changed("CodeSigningConfigArn") {

@@ -54,6 +54,14 @@ func takesUpdates(c *api.FunctionConfiguration) error {
 	return nil
 }
 
+// mayChangeRuntime refuses another runtime for a function whose runtime version was named manually: it is one of the old runtime.
+func (p *plan) mayChangeRuntime(runtime *string) error {
+	if runtime != nil && *runtime != str(p.fn.Latest.Config.Runtime) && p.fn.managed(latest).Mode == manageManual {
+		return errParameter("Cannot change runtime identifier when runtime management configuration is set to 'Manual'. Change the runtime management configuration to 'Auto' or 'FunctionUpdate', then retry.")
+	}
+	return nil
+}
+
 func errRetired(runtime string) error {
 	return errParameter("The runtime parameter of %s is no longer supported for creating or updating AWS Lambda functions. We recommend you use a supported runtime while creating or updating functions.", runtime)
 }

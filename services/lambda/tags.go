@@ -32,12 +32,16 @@ type tagged struct {
 }
 
 // taggable finds what a tag operation's ARN names: a function, a layer, an event source mapping or a code signing configuration.
-func taggable(resource string) (tagged, error) {
+func taggable(ctx context.Context, resource string) (tagged, error) {
 	a, err := cloud.ParseARN(resource)
 	kind, id, _ := strings.Cut(a.Resource, ":")
-	switch {
+	switch region := cloud.CallFrom(ctx).Scope.Region; {
 	case err != nil || a.Service != service:
 		return tagged{}, errParameter("The resource ARN %s is invalid.", resource)
+	case a.Region != region && kind == "function":
+		return tagged{}, errFar(a.Region, region)
+	case a.Region != region:
+		return tagged{}, errNotFound("The resource you requested does not exist.")
 	case kind == "function":
 		return taggedFunction(refOf(a))
 	case kind == "event-source-mapping":
@@ -83,7 +87,7 @@ func taggedRow[T any](k []byte, get func(store.Reader) (*T, error), tags func(*T
 
 // editTags changes the tags of a resource.
 func (r *lambdaRoom) editTags(ctx context.Context, resource *string, edit func(map[string]string)) error {
-	t, err := taggable(str(resource))
+	t, err := taggable(ctx, str(resource))
 	if err != nil {
 		return err
 	}
@@ -109,7 +113,7 @@ func (r *lambdaRoom) editTags(ctx context.Context, resource *string, edit func(m
 }
 
 func (r *lambdaRoom) listTags(ctx context.Context, in *api.ListTagsInput) (*api.ListTagsOutput, error) {
-	t, err := taggable(str(in.Resource))
+	t, err := taggable(ctx, str(in.Resource))
 	if err != nil {
 		return nil, err
 	}

@@ -184,6 +184,9 @@ func (r *lambdaRoom) updateConfiguration(ctx context.Context, in *api.UpdateFunc
 	if err := takesUpdates(&checked); err != nil {
 		return nil, err
 	}
+	if err := p.mayChangeRuntime(in.Runtime); err != nil {
+		return nil, err
+	}
 	if err := r.checkRole(ctx, f, &checked, s); err != nil {
 		return nil, err
 	}
