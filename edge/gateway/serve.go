@@ -10,6 +10,7 @@ import (
 
 	"sundog/cloud"
 	"sundog/cloud/schema"
+	signer "sundog/cloud/sigv4"
 	"sundog/edge/wire"
 	protocols "sundog/edge/wire/all"
 	"sundog/edge/wire/sigv2"
@@ -129,7 +130,7 @@ func (g *Gateway) authenticate(r *http.Request, c *sigv4.Credential, q question,
 	if q.older != nil {
 		return g.authenticateOlder(r, q.older, op, streams)
 	}
-	if streams {
+	if streams && !unsaid(c) {
 		return g.authenticateStream(r, c)
 	}
 	body := q.body
@@ -152,7 +153,16 @@ func (g *Gateway) authenticate(r *http.Request, c *sigv4.Credential, q question,
 		return who, body, err
 	}
 	who, err := g.verifier.Verify(r, c, body)
+	if streams {
+		r.Body = io.NopCloser(bytes.NewReader(body))
+	}
 	return who, body, err
+}
+
+// unsaid tells whether a signature covers a body without the request saying its hash, so that the body is read whole to verify it: S3's clients say it,
+// those of other services need not.
+func unsaid(c *sigv4.Credential) bool {
+	return c != nil && c.Payload == "" && !signer.SingleEncoding(c.Scope.Service)
 }
 
 // authenticateOlder verifies a URL that is presigned in signature version 2. What it signs does not cover the body.

@@ -155,7 +155,7 @@ func (r *lambdaRoom) invokeAsync(ctx context.Context, in *api.InvokeAsyncInput) 
 	if err != nil {
 		return nil, err
 	}
-	payload, err := io.ReadAll(io.LimitReader(in.InvokeArgs, maxAsync+1))
+	payload, err := io.ReadAll(io.LimitReader(in.InvokeArgs, maxSync+1))
 	if err != nil {
 		return nil, err
 	}

@@ -20,7 +20,7 @@ func (r *lambdaRoom) operations() []cloud.Operation {
 		switch name {
 		case "CreateFunction", "UpdateFunctionCode", "PublishLayerVersion":
 			ops[i].BodyLimit = maxRequest
-		case "Invoke", "InvokeWithResponseStream":
+		case "Invoke", "InvokeAsync", "InvokeWithResponseStream":
 			ops[i].BodyLimit = maxSync
 		}
 		if name == "Invoke" {

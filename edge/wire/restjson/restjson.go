@@ -99,6 +99,10 @@ func (Protocol) Encode(w http.ResponseWriter, r *http.Request, op *schema.Operat
 		return write(w, status, []byte("{}"))
 	case f.Shape.EventStream:
 		s, _ := fv.Interface().(schema.EventStream)
+		if s == nil {
+			w.WriteHeader(status) // there is nothing to stream
+			return nil
+		}
 		return eventstream.Serve(w, r, f.Member.Shape, s, nil, "")
 	}
 	if op.Service.ID == "lambda" {
