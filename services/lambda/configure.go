@@ -141,7 +141,7 @@ func mergeLogging(to api.LoggingConfig, l *api.LoggingConfig) (api.LoggingConfig
 	set(&to.LogGroup, l.LogGroup)
 	if str(to.LogFormat) != "JSON" {
 		if l.ApplicationLogLevel != nil || l.SystemLogLevel != nil {
-			return to, errParameter("To use ApplicationLogLevel or SystemLogLevel, you must set LogFormat to JSON.")
+			return to, errParameter(`LogLevel is not supported when LogFormat is set to "Text". Remove LogLevel from your request or change the LogFormat to "Json" and try again.`)
 		}
 		to.ApplicationLogLevel, to.SystemLogLevel = nil, nil
 		return to, nil

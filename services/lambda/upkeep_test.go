@@ -130,7 +130,7 @@ func TestSystemLog(t *testing.T) {
 		FunctionName: new("t"), Runtime: new("nodejs20.x"), Handler: new("x.y"), Role: new(role), Code: &api.FunctionCode{ZipFile: zipped(t, map[string]string{"a": "b"})},
 		LoggingConfig: &api.LoggingConfig{LogFormat: new("Text"), SystemLogLevel: new("WARN")},
 	})
-	wantError(t, err, "InvalidParameterValueException", "LogFormat to JSON")
+	wantError(t, err, "InvalidParameterValueException", `LogLevel is not supported when LogFormat is set to "Text".`)
 	for level, want := range map[string]string{
 		"DEBUG": "initStart start runtimeDone report initStart start runtimeDone report", "INFO": "initStart start report initStart start runtimeDone report", "WARN": "runtimeDone report",
 	} {
