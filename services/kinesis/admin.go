@@ -158,9 +158,15 @@ func (s *service) deleteStream(ctx context.Context, in *api.DeleteStreamInput) (
 				return err
 			}
 		}
-		s.forgetPolicies(tx, at)
+		tx.AfterCommit(func(store.Stamp) { s.forget(at) })
 		return cmp.Or(tx.Delete(streamKey(at)), tx.Delete(stateKey(at)), tx.Delete(idKey(at.Scope, st.ID)))
 	})
+}
+
+// forget drops what is known of a stream that is gone, and of its consumers.
+func (s *service) forget(gone ref) {
+	s.policies.ForgetAll(func(a cloud.ARN) bool { at, _, _ := refOfARN(a); return at == gone })
+	s.meters.Delete(gone)
 }
 
 func (st *stream) mode() *api.StreamModeDetails {

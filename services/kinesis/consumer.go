@@ -73,6 +73,14 @@ func (st *stream) consumers(r store.Reader, after string) ([]consumer, error) {
 	return out, it.Err()
 }
 
+// consumerName is the name in what the ARN of a consumer says of it.
+func consumerName(full string) string {
+	if i := strings.LastIndexByte(full, ':'); i >= 0 {
+		return full[:i]
+	}
+	return full
+}
+
 // onConsumer calls f with the consumer of an ARN.
 func (s *service) onConsumer(r store.Reader, a cloud.ARN, f func(*stream, *consumer) error) error {
 	at, full, _ := refOfARN(a)
@@ -80,10 +88,7 @@ func (s *service) onConsumer(r store.Reader, a cloud.ARN, f func(*stream, *consu
 	if err != nil {
 		return err
 	}
-	name := full
-	if i := strings.LastIndexByte(full, ':'); i >= 0 {
-		name = full[:i]
-	}
+	name := consumerName(full)
 	c, err := st.consumer(r, name)
 	if err == nil && (c == nil || c.arn(at) != a) {
 		return errNoConsumer(name, at.Account)
@@ -228,7 +233,10 @@ func (s *service) deregisterStreamConsumer(ctx context.Context, in *api.Deregist
 	}
 	return &api.DeregisterStreamConsumerOutput{}, s.update(ctx, func(tx store.Tx) error {
 		return s.onConsumer(tx, a, func(st *stream, c *consumer) error {
-			tx.AfterCommit(func(store.Stamp) { s.policies.Forget(a) })
+			tx.AfterCommit(func(store.Stamp) {
+				s.policies.Forget(a)
+				s.metersOf(st.ref).consumers.Delete(c.Name)
+			})
 			return tx.Delete(st.consumerKey(c.Name))
 		})
 	})

@@ -31,12 +31,15 @@ func (t target) Deliver(ctx context.Context, d bus.Delivery) (bus.Outcome, error
 	if err != nil {
 		return bus.Rejected(err), nil
 	}
-	now := t.d.Clock.Now().UnixMilli()
-	err = t.update(ctx, func(tx store.Tx) error {
-		if seen, err := given(at.Scope).Accept(tx, d, now); err != nil || seen {
+	since, now, again, all := t.d.Clock.Wall(), t.d.Clock.Now().UnixMilli(), false, []entry{e}
+	err = t.update(ctx, func(tx store.Tx) (err error) {
+		if again, err = given(at.Scope).Accept(tx, d, now); err != nil || again {
 			return err
 		}
-		return t.append(tx, at, []entry{e}, make([]placed, 1))
+		return t.append(tx, at, all, make([]placed, 1))
 	})
+	if !again {
+		t.measurePut(at, all, false, since, err)
+	}
 	return bus.Verdict(err)
 }

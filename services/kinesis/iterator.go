@@ -171,7 +171,8 @@ func (s *service) getRecords(ctx context.Context, in *api.GetRecordsInput) (*api
 	if in.Limit != nil {
 		limit = int(*in.Limit)
 	}
-	out := &api.GetRecordsOutput{}
+	out, since := &api.GetRecordsOutput{}, s.d.Clock.Wall()
+	var p page
 	err = s.view(ctx, func(r store.Reader) error {
 		st, err := s.find(r, it.at)
 		if err != nil {
@@ -180,13 +181,12 @@ func (s *service) getRecords(ctx context.Context, in *api.GetRecordsInput) (*api
 		if st.Gen != it.gen {
 			return errIterator()
 		}
-		p, err := s.read(r, st, it.shard, it.after, limit, maxReadBytes)
-		if err != nil {
-			return err
+		if p, err = s.read(r, st, it.shard, it.after, limit, maxReadBytes); err == nil {
+			out = s.records(st, it, p)
 		}
-		out = s.records(st, it, p)
-		return nil
+		return err
 	})
+	s.measureGet(it.at, p, since, err)
 	return out, err
 }
 

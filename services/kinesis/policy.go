@@ -112,13 +112,6 @@ func (s *service) readPolicy(ctx context.Context, a cloud.ARN) (*cloud.Policy, e
 	return policydoc.Parse(text, policydoc.Resource)
 }
 
-// forgetPolicies drops what is known of a stream's policy and of its consumers', for they are gone once tx is committed.
-func (s *service) forgetPolicies(tx store.Tx, gone ref) {
-	tx.AfterCommit(func(store.Stamp) {
-		s.policies.ForgetAll(func(a cloud.ARN) bool { at, _, _ := refOfARN(a); return at == gone })
-	})
-}
-
 // The resource type AWS::Kinesis::ResourcePolicy: its physical id is the ARN whose policy it is.
 
 func (s *service) putPolicyResource(ctx context.Context, r room.Request) (room.Result, error) {

@@ -51,10 +51,11 @@ func entryOf(partition, explicit *string, data []byte, member string) (entry, er
 	return e, nil
 }
 
-// put writes records in one commit, in order.
-func (s *service) put(ctx context.Context, at ref, all []entry) ([]placed, error) {
-	out := make([]placed, len(all))
+// put writes records in one commit, in order. many tells PutRecords from PutRecord, for the metrics.
+func (s *service) put(ctx context.Context, at ref, all []entry, many bool) ([]placed, error) {
+	since, out := s.d.Clock.Wall(), make([]placed, len(all))
 	err := s.update(ctx, func(tx store.Tx) error { return s.append(tx, at, all, out) })
+	s.measurePut(at, all, many, since, err)
 	return out, err
 }
 
@@ -103,7 +104,7 @@ func (s *service) putRecord(ctx context.Context, in *api.PutRecordInput) (*api.P
 			return nil, err
 		}
 	}
-	out, err := s.put(ctx, at, []entry{e})
+	out, err := s.put(ctx, at, []entry{e}, false)
 	if err != nil {
 		return nil, err
 	}
@@ -147,7 +148,7 @@ func (s *service) putRecords(ctx context.Context, in *api.PutRecordsInput) (*api
 	if size > maxPut {
 		return nil, errArgument("Records size exceeds 10 MB limit")
 	}
-	places, err := s.put(ctx, at, all)
+	places, err := s.put(ctx, at, all, true)
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package kinesis
 import (
 	"context"
 	"strconv"
+	"sync"
 
 	api "sundog/api/kinesis"
 	"sundog/cloud"
@@ -15,6 +16,7 @@ import (
 type service struct {
 	d        room.Deps
 	streams  cache
+	meters   sync.Map // ref -> *meters
 	policies room.Policies
 	work     *upkeep.Work
 	sweeps   *upkeep.Sweeps[ref]

@@ -2,6 +2,7 @@ package kinesis
 
 import (
 	"context"
+	"errors"
 	"io"
 	"strconv"
 	"strings"
@@ -85,14 +86,14 @@ func (s source) Read(ctx context.Context, a cloud.ARN, shard string, after []byt
 	if err != nil {
 		return nil, nil, err
 	}
-	arn := a.String()
+	arn, since := a.String(), s.d.Clock.Wall()
+	var p page
 	err = s.view(ctx, func(r store.Reader) error {
 		st, sh, err := s.shardOf(r, a, shard)
 		if err != nil {
 			return err
 		}
-		p, err := s.read(r, st, sh.N, from, max, maxPollBytes)
-		if err != nil {
+		if p, err = s.read(r, st, sh.N, from, max, maxPollBytes); err != nil {
 			return err
 		}
 		out, next = make([]bus.Record, len(p.records)), nil
@@ -105,6 +106,13 @@ func (s source) Read(ctx context.Context, a cloud.ARN, shard string, after []byt
 		}
 		return nil
 	})
+	at, reader, _ := refOfARN(a)
+	switch {
+	case reader == "" && !errors.Is(err, io.EOF):
+		s.measureGet(at, p, since, err)
+	case err == nil:
+		s.measureEvent(at, consumerName(reader), p)
+	}
 	return out, next, err
 }
 

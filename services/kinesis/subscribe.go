@@ -63,11 +63,13 @@ func (s *service) subscribeToShard(ctx context.Context, in *api.SubscribeToShard
 	if err != nil {
 		return nil, err
 	}
+	at, reader, _ := refOfARN(a)
 	wake, stop := s.d.Store.Watch(log)
 	changed, leave := s.d.Store.Watch(state)
 	timer := time.AfterFunc(subscriptionLife, sync.OnceFunc(func() { close(sub.over) }))
 	sub.wake, sub.changed = wake, changed
 	sub.done = sync.OnceFunc(func() { timer.Stop(); stop(); leave() })
+	s.metersOf(at).consumer(s.d.Telemetry, consumerName(reader)).subscribed.Add(s.d.Clock.Now(), 1, 0)
 	return &api.SubscribeToShardOutput{EventStream: sub}, nil
 }
 
@@ -95,10 +97,11 @@ func (sub *subscription) Next(ctx context.Context) (any, error) {
 // look reads what follows; nil when there is nothing to tell.
 func (sub *subscription) look(ctx context.Context) (event *api.SubscribeToShardEventStream, err error) {
 	s := sub.s
+	var p page
 	err = s.view(ctx, func(r store.Reader) error {
 		event = nil
-		return s.onConsumer(r, sub.consumer, func(st *stream, _ *consumer) error {
-			p, err := s.read(r, st, sub.shard, sub.after, 10000, maxEvent)
+		return s.onConsumer(r, sub.consumer, func(st *stream, _ *consumer) (err error) {
+			p, err = s.read(r, st, sub.shard, sub.after, 10000, maxEvent)
 			if err != nil {
 				return err
 			}
@@ -126,6 +129,10 @@ func (sub *subscription) look(ctx context.Context) (event *api.SubscribeToShardE
 	})
 	if err != nil && (ctx.Err() != nil || errors.Is(err, store.ErrClosed)) {
 		return nil, io.EOF
+	}
+	if event != nil && err == nil {
+		at, reader, _ := refOfARN(sub.consumer)
+		s.measureEvent(at, consumerName(reader), p)
 	}
 	return event, err
 }
