@@ -179,7 +179,7 @@ func (r *lambdaRoom) finish(ctx context.Context, e ended) error {
 		}
 	}
 	if dest != "" {
-		body, err := json.Marshal(r.resultRecord(e))
+		body, err := json.Marshal(r.resultRecord(e, dest))
 		if err != nil {
 			return err
 		}
@@ -235,8 +235,11 @@ func (r *lambdaRoom) deadLetter(e ended, target string) (bus.Delivery, error) {
 	}, nil
 }
 
+// maxToTopic bounds the payloads that the record of a failure takes to a topic: those that are larger together are left out.
+const maxToTopic = 256 << 10
+
 // resultRecord is what a destination gets (Lambda Developer Guide, "Capturing records of Lambda asynchronous invocations").
-func (r *lambdaRoom) resultRecord(e ended) map[string]any {
+func (r *lambdaRoom) resultRecord(e ended, dest string) map[string]any {
 	rec := map[string]any{
 		"version": "1.0", "timestamp": r.d.Clock.Now().UTC().Format("2006-01-02T15:04:05.000Z"),
 		"requestContext": map[string]any{
@@ -244,6 +247,7 @@ func (r *lambdaRoom) resultRecord(e ended) map[string]any {
 		},
 		"requestPayload": json.RawMessage(e.d.Payload),
 	}
+	size := len(e.d.Payload)
 	if e.result != nil {
 		response := map[string]any{"statusCode": 200, "executedVersion": e.result.ExecutedVersion}
 		if e.result.FunctionError != "" {
@@ -253,6 +257,11 @@ func (r *lambdaRoom) resultRecord(e ended) map[string]any {
 		if json.Valid(e.result.Payload) {
 			rec["responsePayload"] = json.RawMessage(e.result.Payload)
 		}
+		size += len(e.result.Payload)
+	}
+	if e.condition != conditionSuccess && size > maxToTopic && mustARN(dest).Service == "sns" {
+		delete(rec, "requestPayload")
+		delete(rec, "responsePayload")
 	}
 	return rec
 }

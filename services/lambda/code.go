@@ -144,8 +144,8 @@ func (r *lambdaRoom) codeDir(ctx context.Context, blob, hash string) (dir string
 	})
 }
 
-// fit checks that a package and its layers together are within the limit.
-func (r *lambdaRoom) fit(ctx context.Context, layers []api.Layer, p pack) error {
+// fit checks that a package and its layers together are within the limit. fresh says that it is the package which comes, not the layers.
+func (r *lambdaRoom) fit(ctx context.Context, layers []api.Layer, p pack, fresh bool) error {
 	if len(layers) == 0 {
 		return nil // the package alone was checked when it was taken in
 	}
@@ -159,15 +159,23 @@ func (r *lambdaRoom) fit(ctx context.Context, layers []api.Layer, p pack) error 
 	if err != nil {
 		return err
 	}
-	var sum int64
-	for _, dir := range append(dirs, own) {
+	var below int64
+	for _, dir := range dirs {
 		n, err := sizeOf(dir)
 		if err != nil {
 			return err
 		}
-		sum += n
+		below += n
 	}
-	if sum > compute.MaxUnzipped {
+	code, err := sizeOf(own)
+	switch sum := below + code; {
+	case err != nil:
+		return err
+	case below > compute.MaxUnzipped:
+		return errParameter("Layers consume more than the available size of %d bytes", compute.MaxUnzipped)
+	case sum > compute.MaxUnzipped && fresh:
+		return errParameter("Unzipped size must be smaller than %d bytes", compute.MaxUnzipped-below)
+	case sum > compute.MaxUnzipped:
 		return errParameter("Function code combined with layers exceeds the maximum allowed size of %d bytes. The actual size is %d bytes.", compute.MaxUnzipped, sum)
 	}
 	return nil

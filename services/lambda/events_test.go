@@ -71,6 +71,32 @@ func TestUndelivered(t *testing.T) {
 	})
 }
 
+// A topic takes 256 KB: the record of a failure goes there without payloads that are larger.
+func TestLargePayloadsToTopics(t *testing.T) {
+	b := open(t, (&machine{}).on(fails))
+	b.create("f", "1")
+	f := ref{Scope: servicetest.Scope, name: "f"}
+	p, err := b.r.plan(b.ctx, f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const topic, queue = "arn:aws:sns:eu-west-1:000000000000:t", "arn:aws:sqs:eu-west-1:000000000000:q"
+	half := []byte(`"` + strings.Repeat("x", maxToTopic/2-2) + `"`)
+	for _, c := range []struct {
+		condition, dest string
+		more            string
+		want            bool
+	}{
+		{conditionFailed, topic, "", true}, {conditionFailed, topic, " ", false}, {conditionFailed, queue, " ", true}, {conditionSuccess, topic, " ", true},
+	} {
+		e := ended{d: bus.Delivery{ID: "1", Payload: half}, p: p, condition: c.condition, result: &cloud.Result{Payload: append(half[:len(half):len(half)], c.more...)}}
+		rec := b.r.resultRecord(e, c.dest)
+		if got := rec["requestPayload"] != nil && rec["responsePayload"] != nil; got != c.want || rec["requestContext"] == nil {
+			t.Errorf("%+v: payloads %v", c, got)
+		}
+	}
+}
+
 func TestEventBridgeDestination(t *testing.T) {
 	b := open(t, (&machine{}).on(fails))
 	b.create("f", "1")

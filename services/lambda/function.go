@@ -94,7 +94,7 @@ func (r *lambdaRoom) newBuild(ctx context.Context, f ref, in *api.CreateFunction
 		return b, err
 	}
 	b.setCode(p)
-	if err = r.fit(ctx, b.Config.Layers, p); err != nil {
+	if err = r.fit(ctx, b.Config.Layers, p, true); err != nil {
 		r.sweep(ctx, b)
 	}
 	return b, err

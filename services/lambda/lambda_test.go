@@ -449,10 +449,17 @@ func TestCodeAndLayersTogetherAreBounded(t *testing.T) {
 	layers := []string{*l.LayerVersionArn}
 	b.create("f", "1", func(in *api.CreateFunctionInput) { in.Layers = layers })
 	_, err = b.r.updateCode(b.ctx, &api.UpdateFunctionCodeInput{FunctionName: new("f"), ZipFile: zipped(t, map[string]string{"index.js": "12"})})
-	wantError(t, err, "InvalidParameterValueException", "Function code combined with layers exceeds the maximum allowed size of 262144000 bytes. The actual size is 262144001 bytes.")
+	wantError(t, err, "InvalidParameterValueException", "Unzipped size must be smaller than 1 bytes")
 	b.create("g", "12")
-	_, err = b.r.updateConfiguration(b.ctx, &api.UpdateFunctionConfigurationInput{FunctionName: new("g"), Layers: layers})
-	wantError(t, err, "InvalidParameterValueException", "The actual size is 262144001 bytes.")
+	attach := func() error {
+		_, err := b.r.updateConfiguration(b.ctx, &api.UpdateFunctionConfigurationInput{FunctionName: new("g"), Layers: layers})
+		return err
+	}
+	wantError(t, attach(), "InvalidParameterValueException", "Function code combined with layers exceeds the maximum allowed size of 262144000 bytes. The actual size is 262144001 bytes.")
+	if err := os.Truncate(filepath.Join(b.r.code.path(sum), "big"), compute.MaxUnzipped+1); err != nil {
+		t.Fatal(err)
+	}
+	wantError(t, attach(), "InvalidParameterValueException", "Layers consume more than the available size of 262144000 bytes")
 }
 
 func TestAsynchronous(t *testing.T) {

@@ -31,7 +31,7 @@ func (r *lambdaRoom) updateCode(ctx context.Context, in *api.UpdateFunctionCodeI
 	if err != nil {
 		return nil, err
 	}
-	if err := r.fit(ctx, pl.main.Config.Layers, p); err != nil {
+	if err := r.fit(ctx, pl.main.Config.Layers, p, true); err != nil {
 		r.sweep(ctx, p.build())
 		return nil, err
 	}
@@ -191,7 +191,7 @@ func (r *lambdaRoom) updateConfiguration(ctx context.Context, in *api.UpdateFunc
 		return nil, err
 	}
 	if s.Layers != nil {
-		if err := r.fit(ctx, checked.Layers, pack{blob: p.main.Blob, hash: str(checked.CodeSha256)}); err != nil {
+		if err := r.fit(ctx, checked.Layers, pack{blob: p.main.Blob, hash: str(checked.CodeSha256)}, false); err != nil {
 			return nil, err
 		}
 	}
