@@ -311,12 +311,14 @@ func (r *lambdaRoom) resolveLayers(ctx context.Context, f ref, arns []string) ([
 			return nil, errParameter("Two different versions of the same layer are not allowed to be referenced in the same function. %s and %s are versions of the same layer.", other, text)
 		}
 		seen[layerARN(sc, name).String()] = text
+		if sc.Account != f.Account { // one that is not there cannot be told from one that is not given
+			if err := r.mayUseLayer(ctx, layerVersionOf(sc, name, n)); err != nil {
+				return nil, err
+			}
+		}
 		l, err := r.layer(ctx, sc, name, n)
 		if cloud.IsCode(err, "ResourceNotFoundException") {
 			return nil, errParameter("Layer version %s does not exist.", text)
-		}
-		if err == nil && sc.Account != f.Account {
-			err = r.mayUseLayer(ctx, layerVersionOf(sc, name, n))
 		}
 		if err != nil {
 			return nil, err

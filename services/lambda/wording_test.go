@@ -181,7 +181,7 @@ func TestLayersOfOthers(t *testing.T) {
 	var asked []string
 	b.Authorise = func(_ context.Context, d bus.Delivery, action string) error {
 		asked = append(asked, action+" "+d.Target.String())
-		p, err := b.r.readPolicy(b.ctx, d.Target)
+		p, err := b.r.policies.Lookup(b.r.readPolicy)(b.ctx, d.Target)
 		if err == nil && p == nil {
 			err = cloud.Errorf(cloud.Denied, "AccessDenied", "no resource-based policy allows it")
 		}
@@ -192,10 +192,12 @@ func TestLayersOfOthers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	use := func() error {
-		_, err := b.r.updateConfiguration(b.ctx, &api.UpdateFunctionConfigurationInput{FunctionName: new("f"), Layers: []string{*l.LayerVersionArn}})
+	use := func(more ...string) error {
+		_, err := b.r.updateConfiguration(b.ctx, &api.UpdateFunctionConfigurationInput{FunctionName: new("f"), Layers: append(more, *l.LayerVersionArn)})
 		return err
 	}
+	wantError(t, use("arn:aws:lambda:eu-west-1:000000000002:layer:none:1"), "AccessDeniedException", "no resource-based policy allows it") // as if it were there
+	asked = nil
 	wantError(t, use(), "AccessDeniedException", "no resource-based policy allows it")
 	if _, err := b.r.addLayerPermission(theirs, &api.AddLayerVersionPermissionInput{LayerName: new("l"), VersionNumber: l.Version, StatementId: new("all"), Action: new("lambda:GetLayerVersion"), Principal: new("*")}); err != nil {
 		t.Fatal(err)
