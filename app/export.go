@@ -26,6 +26,7 @@ type (
 	ClockState  = admin.ClockState
 	ClockChange = admin.ClockChange
 	Span        = telemetry.Span
+	TraceHead   = telemetry.Head
 	TailEvent   = telemetry.TailEvent
 	Missing     = gateway.Missing
 )

@@ -22,14 +22,25 @@ type invokeCommand struct {
 	Async    bool   `help:"Do not wait for the result."`
 }
 
+// Validate refuses a second event.
+func (c *invokeCommand) Validate() error {
+	given := 0
+	for _, v := range []string{c.Data, c.DataFile, c.Event} {
+		if v != "" {
+			given++
+		}
+	}
+	if given > 1 {
+		return errors.New("only one of --data, --data-file and --event can be given")
+	}
+	return nil
+}
+
 // Run invokes and prints the payload, and the log's tail when the function fails.
 func (c *invokeCommand) Run(ctx context.Context) error {
 	conn, err := c.connectAs("sundog-invoke")
 	if err != nil {
 		return err
-	}
-	if c.Event != "" && (c.Data != "" || c.DataFile != "") {
-		return errors.New("--event cannot be used together with --data or --data-file")
 	}
 	payload := []byte(c.Data)
 	switch {

@@ -35,6 +35,6 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	var c commands
-	k := kong.Parse(&c, kong.Name("sundog"), kong.UsageOnError(), kong.Exit(exitUsage), kong.Description(description), kong.BindTo(ctx, (*context.Context)(nil)))
+	k := kong.Parse(&c, kong.Name("sundog"), kong.ShortUsageOnError(), kong.Exit(exitUsage), kong.Description(description), kong.BindTo(ctx, (*context.Context)(nil)))
 	os.Exit(exitCode(k.Run()))
 }

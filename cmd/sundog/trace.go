@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"sundog/app"
+	"sundog/cloud"
 )
 
 type traceCommand struct {
@@ -25,13 +26,13 @@ func (c *traceCommand) Run(ctx context.Context) error {
 	}
 	out := newScreen(os.Stdout)
 	if c.ID == "" {
-		var spans []app.Span
-		if err := conn.admin(ctx, "GET", fmt.Sprintf("traces?limit=%d", c.Limit), nil, &spans); err != nil {
+		var heads []app.TraceHead
+		if err := conn.admin(ctx, "GET", fmt.Sprintf("traces?limit=%d", c.Limit), nil, &heads); err != nil {
 			return err
 		}
 		rows := [][]string{{"time", "trace", "took", "", "request"}}
-		for _, s := range spans {
-			rows = append(rows, []string{s.Start.UTC().Format("15:04:05.000"), s.Trace, took(s), mark(out, s), s.Name})
+		for _, h := range heads {
+			rows = append(rows, []string{h.Start.UTC().Format("15:04:05.000"), h.Trace, took(h.Span), mark(out, h), label(h.Span)})
 		}
 		out.table(rows)
 		return nil
@@ -52,11 +53,28 @@ func took(s app.Span) string {
 	return d.Round(100 * time.Microsecond).String()
 }
 
-func mark(out *screen, s app.Span) string {
-	if s.Fault != "" {
+// mark tells how a trace went: whether its first request failed, or how much of what that caused.
+func mark(out *screen, h app.TraceHead) string {
+	switch {
+	case h.Fault != "":
 		return out.paint(red, "failed")
+	case h.Faults > 0:
+		return out.paint(red, fmt.Sprintf("%d failed inside", h.Faults))
 	}
 	return out.paint(green, "ok")
+}
+
+// label names what a span did, and to what.
+func label(s app.Span) string {
+	arn, err := cloud.ParseARN(s.Resource)
+	if s.Kind != "api" || err != nil {
+		return s.Name
+	}
+	if arn.Service == "s3" { // BUCKET/KEY
+		return s.Name + " " + arn.Resource
+	}
+	_, name := arn.ResourceType()
+	return s.Name + " " + name
 }
 
 // printTree prints spans under their parents, by start. A span whose parent is unknown stands at the root.
@@ -91,8 +109,9 @@ func printTree(out *screen, spans []app.Span) {
 			if parent == "" {
 				branch, below = "", ""
 			}
-			line := indent + branch + out.paint(bold, s.Name)
-			line += strings.Repeat(" ", max(1, 56-len([]rune(indent+branch))-len([]rune(s.Name))))
+			name := label(s)
+			line := indent + branch + out.paint(bold, name)
+			line += strings.Repeat(" ", max(1, 56-len([]rune(indent+branch))-len([]rune(name))))
 			line += fmt.Sprintf("%10s  +%s", took(s), s.Start.Sub(start).Round(100*time.Microsecond))
 			if s.Fault != "" {
 				fault, _, _ := strings.Cut(s.Fault, "\n")

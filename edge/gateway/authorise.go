@@ -7,21 +7,24 @@ import (
 	"sundog/engine/policy"
 )
 
-// authorise evaluates the policies for everything that the operation needs.
-func (g *Gateway) authorise(ctx context.Context, c cloud.Call, op *cloud.Operation, in any) error {
+// authorise evaluates the policies for everything that the operation needs, and gives the first thing that it is about.
+func (g *Gateway) authorise(ctx context.Context, c cloud.Call, op *cloud.Operation, in any) (about cloud.ARN, err error) {
 	if op.Access == nil {
-		return nil
+		return about, nil
 	}
 	needs, err := op.Access(ctx, in)
 	if err != nil {
-		return err
+		return about, err
 	}
-	for _, a := range needs {
+	for i, a := range needs {
+		if i == 0 {
+			about = a.Resource
+		}
 		if err := g.Permit(ctx, c, a); err != nil {
-			return denied(op, err)
+			return about, denied(op, err)
 		}
 	}
-	return nil
+	return about, nil
 }
 
 // denied gives a refusal the service's own code.

@@ -28,13 +28,13 @@ func (g *Gateway) Call(ctx context.Context, as cloud.Principal, service, name st
 	c.Secure = true
 	c.Trace = parent.Trace.Under(cloud.NewSpanID(g.o.IDs))
 	start := g.o.Clock.Now()
-	reply, err := g.callTyped(cloud.WithCall(ctx, c), c, op, in, body)
+	reply, about, err := g.callTyped(cloud.WithCall(ctx, c), c, op, in, body)
 	var e *cloud.Error
 	if err != nil {
 		e = cloud.AsError(err)
 	}
 	if !parent.Trace.IsZero() {
-		g.span(c, parent.Trace, false, service+":"+name, "", start, e)
+		g.span(c, parent.Trace, false, service+":"+name, about, start, e)
 	}
 	if e != nil {
 		return cloud.Reply{}, e
@@ -42,24 +42,24 @@ func (g *Gateway) Call(ctx context.Context, as cloud.Principal, service, name st
 	return reply, nil
 }
 
-func (g *Gateway) callTyped(ctx context.Context, c cloud.Call, op *cloud.Operation, in json.RawMessage, body io.Reader) (cloud.Reply, error) {
+func (g *Gateway) callTyped(ctx context.Context, c cloud.Call, op *cloud.Operation, in json.RawMessage, body io.Reader) (reply cloud.Reply, about cloud.ARN, err error) {
 	input := op.New()
 	if err := wire.DecodeModel(op.Schema, in, body, input); err != nil {
-		return cloud.Reply{}, err
+		return reply, about, err
 	}
 	if !op.Checks {
 		if err := wire.Validate(op.Schema, input); err != nil {
-			return cloud.Reply{}, err
+			return reply, about, err
 		}
 	}
-	if err := g.authorise(ctx, c, op, input); err != nil {
-		return cloud.Reply{}, err
+	if about, err = g.authorise(ctx, c, op, input); err != nil {
+		return reply, about, err
 	}
 	out, err := op.Call(ctx, input)
 	if err != nil {
-		return cloud.Reply{}, err
+		return reply, about, err
 	}
-	return wire.EncodeModel(op.Schema, out), nil
+	return wire.EncodeModel(op.Schema, out), about, nil
 }
 
 // notServed refuses an operation by name.

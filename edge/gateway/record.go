@@ -52,17 +52,20 @@ func (g *Gateway) spanHTTP(c cloud.Call, under cloud.Trace, entry bool, r *http.
 	g.o.Telemetry.Span(s)
 }
 
-// span records one request or call; err is nil when all went well.
-func (g *Gateway) span(c cloud.Call, under cloud.Trace, entry bool, name, resource string, start time.Time, err *cloud.Error) {
+// span records one request or call and what it was about; err is nil when all went well.
+func (g *Gateway) span(c cloud.Call, under cloud.Trace, entry bool, name string, about cloud.ARN, start time.Time, err *cloud.Error) {
 	if !under.Sampled {
 		return
 	}
 	s := telemetry.Span{
-		Trace: under.Root, ID: c.Trace.Parent, Parent: under.Parent, Scope: c.Scope, Name: name, Kind: "api", Resource: resource,
+		Trace: under.Root, ID: c.Trace.Parent, Parent: under.Parent, Scope: c.Scope, Name: name, Kind: "api",
 		Start: start, End: g.o.Clock.Now(), Status: http.StatusOK,
 	}
 	if entry {
 		s.Fields = map[string]string{"entry": "1"}
+	}
+	if about.Resource != "" && about.Resource != "*" {
+		s.Resource = about.String()
 	}
 	if err != nil {
 		s.Status, s.Fault = err.Status, err.Code+": "+err.Message

@@ -87,42 +87,42 @@ func (g *Gateway) serveOperation(w http.ResponseWriter, r *http.Request, c *sigv
 	under, entry := g.trace(r, who.Parent)
 	call := g.call(r, who.Principal, c, id)
 	call.Trace = under.Under(cloud.NewSpanID(g.o.IDs))
-	err = g.answer(w, addressed(r, c), call, q, op, body)
+	about, err := g.answer(w, addressed(r, c), call, q, op, body)
 	var e *cloud.Error
 	if err != nil {
 		e = cloud.AsError(err)
 	}
-	g.span(call, under, entry, q.service.ID+":"+q.name, "", start, e)
+	g.span(call, under, entry, q.service.ID+":"+q.name, about, start, e)
 	return err
 }
 
-// answer is the part after authentication.
-func (g *Gateway) answer(w http.ResponseWriter, r *http.Request, call cloud.Call, q question, op *cloud.Operation, body []byte) error {
+// answer is the part after authentication. It gives what the call was about.
+func (g *Gateway) answer(w http.ResponseWriter, r *http.Request, call cloud.Call, q question, op *cloud.Operation, body []byte) (about cloud.ARN, err error) {
 	if op == nil {
-		return q.refusal()
+		return about, q.refusal()
 	}
 	srv := protocols.Protocol(q.protocol)
 	in := op.New()
 	if err := srv.Decode(op.Schema, r, body, in); err != nil {
-		return err
+		return about, err
 	}
 	if !op.Checks {
 		if err := wire.Validate(op.Schema, in); err != nil {
-			return err
+			return about, err
 		}
 	}
 	ctx := cloud.WithCall(r.Context(), call)
-	if err := g.authorise(ctx, call, op, in); err != nil {
-		return err
+	if about, err = g.authorise(ctx, call, op, in); err != nil {
+		return about, err
 	}
 	out, err := op.Call(ctx, in)
 	if err != nil {
-		return err
+		return about, err
 	}
 	if err := srv.Encode(w, r, op.Schema, out, call.RequestID); err != nil {
 		g.o.Log.Debug("answer could not be written", "operation", op.Name, "error", err)
 	}
-	return nil
+	return about, nil
 }
 
 // authenticate verifies the signature and reads the body, unless the operation takes it as a stream. An unsigned request is anonymous.

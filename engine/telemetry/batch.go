@@ -61,6 +61,7 @@ type rootRow struct {
 	Start   int64  // unix nanoseconds of the span that stands for the trace in lists
 	Root    bool   // that span has no parent that is recorded
 	Spans   int
+	Faults  int // spans that failed
 }
 
 // maxSpans bounds the spans of one trace.
@@ -248,6 +249,9 @@ func (b *batch) addSpan(s *Span) {
 		b.put(table("trace").U64(r.Arrived).Str(s.Trace), s)
 	}
 	r.Spans++
+	if s.Fault != "" {
+		r.Faults++
+	}
 	b.put(table("span").Str(s.Trace).U64(uint64(start)).Str(s.ID), s)
 }
 

@@ -100,8 +100,8 @@ func (r *recorder) Trace(ctx context.Context, root string) (out []Span, err erro
 	return list[Span](ctx, r, store.Prefix(table("span").Str(root)))
 }
 
-// Traces gives the first spans of traces, newest first.
-func (r *recorder) Traces(ctx context.Context, q SpanQuery) (out []Span, err error) {
+// Traces gives the heads of traces, newest first.
+func (r *recorder) Traces(ctx context.Context, q SpanQuery) (out []Head, err error) {
 	p := table("trace")
 	o := store.Prefix(p)
 	o.Reverse = true
@@ -110,15 +110,33 @@ func (r *recorder) Traces(ctx context.Context, q SpanQuery) (out []Span, err err
 	}
 	err = r.o.Store.View(ctx, func(rd store.Reader) error {
 		out = nil
-		return rows(rd, o, decodeJSON[Span], func(s Span) bool {
+		err := rows(rd, o, decodeJSON[Span], func(s Span) bool {
 			inTime := !s.Start.Before(q.From) && (q.To.IsZero() || s.Start.Before(q.To))
 			if inTime && (q.Scope == (cloud.Scope{}) || s.Scope == q.Scope) {
-				out = append(out, s)
+				out = append(out, Head{Span: s})
 			}
 			return len(out) < q.Limit
 		})
+		for i := range out {
+			if err != nil {
+				break
+			}
+			err = out[i].complete(rd)
+		}
+		return err
 	})
 	return out, err
+}
+
+// complete reads what is known of the whole trace.
+func (h *Head) complete(rd store.Reader) error {
+	b, err := rd.Get(table("root").Str(h.Trace))
+	if err != nil || b == nil {
+		return err
+	}
+	row, err := decodeJSON[rootRow](b)
+	h.Faults = row.Faults
+	return err
 }
 
 // pruneChunk is how many traces one transaction removes.

@@ -104,6 +104,12 @@ type MetricID struct {
 	Dimensions      map[string]string
 }
 
+// Head is the span that stands for a trace in lists, and what is known of the whole.
+type Head struct {
+	Span
+	Faults int // spans of the trace that failed
+}
+
 // SpanQuery selects traces by the time of their first span, newest first.
 type SpanQuery struct {
 	Scope    cloud.Scope // zero: all scopes
@@ -164,6 +170,6 @@ type Reader interface {
 	MetricIDs(ctx context.Context, sc cloud.Scope) ([]MetricID, error)
 	// Trace gives all spans of a trace by start time; empty when unknown.
 	Trace(ctx context.Context, root string) ([]Span, error)
-	// Traces gives the first spans of the traces that a query selects.
-	Traces(ctx context.Context, q SpanQuery) ([]Span, error)
+	// Traces gives the heads of the traces that a query selects.
+	Traces(ctx context.Context, q SpanQuery) ([]Head, error)
 }

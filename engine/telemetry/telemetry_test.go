@@ -302,6 +302,11 @@ func TestTraces(t *testing.T) {
 	want(t, b.entries(SpanQuery{Scope: cloud.Scope{Account: "x"}}), "[]")
 	spans, err := b.recorder.Trace(ctx, "t1")
 	want(t, len(must(t, spans, err)), 3)
+	must(t, 0, b.SpanDurable(ctx, Span{Trace: "t1", ID: "late", Parent: "root", Fault: "on purpose", Start: start.Add(4 * time.Second)}))
+	heads, err := b.Traces(ctx, SpanQuery{})
+	for i, faults := range []int{0, 1} {
+		want(t, must(t, heads, err)[i].Faults, faults)
+	}
 }
 
 func TestOldTracesGo(t *testing.T) {

@@ -153,7 +153,7 @@ func (r *traceRoom) getTraceSummaries(ctx context.Context, in *api.GetTraceSumma
 		if err != nil {
 			return nil, err
 		}
-		out.TraceSummaries = append(out.TraceSummaries, summary(&first[i], t))
+		out.TraceSummaries = append(out.TraceSummaries, summary(&first[i].Span, t))
 	}
 	if len(first) == pageTraces {
 		last := fmt.Appendf(nil, "%d", first[len(first)-1].Start.UnixNano())
