@@ -1,80 +1,13 @@
 package main
 
 import (
-	"bufio"
 	"context"
-	"encoding/json"
 	"fmt"
 	"os"
-	"strings"
 	"time"
 
-	"sundog/api/logs"
 	"sundog/app"
 )
-
-type logsCommand struct {
-	platform
-	Function string        `arg:"" help:"The function's key in the file, or its name."`
-	Follow   bool          `short:"f" help:"Go on as lines come."`
-	Since    time.Duration `default:"1h" help:"How far back."`
-}
-
-// Run prints the function's lines, oldest first, and goes on if it is to follow.
-func (c *logsCommand) Run(ctx context.Context) error {
-	conn, err := c.connect()
-	if err != nil {
-		return err
-	}
-	group := "/aws/lambda/" + conn.functionName(c.Function)
-	var state app.ClockState
-	if err := conn.admin(ctx, "GET", "clock", nil, &state); err != nil {
-		return err
-	}
-	in := &logs.FilterLogEventsInput{LogGroupName: &group, StartTime: new(state.Now.Add(-c.Since).UnixMilli())}
-	for {
-		var out logs.FilterLogEventsOutput
-		if err := conn.client.Call(ctx, logs.FilterLogEventsOp, in, &out); err != nil {
-			return err
-		}
-		for _, e := range out.Events {
-			fmt.Println(strings.TrimRight(text(e.Message), "\n"))
-		}
-		if in.NextToken = out.NextToken; in.NextToken == nil {
-			break
-		}
-	}
-	if !c.Follow {
-		return nil
-	}
-	return conn.tail(ctx, func(e app.TailEvent) {
-		if e.Group != nil && e.Group.Name == group {
-			fmt.Println(strings.TrimRight(e.Log.Message, "\n"))
-		}
-	})
-}
-
-// tail calls fn for what is recorded from now on.
-func (c *connection) tail(ctx context.Context, fn func(app.TailEvent)) error {
-	resp, err := c.stream(ctx, "GET", "tail", nil)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	lines := bufio.NewScanner(resp.Body)
-	lines.Buffer(nil, 4<<20)
-	for lines.Scan() {
-		var e app.TailEvent
-		if err := json.Unmarshal(lines.Bytes(), &e); err != nil {
-			return err
-		}
-		fn(e)
-	}
-	if ctx.Err() != nil {
-		return nil
-	}
-	return lines.Err()
-}
 
 type statusCommand struct{ platform }
 
