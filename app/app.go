@@ -30,6 +30,7 @@ import (
 	"sundog/engine/telemetry"
 	"sundog/engine/timer"
 	"sundog/internal/clock"
+	"sundog/internal/connlimit"
 	"sundog/internal/ids"
 	"sundog/services/all"
 	"sundog/services/room"
@@ -108,26 +109,28 @@ type Platform struct {
 
 	Telemetry telemetry.Recorder
 	started   time.Time
-	store     store.Store
-	side      store.Store // telemetry's own
-	blob      blob.Store
-	lanes     *lane.Set
-	timers    *timer.Wheel
-	bus       *bus.Dispatcher
-	compute   *process.Driver
-	egress    *egress.HTTP
-	inward    *inward
-	outside   *outside.Server
-	daemon    *xray.Daemon
-	servers   []*http.Server
-	stopped   sync.Once
-	stopErr   error
-	openRooms int            // rooms whose Start has run
-	trying    sync.WaitGroup // a sandbox is tried out
-	beside    sync.WaitGroup // what goes on after the start
-	endBeside context.CancelFunc
-	temporary bool
-	ids       *ids.IDs
+	// connections bounds those of clients and of functions: an eighth of the files that this process may have open is left for the store and for starting functions.
+	connections *connlimit.Limit
+	store       store.Store
+	side        store.Store // telemetry's own
+	blob        blob.Store
+	lanes       *lane.Set
+	timers      *timer.Wheel
+	bus         *bus.Dispatcher
+	compute     *process.Driver
+	egress      *egress.HTTP
+	inward      *inward
+	outside     *outside.Server
+	daemon      *xray.Daemon
+	servers     []*http.Server
+	stopped     sync.Once
+	stopErr     error
+	openRooms   int            // rooms whose Start has run
+	trying      sync.WaitGroup // a sandbox is tried out
+	beside      sync.WaitGroup // what goes on after the start
+	endBeside   context.CancelFunc
+	temporary   bool
+	ids         *ids.IDs
 }
 
 // Open starts a platform and returns when it answers. ctx bounds the start only.
@@ -148,6 +151,9 @@ func (p *Platform) open(ctx context.Context) error {
 		return err
 	}
 	p.Clock = clock.New(time.Now, offset)
+	p.connections = connlimit.New(connlimit.Files()/8*7, nil, func() {
+		p.o.Log.Warn("there are as many connections as this process's limit of open files allows; further ones are reset", "files", connlimit.Files())
+	})
 	listener, err := listen(p.o.Listen)
 	if err != nil {
 		return err
@@ -236,7 +242,7 @@ func (p *Platform) openCompute(bound *late) (err error) {
 	}
 	p.compute, err = process.New(process.Options{
 		Dir: p.scratch(), SDKDir: p.o.Cache, Clock: p.Clock, IDs: p.ids, Log: p.o.Log, Reexec: true, Unsandboxed: p.o.Sandbox == SandboxNone, Network: p.outside, Spares: p.o.Spares,
-		Credentials: bound.Issue, Running: bound.Running, XRayDaemon: p.daemon.Addr(), Progress: p.o.Progress,
+		Credentials: bound.Issue, Running: bound.Running, XRayDaemon: p.daemon.Addr(), Progress: p.o.Progress, Connections: p.connections,
 	})
 	if err == nil && p.o.Sandbox == SandboxRequired {
 		p.trying.Go(func() { _, _ = p.compute.Sandboxed() }) // requireSandbox asks again

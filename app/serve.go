@@ -37,6 +37,7 @@ func (p *Platform) serve(l net.Listener, h http.Handler) {
 	protocols.SetUnencryptedHTTP2(true)
 	s := &http.Server{Handler: h, Protocols: protocols, ReadHeaderTimeout: 30 * time.Second, IdleTimeout: 5 * time.Minute, MaxHeaderBytes: 64 << 10}
 	p.servers = append(p.servers, s)
+	l = p.connections.Listener(l)
 	go func() {
 		if err := s.Serve(l); err != nil && !errors.Is(err, http.ErrServerClosed) {
 			p.o.Log.Error("listener ended", "address", l.Addr().String(), "error", err)

@@ -116,6 +116,7 @@ except urllib.error.HTTPError as x:
 `, nil}, "status 4")
 	w.expect(attempt{"the platform's endpoint", "node", `return String((await fetch(e.url)).status)`, map[string]any{"url": w.p.Endpoint + "/"}}, `"4`)
 	w.expect(attempt{"a service of the host that a rule allows", "node", connect, to(w.allowed.Addr().String())}, "hello")
+	w.expect(attempt{"listing the interfaces of its network", "node", `return Object.keys(require('os').networkInterfaces()).join()`, nil}, "lo")
 	w.expect(attempt{"a server of its own", "node", `
 const s = require('http').createServer((q, r) => r.end('own')); await new Promise((r) => s.listen(0, '127.0.0.1', r));
 const text = await (await fetch('http://127.0.0.1:' + s.address().port)).text(); s.close(); return text;`, nil}, "own")
@@ -219,6 +220,7 @@ finally:
 	for _, path := range []string{"/var/task/index.js", "/var/task/new", "/var/runtime/node/main.js", "/usr/bin/new", "/etc/passwd", "/etc/resolv.conf", "/new", "/opt/new", "/dev/new", "/proc/sys/kernel/core_pattern"} {
 		w.try(attempt{"writing to " + path, "node", `require('fs').writeFileSync(e.path, 'x'); return { got: true, how: 'written' }`, map[string]any{"path": path}})
 	}
+	w.climbing()
 	w.try(attempt{"removing its own code", "node", `require('fs').rmSync('/var/task/index.js'); return { got: true, how: 'removed' }`, nil})
 	w.try(attempt{"becoming root by a set-user-id program", "python", `
 import subprocess
@@ -229,6 +231,20 @@ status = dict(l.split(":", 1) for l in open("/proc/self/status"))
 caps = [k for k in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb") if int(status[k], 16)]
 weak = caps or status["NoNewPrivs"].strip() != "1" or status["Seccomp"].strip() != "2"
 result = {"got": bool(weak), "how": "none, no_new_privs, filtered" if not weak else str(caps)}`, nil})
+}
+
+// climbing writes on the socket of its runtime, which is its to write on, that an SDK is missing whose name climbs out of the cache.
+func (w *world) climbing() {
+	w.t.Helper()
+	made := filepath.Join(w.t.TempDir(), "made")
+	r := w.invoke("node-attacker", map[string]any{"kind": strings.Repeat("../", 40) + made, "code": `
+const body = Buffer.from(JSON.stringify({ kind: e.kind, failed: '/x' })); const head = Buffer.alloc(5); head.writeUInt32BE(body.length, 0); head[4] = 'N'.charCodeAt(0);
+require('fs').writeSync(3, Buffer.concat([head, body])); return 'written'`})
+	left, err := filepath.Glob(filepath.Join(filepath.Dir(made), "*"))
+	if err != nil || r.failed != "" {
+		w.t.Errorf("%v %s", err, r.payload)
+	}
+	w.record("making a file by asking for an SDK", outcome{Got: len(left) > 0, How: fmt.Sprintf("%s; made: %v", r.payload, left)})
 }
 
 func (w *world) processes() {
@@ -299,6 +315,7 @@ func (w *world) calls() {
 		{"open_by_handle_at", unix.SYS_OPEN_BY_HANDLE_AT, []any{-100, "buffer", 0}}, {"settimeofday", unix.SYS_SETTIMEOFDAY, []any{"buffer", 0}}, {"sethostname", unix.SYS_SETHOSTNAME, []any{"x", 1}},
 		{"mknod of a disk", unix.SYS_MKNODAT, []any{-100, "/tmp/disk", 0o60644, 254 << 8}}, {"syslog", unix.SYS_SYSLOG, []any{3, "buffer", 4096}}, {"quotactl", unix.SYS_QUOTACTL, []any{0x80000100, "/dev/vda", 0, "buffer"}},
 		{"a raw packet socket", unix.SYS_SOCKET, []any{unix.AF_PACKET, unix.SOCK_RAW, 0}}, {"a socket to the virtual machine's host", unix.SYS_SOCKET, []any{unix.AF_VSOCK, unix.SOCK_STREAM, 0}},
+		{"a netlink socket to the kernel's firewall", unix.SYS_SOCKET, []any{unix.AF_NETLINK, unix.SOCK_RAW, unix.NETLINK_NETFILTER}},
 		{"a raw IP socket", unix.SYS_SOCKET, []any{unix.AF_INET, unix.SOCK_RAW, 1}}, {"a socket into the kernel's ciphers", unix.SYS_SOCKET, []any{unix.AF_ALG, unix.SOCK_SEQPACKET, 0}},
 		{"a call that does not exist yet", 900, []any{0}}, {"setuid to root", unix.SYS_SETUID, []any{0}}, {"raising a limit", unix.SYS_PRLIMIT64, []any{0, unix.RLIMIT_NOFILE, "limit", 0}},
 	} {

@@ -38,6 +38,29 @@ except OSError as x:
 kept = []
 while True:
     kept.append(bytearray(b"x") * (8 << 20))`)
+	w.harm("a memory bomb, many processes down", "python-attacker", `
+import os, time
+read, write = os.pipe()
+for depth in range(12):
+    if os.fork():
+        os.close(write)
+        said = os.read(read, 100)
+        result = {"got": said != b"", "how": said.decode() or "its maker was killed"}
+        break
+else:
+    kept = []
+    while len(kept) < 256:
+        kept.append(bytearray(b"x") * (8 << 20))
+    os.write(write, b"2 GiB")
+    os._exit(0)
+if depth:
+    os._exit(0)`)
+	w.harm("a bomb of shared memory", "python-attacker", `
+import mmap
+m, size = mmap.mmap(-1, 3 << 30), 8 << 20
+for n in range(0, len(m), size):
+    m[n:n + size] = b"x" * size
+result = {"got": True, "how": "%d MiB" % (len(m) >> 20)}`)
 	w.harm("filling /tmp", "python-attacker", `
 import os
 n = 0
@@ -71,9 +94,68 @@ try:
 except OSError as x:
     n, held = len(held), None
     result = {"got": n > 1024, "how": "%d open, then: %s" % (n, x)}`)
+	w.harm("thirty thousand connections to the platform", "python-attacker", connections)
+	w.harm("a thousand processes that never rest", "python-attacker", spinners)
 	w.flood()
 	w.leftover()
 }
+
+// spinners takes all the processor time that it can get, in sessions of its own.
+const spinners = `
+import os, time
+until = time.time() + 5
+started = []
+try:
+    while len(started) < 900:
+        pid = os.fork()
+        if pid == 0:
+            os.setsid()
+            while time.time() < until:
+                pass
+            os._exit(0)
+        started.append(pid)
+except OSError as x:
+    pass
+for pid in started:
+    os.waitpid(pid, 0)
+result = {"got": False, "how": "%d processes" % len(started)}`
+
+// connections opens more connections than the platform may have files, from processes that have their own limits.
+const connections = `
+import os, socket, time
+read, write = os.pipe()
+for _ in range(30):
+    if os.fork() == 0:
+        held, how = [], "none refused"
+        try:
+            while len(held) < 1000:
+                s = socket.create_connection(("198.18.0.1", 80), 5)
+                s.send(b"GET /")
+                held.append(s)
+        except OSError as x:
+            how = str(x)
+        open_ = 0
+        time.sleep(1)
+        for s in held:
+            s.setblocking(False)
+            try:
+                s.recv(1)
+            except BlockingIOError:
+                open_ += 1
+            except OSError as x:
+                how = str(x)
+        os.write(write, ("%d %s\n" % (open_, how)).encode())
+        os._exit(0)
+os.close(write)
+text = b""
+while True:
+    b = os.read(read, 4096)
+    if not b:
+        break
+    text += b
+lines = text.decode().splitlines()
+n = sum(int(l.split()[0]) for l in lines)
+result = {"got": n > 1024 or len(lines) < 30, "how": "%d stay open: %s" % (n, sorted({l.split(" ", 1)[1] for l in lines}))}`
 
 // harm runs one attack while the neighbour is asked.
 func (w *world) harm(name, function, code string) {

@@ -22,8 +22,8 @@ const (
 // The limits of a function on Lambda, beside memory.
 const (
 	maxProcesses = 1024
-	initThreads  = 32 // of the init, which counts as the same user where the platform is no root
-	maxFiles     = 1024
+	initThreads  = 32    // of the init, which counts as the same user where the platform is no root
+	maxFiles     = 1024  // of a process; and connections, of an environment
 	maxFileMB    = 10240 // of one file: the largest /tmp
 	defaultTemp  = 512
 )
@@ -250,15 +250,26 @@ func (d *Driver) attach(h *host) (err error) {
 		}
 	}
 	h.proc.ports = own
-	h.name, h.detach, err = d.o.Network.Attach(others)
+	h.name, h.detach, err = d.o.Network.Attach(others, h.connections)
 	return err
 }
 
 // named tells the network whose the sandbox is.
 func (e *environment) named() {
+	arn := e.pool.v.ARN.String()
+	e.owner.Store(&arn)
 	if e.name != nil {
-		e.name(e.pool.v.ARN.String(), e.id)
+		e.name(arn, e.id)
 	}
+}
+
+// crowded logs, once for each sandbox, that its connections are too many.
+func (d *Driver) crowded(h *host) {
+	function := ""
+	if p := h.owner.Load(); p != nil {
+		function = *p
+	}
+	d.o.Log.Warn("a function has as many connections open as it may; further ones are reset", "function", function, "connections", maxFiles)
 }
 
 // listener takes the socket that the sandbox's init opened on a TCP port.

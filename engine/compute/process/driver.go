@@ -15,6 +15,7 @@ import (
 	"sundog/cloud"
 	"sundog/engine/compute"
 	"sundog/engine/compute/runtimes"
+	"sundog/internal/connlimit"
 )
 
 var (
@@ -44,9 +45,10 @@ type Driver struct {
 	interpreters interpreters
 	spares       *spares
 	seeds        *seeds
-	hosts        atomic.Int64 // numbers the hosts' folders
-	live         atomic.Int64 // environments of all pools
-	booting      atomic.Int64 // of those, the ones that start
+	connections  *connlimit.Limit // of all sandboxes
+	hosts        atomic.Int64     // numbers the hosts' folders
+	live         atomic.Int64     // environments of all pools
+	booting      atomic.Int64     // of those, the ones that start
 	processors   processors
 
 	mu     sync.RWMutex
@@ -86,6 +88,9 @@ func New(o Options) (*Driver, error) {
 	if d.etc = filepath.Join(dir, "etc"); o.Reexec && !o.Unsandboxed {
 		d.spawner.sandbox = d.trySandbox
 	}
+	d.connections = connlimit.New(connlimit.Files()/2, d.o.Connections, func() {
+		d.o.Log.Warn("functions have half as many connections open as this process may have files; further ones are reset")
+	})
 	d.seeds = &seeds{d: d}
 	d.spares = &spares{d: d, stocks: map[spareKey]*stock{}}
 	d.work.Go(d.keep)
@@ -345,20 +350,26 @@ func (d *Driver) keep() {
 // program's own pages away and reads them again, for minutes.
 func (d *Driver) sample() {
 	for _, e := range d.environments() {
-		used, ok := d.groups.anonymousKB(e.group)
-		if !ok {
-			used = 0
-			for _, p := range e.heads() {
-				used += treeKB(p.pid, programSearch)
-			}
-		}
-		if used > e.pool.v.MemoryMB<<10 {
+		if e.overMemory() {
 			e.oom.Store(true)
 			for _, p := range e.heads() {
 				p.kill()
 			}
 		}
 	}
+}
+
+func (e *environment) overMemory() bool {
+	v := &e.pool.v
+	if used, ok := e.d.groups.anonymousKB(e.group); ok {
+		return used > v.MemoryMB<<10
+	}
+	var pids []int
+	for _, p := range e.heads() {
+		pids = append(pids, treeOf(p.pid)...)
+	}
+	over := func(own, shared int) bool { return own > v.MemoryMB<<10 || own+shared > (v.MemoryMB+ephemeral(v))<<10 } // the latter is a group's limit
+	return over(residentKB(pids)) && over(proportionalKB(pids))
 }
 
 func (d *Driver) environments() []*environment {

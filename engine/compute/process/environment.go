@@ -18,11 +18,10 @@ import (
 )
 
 const (
-	defaultInit   = 10 * time.Second
-	earlyInit     = 130 * time.Second      // of environments that nobody waits for, or the function's timeout when that is longer
-	exitGrace     = 2 * time.Second        // between a socket's end and the process's
-	peakEvery     = 200 * time.Millisecond // how often a busy environment's memory is read
-	programSearch = 4                      // depth of the process tree that counts as the function's memory
+	defaultInit = 10 * time.Second
+	earlyInit   = 130 * time.Second      // of environments that nobody waits for, or the function's timeout when that is longer
+	exitGrace   = 2 * time.Second        // between a socket's end and the process's
+	peakEvery   = 200 * time.Millisecond // how often a busy environment's memory is read
 )
 
 // environment is a host with a function: it runs one invocation at a time.

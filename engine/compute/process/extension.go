@@ -78,7 +78,7 @@ func (e *environment) openAPI(embedded bool) error {
 		if err != nil {
 			return err
 		}
-		e.api = runtimeapi.Serve(l, o)
+		e.api = runtimeapi.Serve(e.connections.Listener(l), o)
 	} else {
 		var err error
 		if e.api, err = runtimeapi.Listen(o); err != nil {

@@ -10,12 +10,14 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
 	"sundog/engine/compute"
 	"sundog/engine/compute/process/sandbox"
 	"sundog/engine/compute/runtimes"
+	"sundog/internal/connlimit"
 )
 
 // host is a started process with its folder, memory group and output: an environment before it has a function.
@@ -36,7 +38,10 @@ type host struct {
 	mu     sync.Mutex                         // for proc and more, while an environment of several programs starts and is watched already
 	name   func(function, environment string) // tells the network what the sandbox has become; nil: there is no sandbox
 	detach func()
+	owner  atomic.Pointer[string] // the ARN of the function that it has become
 	gone   sync.Once
+
+	connections *connlimit.Limit // that programs in the sandbox have to what the platform serves there
 }
 
 // newHost gives a host without a process, perhaps one that was made beforehand; start fills in the process.
@@ -56,6 +61,7 @@ func (d *Driver) makeHost() (*host, error) {
 	}
 	h := &host{dir: dir, number: n, out: &output{clock: d.o.Clock}}
 	h.group, _ = d.groups.create()
+	h.connections = connlimit.New(maxFiles, d.connections, func() { d.crowded(h) })
 	return h, nil
 }
 

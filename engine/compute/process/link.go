@@ -28,18 +28,24 @@ var (
 	errEnded    = errors.New("ended")
 )
 
-// frames speaks to an embedded runtime over its socket.
+// installTime is how much longer an environment may take, in all, for the SDKs that are installed for it.
+const installTime = 10 * time.Minute
+
+// frames speaks to an embedded runtime over its socket, on which the function's own code can write, too.
 type frames struct {
-	conn  net.Conn
-	r     *runtimes.Reader
-	out   *output
-	clock cloud.Clock
-	sdk   func(runtimes.SDKRequest)
-	buf   []byte
+	conn     net.Conn
+	r        *runtimes.Reader
+	out      *output
+	clock    cloud.Clock
+	sdk      func(runtimes.SDKRequest)
+	offered  runtimes.SDK  // what the runtime may ask for
+	extra    time.Duration // what is left of installTime
+	deadline time.Time     // of the socket
+	buf      []byte
 }
 
 func newFrames(conn net.Conn, out *output, clock cloud.Clock, sdk func(runtimes.SDKRequest)) *frames {
-	return &frames{conn: conn, r: runtimes.NewReader(conn, runtimes.MaxFrame), out: out, clock: clock, sdk: sdk}
+	return &frames{conn: conn, r: runtimes.NewReader(conn, runtimes.MaxFrame), out: out, clock: clock, sdk: sdk, extra: installTime}
 }
 
 func (f *frames) load(cfg runtimes.InitConfig, limit time.Duration) (answer, bool, error) {
@@ -47,12 +53,13 @@ func (f *frames) load(cfg runtimes.InitConfig, limit time.Duration) (answer, boo
 	if err != nil {
 		return answer{}, false, err
 	}
-	f.until(limit)
+	f.offered = cfg.SDKKind
+	f.until(f.clock.Wall().Add(limit))
 	if _, err := f.conn.Write(runtimes.AppendFrame(nil, runtimes.KindInit, body)); err != nil {
 		return answer{}, false, f.reason(err)
 	}
 	for {
-		kind, body, err := f.next(limit)
+		kind, body, err := f.next()
 		if err != nil {
 			return answer{}, false, f.reason(err)
 		}
@@ -66,8 +73,9 @@ func (f *frames) load(cfg runtimes.InitConfig, limit time.Duration) (answer, boo
 }
 
 // until sets the deadline of the socket.
-func (f *frames) until(wait time.Duration) {
-	_ = f.conn.SetDeadline(f.clock.Wall().Add(wait)) // a closed socket shows at the next read
+func (f *frames) until(deadline time.Time) {
+	f.deadline = deadline
+	_ = f.conn.SetDeadline(deadline) // a closed socket shows at the next read
 }
 
 // reason says which of the two ends a failed read or write was.
@@ -78,8 +86,8 @@ func (f *frames) reason(err error) error {
 	return errEnded
 }
 
-// next gives the next frame that is no log or output, which it passes on; it sees to SDK requests, whose time does not count.
-func (f *frames) next(wait time.Duration) (kind byte, body []byte, err error) {
+// next gives the next frame that is no log or output, which it passes on; it sees to SDK requests.
+func (f *frames) next() (kind byte, body []byte, err error) {
 	for {
 		kind, body, err = f.r.Next()
 		if err != nil {
@@ -93,16 +101,25 @@ func (f *frames) next(wait time.Duration) (kind byte, body []byte, err error) {
 		case runtimes.KindOutput:
 			f.out.write(body)
 		case runtimes.KindSDK:
-			var req runtimes.SDKRequest
-			if json.Unmarshal(body, &req) == nil {
-				f.sdk(req)
-				f.until(wait)
-			}
+			f.provide(body)
 		case runtimes.KindHello, runtimes.KindPong:
 		default:
 			return kind, body, nil
 		}
 	}
+}
+
+// provide has an SDK installed that was offered. The time that it takes does not count.
+func (f *frames) provide(body []byte) {
+	var req runtimes.SDKRequest
+	if json.Unmarshal(body, &req) != nil || req.Kind == "" || req.Kind != f.offered {
+		return
+	}
+	start := f.clock.Wall()
+	f.sdk(req)
+	took := min(f.clock.Wall().Sub(start), f.extra)
+	f.extra -= took
+	f.until(f.deadline.Add(took))
 }
 
 // small is what the socket's buffer takes whatever the runtime does; more is written beside the reading.
@@ -121,13 +138,16 @@ func (f *frames) send(i *compute.Invocation, arn, trace string, deadline time.Ti
 }
 
 func (f *frames) invoke(i *compute.Invocation, arn, trace string, deadline time.Time, wait time.Duration) (answer, error) {
-	f.until(wait)
+	f.until(f.clock.Wall().Add(wait))
 	if err := f.send(i, arn, trace, deadline); err != nil {
 		return answer{}, f.reason(err)
 	}
 	var stream streamed
 	for {
-		kind, body, err := f.next(wait)
+		kind, body, err := f.next()
+		if errors.Is(err, runtimes.ErrTooLong) {
+			return tooLarge(), nil
+		}
 		if err != nil {
 			return answer{}, f.reason(err)
 		}

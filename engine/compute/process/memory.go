@@ -182,8 +182,11 @@ func (g *groups) close() {
 }
 
 // statusKB reads one size of /proc/PID/status; 0 when the process has gone or there is no /proc.
-func statusKB(pid int, key string) int {
-	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/status")
+func statusKB(pid int, key string) int { return sizeKB("/proc/"+strconv.Itoa(pid)+"/status", key) }
+
+// sizeKB reads one size of a file of /proc; 0 when there is none.
+func sizeKB(file, key string) int {
+	b, err := os.ReadFile(file)
 	if err != nil {
 		return 0
 	}
@@ -221,34 +224,41 @@ func children(pid int) []int {
 	return all
 }
 
-// treeKB sums the memory of a process and all below it that is no file's.
-func treeKB(pid, depth int) int {
-	sum := statusKB(pid, "RssAnon:")
-	if depth == 0 {
-		return sum
+// treeOf lists a process and all below it.
+func treeOf(pid int) []int {
+	const most = 4 * maxProcesses // there are no more in a sandbox
+	all := []int{pid}
+	for i := 0; i < len(all) && i < most; i++ {
+		all = append(all, children(all[i])...)
 	}
-	for _, c := range children(pid) {
-		sum += treeKB(c, depth-1)
+	return all
+}
+
+// residentKB gives the memory of processes that is no file's: their own, and what they share with whom they please, files of /tmp that they have mapped
+// included. What several have counts for each.
+func residentKB(pids []int) (own, shared int) {
+	for _, p := range pids {
+		own += statusKB(p, "RssAnon:")
+		shared += statusKB(p, "RssShmem:")
 	}
-	return sum
+	return own, shared
+}
+
+// proportionalKB is residentKB where what several processes have counts once. It takes longer.
+func proportionalKB(pids []int) (own, shared int) {
+	for _, p := range pids {
+		file := "/proc/" + strconv.Itoa(p) + "/smaps_rollup"
+		a, s := sizeKB(file, "Pss_Anon:"), sizeKB(file, "Pss_Shmem:")
+		if a == 0 { // it has gone, or keeps others from looking
+			a, s = residentKB([]int{p})
+		}
+		own, shared = own+a, shared+s
+	}
+	return own, shared
 }
 
 // machineKB reads one size of /proc/meminfo; 0 when unknown.
-func machineKB(key string) int {
-	b, err := os.ReadFile("/proc/meminfo")
-	if err != nil {
-		return 0
-	}
-	for line := range strings.Lines(string(b)) {
-		if rest, ok := strings.CutPrefix(line, key); ok {
-			if f := strings.Fields(rest); len(f) > 0 {
-				n, _ := strconv.Atoi(f[0])
-				return n
-			}
-		}
-	}
-	return 0
-}
+func machineKB(key string) int { return sizeKB("/proc/meminfo", key) }
 
 // environmentsByMemory bounds the environments of a machine: three quarters of its memory at 64 MiB each.
 func environmentsByMemory() int {

@@ -7,6 +7,7 @@ import (
 
 	"sundog/cloud"
 	"sundog/engine/compute/process/sandbox"
+	"sundog/internal/connlimit"
 )
 
 // Options configure a Driver. Dir, Clock and IDs are required.
@@ -31,6 +32,8 @@ type Options struct {
 
 	// Network serves what functions in sandboxes connect to; nil: they connect to nothing.
 	Network Network
+	// Connections bounds those of functions in sandboxes together with others of this process; nil: they have a limit of their own only.
+	Connections *connlimit.Limit
 
 	IdleTimeout     time.Duration // 0: 5 minutes
 	MaxAge          time.Duration // an environment is not used again after it; 0: 6 hours
@@ -44,8 +47,9 @@ type Options struct {
 type Network interface {
 	// Ports lists the sockets that every sandbox is to open, the Runtime API's aside.
 	Ports() []sandbox.Port
-	// Attach serves the sockets of a sandbox, which it closes. name says which function (its ARN) and environment the sandbox has become; detach ends it.
-	Attach(sockets []sandbox.Socket) (name func(function, environment string), detach func(), err error)
+	// Attach serves the sockets of a sandbox, which it closes; its connections count against a limit. name says which function (its ARN) and environment the
+	// sandbox has become; detach ends it.
+	Attach(sockets []sandbox.Socket, limit *connlimit.Limit) (name func(function, environment string), detach func(), err error)
 	// Authority gives the certificate, in PEM, that functions are to trust.
 	Authority() ([]byte, error)
 }

@@ -4,8 +4,8 @@ import (
 	"bufio"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"io"
+	"unicode/utf8"
 
 	"sundog/engine/compute"
 )
@@ -33,11 +33,15 @@ const (
 
 const headerLen = 5
 
-// MaxFrame bounds one frame's body; a longer one breaks the connection. Lambda's limits (6 MB) are the invoker's.
-const MaxFrame = 64 << 20
+const (
+	// MaxFrame bounds one frame's body, so that a runtime cannot make the platform keep more. Lambda's limits (6 MB) are the invoker's.
+	MaxFrame = 8 << 20
+	// maxPart is how much of a longer text, output or chunk is handed over at once.
+	maxPart = 1 << 20
+)
 
-// ErrFrame says that what came is no frame.
-var ErrFrame = errors.New("runtimes: malformed frame")
+// ErrTooLong says that a frame's body was over the limit. It was skipped: the next frame can be read.
+var ErrTooLong = errors.New("runtimes: a frame is too long")
 
 // InitConfig tells a runtime which function it is.
 type InitConfig struct {
@@ -89,8 +93,11 @@ func appendText[T string | []byte](b []byte, s T) []byte {
 
 // Reader reads frames. It is for one goroutine.
 type Reader struct {
-	br  *bufio.Reader
-	max int
+	br   *bufio.Reader
+	max  int
+	kind byte // of the frame that is handed over in parts
+	mark []byte
+	rest int // bytes of it that are yet to come
 }
 
 // NewReader reads frames of at most limit bytes of body from r.
@@ -98,8 +105,12 @@ func NewReader(r io.Reader, limit int) *Reader {
 	return &Reader{br: bufio.NewReaderSize(r, 32<<10), max: limit}
 }
 
-// Next reads a frame. The body is the caller's to keep. io.EOF at the end of the stream between frames; ErrFrame for a body over the limit.
+// Next reads a frame, or a part of one: long bodies of KindOutput and KindChunk come as several, and so do those of KindLog, each with its byte of level and
+// whole characters. The body is the caller's to keep. io.EOF at the end of the stream between frames; ErrTooLong, with the kind, for a body over the limit.
 func (r *Reader) Next() (kind byte, body []byte, err error) {
+	if r.rest > 0 {
+		return r.part()
+	}
 	head, err := r.br.Peek(headerLen)
 	if err != nil {
 		if len(head) > 0 && errors.Is(err, io.EOF) {
@@ -108,18 +119,61 @@ func (r *Reader) Next() (kind byte, body []byte, err error) {
 		return 0, nil, err
 	}
 	n, kind := int(binary.BigEndian.Uint32(head)), head[4]
-	if n > r.max {
-		return 0, nil, fmt.Errorf("%w: %d bytes", ErrFrame, n)
-	}
 	if _, err := r.br.Discard(headerLen); err != nil {
 		return 0, nil, err
 	}
-	if n == 0 {
+	switch {
+	case n == 0:
 		return kind, nil, nil
+	case n > maxPart && (kind == KindLog || kind == KindOutput || kind == KindChunk):
+		return r.first(kind, n)
+	case n > r.max:
+		if _, err := r.br.Discard(n); err != nil {
+			return 0, nil, err
+		}
+		return kind, nil, ErrTooLong
 	}
 	body = make([]byte, n)
 	_, err = io.ReadFull(r.br, body)
 	return kind, body, err
+}
+
+// first begins a frame that is handed over in parts.
+func (r *Reader) first(kind byte, n int) (byte, []byte, error) {
+	r.kind, r.mark, r.rest = kind, nil, n
+	if kind == KindLog {
+		level, err := r.br.ReadByte()
+		if err != nil {
+			return 0, nil, err
+		}
+		r.mark, r.rest = []byte{level}, n-1
+	}
+	return r.part()
+}
+
+func (r *Reader) part() (byte, []byte, error) {
+	n := min(r.rest, maxPart)
+	body := make([]byte, len(r.mark)+n, len(r.mark)+n+utf8.UTFMax)
+	copy(body, r.mark)
+	if _, err := io.ReadFull(r.br, body[len(r.mark):]); err != nil {
+		return 0, nil, err
+	}
+	r.rest -= n
+	for more := 0; r.kind == KindLog && r.rest > 0 && more < utf8.UTFMax; more++ { // the rest of a character
+		next, err := r.br.Peek(1)
+		if err != nil {
+			return 0, nil, err
+		}
+		if utf8.RuneStart(next[0]) {
+			break
+		}
+		body = append(body, next[0])
+		r.rest--
+		if _, err := r.br.Discard(1); err != nil {
+			return 0, nil, err
+		}
+	}
+	return r.kind, body, nil
 }
 
 // Level gives the name of a KindLog frame's level byte; "" for plain text.

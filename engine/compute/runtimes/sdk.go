@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 )
@@ -71,6 +72,9 @@ func Complete(cacheDir string, kind SDK) bool {
 // EnsureSDK has the SDK in cacheDir/<kind>, installed once by package name (npm or pip) at pinned versions; progress, if not nil, is told in
 // short lines what goes on. Several processes may call it at once; the first installs. The error says what failed and what to do.
 func EnsureSDK(ctx context.Context, cacheDir string, kind SDK, interpreter string, progress func(string)) error {
+	if !slices.Contains([]SDK{SDKNodeV2, SDKNodeV3, SDKPython, ClientJava}, kind) { // it becomes a part of paths
+		return fmt.Errorf("sdk cache: no SDK is called %q", kind)
+	}
 	if Complete(cacheDir, kind) {
 		return nil
 	}
@@ -113,16 +117,12 @@ func install(ctx context.Context, cacheDir string, kind SDK, interpreter string)
 	if err := os.Chmod(tmp, 0o755); err != nil {
 		return fmt.Errorf("sdk cache: %w", err)
 	}
-	argv, err := installCommand(kind, interpreter, tmp)
-	if err != nil {
-		return err
-	}
 	if kind == ClientJava {
 		if err := os.WriteFile(filepath.Join(tmp, "pom.xml"), []byte(pomJava), 0o644); err != nil {
 			return fmt.Errorf("sdk cache: %w", err)
 		}
 	}
-	if err := runInstall(ctx, kind, tmp, argv); err != nil {
+	if err := runInstall(ctx, kind, tmp, installCommand(kind, interpreter, tmp)); err != nil {
 		return err
 	}
 	if err := os.WriteFile(filepath.Join(tmp, ".complete"), nil, 0o644); err != nil {
@@ -135,21 +135,19 @@ func install(ctx context.Context, cacheDir string, kind SDK, interpreter string)
 	return os.Rename(tmp, dst)
 }
 
-func installCommand(kind SDK, interpreter, dir string) ([]string, error) {
+func installCommand(kind SDK, interpreter, dir string) []string {
 	npm := []string{"npm", "install", "--prefix", dir, "--no-audit", "--no-fund", "--no-save", "--ignore-scripts", "--loglevel=error"}
 	switch kind {
 	case SDKNodeV2:
-		return append(npm, "aws-sdk@"+versionV2), nil
+		return append(npm, "aws-sdk@"+versionV2)
 	case SDKNodeV3:
-		return append(npm, packagesV3()...), nil
+		return append(npm, packagesV3()...)
 	case SDKPython:
-		return append([]string{interpreter, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", "--target", dir}, packagesPython()...), nil
-	}
-	if kind == ClientJava {
+		return append([]string{interpreter, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", "--target", dir}, packagesPython()...)
+	default: // ClientJava
 		const copyJars = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies"
-		return []string{"mvn", "-q", "-B", "-f", filepath.Join(dir, "pom.xml"), copyJars, "-DoutputDirectory=" + dir, "-DincludeScope=runtime"}, nil
+		return []string{"mvn", "-q", "-B", "-f", filepath.Join(dir, "pom.xml"), copyJars, "-DoutputDirectory=" + dir, "-DincludeScope=runtime"}
 	}
-	return nil, fmt.Errorf("sdk cache: no SDK is called %q", kind)
 }
 
 func runInstall(ctx context.Context, kind SDK, dir string, argv []string) error {

@@ -20,6 +20,7 @@ import (
 	"sundog/cloud"
 	"sundog/engine/compute/process/sandbox"
 	"sundog/engine/egress"
+	"sundog/internal/connlimit"
 	"sundog/internal/handover"
 )
 
@@ -171,23 +172,25 @@ type guest struct {
 	s     *Server
 	who   atomic.Pointer[cloud.Sandbox]
 	names *lookups
+	limit *connlimit.Limit
 
 	mu     sync.Mutex
 	open   map[interface{ Close() error }]struct{}
 	closed bool
 }
 
-// Attach serves the sockets of a sandbox, which it closes, until detach. name says which function and environment the sandbox has become.
-func (s *Server) Attach(sockets []sandbox.Socket) (name func(function, environment string), detach func(), err error) {
-	g, err := s.attach(sockets)
+// Attach serves the sockets of a sandbox, which it closes, until detach; its connections count against a limit. name says which function and environment
+// the sandbox has become.
+func (s *Server) Attach(sockets []sandbox.Socket, limit *connlimit.Limit) (name func(function, environment string), detach func(), err error) {
+	g, err := s.attach(sockets, limit)
 	if err != nil {
 		return nil, nil, err
 	}
 	return g.name, g.close, nil
 }
 
-func (s *Server) attach(sockets []sandbox.Socket) (*guest, error) {
-	g := &guest{s: s, names: &lookups{}, open: map[interface{ Close() error }]struct{}{}}
+func (s *Server) attach(sockets []sandbox.Socket, limit *connlimit.Limit) (*guest, error) {
+	g := &guest{s: s, limit: limit, names: &lookups{}, open: map[interface{ Close() error }]struct{}{}}
 	g.who.Store(&cloud.Sandbox{})
 	for i, k := range sockets {
 		err := g.attach(k)
@@ -255,13 +258,14 @@ func (g *guest) attach(k sandbox.Socket) error {
 	if err != nil {
 		return err
 	}
-	if g.keep(l) {
+	if l = g.limit.Listener(l); g.keep(l) {
 		go g.accept(l, k.Number)
 	}
 	return nil
 }
 
 func (g *guest) datagrams(c net.PacketConn, port int) {
+	var segments rate
 	buf := make([]byte, 64<<10)
 	for {
 		n, from, err := c.ReadFrom(buf)
@@ -277,11 +281,34 @@ func (g *guest) datagrams(c net.PacketConn, port int) {
 				}
 			}()
 		case xrayPort:
-			if g.s.o.XRay != nil {
+			if g.s.o.XRay != nil && g.affords(&segments) {
 				g.s.o.XRay(slices.Clone(buf[:n]))
 			}
 		}
 	}
+}
+
+// maxSegments is how many segments a sandbox may send to the X-Ray daemon in a second, so that there is room for those of others.
+const maxSegments = 5000
+
+// rate counts what came in a second.
+type rate struct {
+	second  int64
+	n, lost int
+}
+
+// affords counts a segment in; false when there are too many, which is logged the first time.
+func (g *guest) affords(r *rate) bool {
+	if now := g.s.o.Clock.Wall().Unix(); now != r.second {
+		r.second, r.n = now, 0
+	}
+	if r.n++; r.n <= maxSegments {
+		return true
+	}
+	if r.lost++; r.lost == 1 {
+		g.s.o.Log.Warn("a function sends more trace segments than are taken; further ones of a second are dropped", "function", g.sandbox().Function, "segments", maxSegments)
+	}
+	return false
 }
 
 func (g *guest) accept(l net.Listener, port int) {

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"golang.org/x/net/dns/dnsmessage"
 
@@ -19,6 +20,7 @@ import (
 	"sundog/engine/compute/computetest"
 	"sundog/engine/egress"
 	"sundog/internal/clock"
+	"sundog/internal/connlimit"
 )
 
 // world is a server with a guest, and what was blocked.
@@ -57,7 +59,7 @@ func open(t *testing.T, f egress.Functions, names map[string]string) *world {
 	}
 	t.Cleanup(func() { _ = s.Close() })
 	w.s = s
-	if w.g, err = s.attach(nil); err != nil {
+	if w.g, err = s.attach(nil, connlimit.New(2, nil, nil)); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(w.g.close)
@@ -266,5 +268,28 @@ func TestWhomATLSClientWants(t *testing.T) {
 		if got, err := io.ReadAll(same); name != "" || string(got) != text {
 			t.Errorf("%q became %q (%v), for %q", text, got, err, name)
 		}
+	}
+}
+
+// A sandbox that sends too many segments leaves room for those of others.
+func TestSegmentsASecond(t *testing.T) {
+	w := open(t, egress.Functions{}, nil)
+	wall := clock.NewManual(computetest.Wall())
+	w.s.o.Clock = wall
+	var r rate
+	taken := func(n int) (all int) {
+		for range n {
+			if w.g.affords(&r) {
+				all++
+			}
+		}
+		return all
+	}
+	if got := taken(maxSegments + 100); got != maxSegments {
+		t.Errorf("%d are taken", got)
+	}
+	wall.AdvanceWall(time.Second)
+	if got := taken(10); got != 10 {
+		t.Errorf("a second later %d of 10 are taken", got)
 	}
 }

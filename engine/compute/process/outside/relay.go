@@ -37,6 +37,11 @@ func (g *guest) relay(c net.Conn, to netip.AddrPort) {
 		return
 	}
 	defer g.release(c)
+	if !g.limit.Enter() { // there are two now
+		reset(c)
+		return
+	}
+	defer g.limit.Leave()
 	ctx, cancel := context.WithTimeout(context.Background(), dialTimeout)
 	defer cancel()
 	out, err := (&net.Dialer{}).DialContext(ctx, "tcp", to.String())
@@ -61,7 +66,7 @@ func (g *guest) relay(c net.Conn, to netip.AddrPort) {
 // pipe copies until the source ends, and says so to the other side.
 func pipe(to, from net.Conn) {
 	_, err := io.Copy(to, from)
-	if t, ok := to.(*net.TCPConn); ok && err == nil {
+	if t, ok := to.(interface{ CloseWrite() error }); ok && err == nil {
 		_ = t.CloseWrite() // the other direction goes on
 		return
 	}
@@ -71,7 +76,7 @@ func pipe(to, from net.Conn) {
 
 // reset ends a connection so that the function sees an error, not an end.
 func reset(c net.Conn) {
-	if t, ok := c.(*net.TCPConn); ok {
+	if t, ok := c.(interface{ SetLinger(sec int) error }); ok {
 		_ = t.SetLinger(0)
 	}
 	_ = c.Close()

@@ -31,6 +31,7 @@ const namespaces = unix.CLONE_NEWUSER | unix.CLONE_NEWNS | unix.CLONE_NEWPID | u
 // judgement lets a call through by one of its arguments, of which the kernel heeds the lower half only.
 type judgement struct {
 	call     string
+	given    *uint32 // judged only if the first argument is this; nil: always
 	argument uint32
 	bits     uint32   // refused if any of these is set
 	not      []uint32 // refused values
@@ -39,8 +40,9 @@ type judgement struct {
 }
 
 // judgements keep programs from namespaces, from families of sockets that no network namespace holds (vsock reaches a virtual machine's host) or that are
-// little but a way into the kernel, and from typing into terminals.
+// little but a way into the kernel (of netlink's protocols only the one that lists interfaces is needed), and from typing into terminals.
 var judgements = []judgement{
+	{call: "socket", given: new(uint32(unix.AF_NETLINK)), argument: 2, only: []uint32{unix.NETLINK_ROUTE}, refusal: unix.EPROTONOSUPPORT},
 	{call: "clone", bits: namespaces, refusal: unix.EPERM},
 	{call: "socket", only: []uint32{unix.AF_UNIX, unix.AF_INET, unix.AF_INET6, unix.AF_NETLINK}, refusal: unix.EAFNOSUPPORT},
 	{call: "ioctl", argument: 1, not: []uint32{unix.TIOCSTI, unix.TIOCLINUX, unix.TIOCSETD}, refusal: unix.EPERM},
@@ -105,6 +107,11 @@ func (j judgement) instructions(number uint32) []bpf.Instruction {
 		body = append(body, fail(j.refusal))
 	} else {
 		body = append(body, allow)
+	}
+	if j.given != nil {
+		other := []bpf.Instruction{bpf.LoadAbsolute{Off: atNumber, Size: 4}} // not judged: the number is loaded again
+		body = append([]bpf.Instruction{bpf.LoadAbsolute{Off: atArguments, Size: 4}, bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: *j.given, SkipTrue: uint8(len(body))}},
+			append(body, other...)...)
 	}
 	return append([]bpf.Instruction{bpf.JumpIf{Cond: bpf.JumpEqual, Val: number, SkipFalse: uint8(len(body))}}, body...)
 }
