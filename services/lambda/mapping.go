@@ -1,13 +1,15 @@
 package lambda
 
 import (
+	"cmp"
 	"context"
+	"errors"
+	"io"
 	"time"
 
 	api "sundog/api/lambda"
 	"sundog/cloud"
 	"sundog/engine/store"
-	"sundog/lang/eventpattern"
 )
 
 // mapping is an event source mapping. Config is what the API shows.
@@ -126,7 +128,7 @@ func (r *lambdaRoom) prepareSource(ctx context.Context, m *mapping, src cloud.AR
 		}
 		return nil, err
 	}
-	if err := r.mayRead(ctx, src, pl); err != nil {
+	if err := cmp.Or(r.mayRead(ctx, src, pl), r.mayGiveUp(ctx, onFailure(c), pl)); err != nil {
 		return nil, err
 	}
 	c.BatchSize, c.MaximumBatchingWindowInSeconds = new(val(c.BatchSize, 100)), new(val(c.MaximumBatchingWindowInSeconds, 0))
@@ -142,24 +144,20 @@ func (r *lambdaRoom) prepareSource(ctx context.Context, m *mapping, src cloud.AR
 	}
 	starts := map[string][]byte{}
 	for _, s := range shards {
-		if starts[s.ID], err = stream.Latest(ctx, src, s.ID); err != nil {
+		at, err := stream.Latest(ctx, src, s.ID)
+		if errors.Is(err, io.EOF) {
+			continue // it is gone by now
+		}
+		if err != nil {
 			return nil, err
 		}
+		starts[s.ID] = at
 	}
 	return starts, nil
 }
 
 func (r *lambdaRoom) insertMapping(tx store.Tx, f ref, m *mapping, starts map[string][]byte) error {
-	err := each(tx, key(f.Scope, "mapping"), func(x mapping) (bool, error) {
-		if str(x.Config.EventSourceArn) != str(m.Config.EventSourceArn) || str(x.Config.FunctionArn) != str(m.Config.FunctionArn) || x.is(deleting) {
-			return true, nil
-		}
-		if x.queue() {
-			return false, errConflict("An event source mapping with SQS arn (\" %s \") and function (\" %s \") already exists. Please update or delete the existing mapping with UUID %s", str(x.Config.EventSourceArn), f.name, x.id())
-		}
-		return false, errConflict("The event source arn (\" %s \") and function (\" %s \") provided mapping already exists. Please update or delete the existing mapping with UUID %s", str(x.Config.EventSourceArn), f.name, x.id())
-	})
-	if err != nil {
+	if err := m.checkOnly(tx); err != nil {
 		return err
 	}
 	for shard, p := range starts {
@@ -170,20 +168,17 @@ func (r *lambdaRoom) insertMapping(tx store.Tx, f ref, m *mapping, starts map[st
 	return save(tx, mappingKey(f.Scope, m.id()), m)
 }
 
-// filters compiles the filter criteria; none let everything through.
-func (m *mapping) filters() ([]*eventpattern.Pattern, error) {
-	if m.Config.FilterCriteria == nil {
-		return nil, nil
-	}
-	var all []*eventpattern.Pattern
-	for _, f := range m.Config.FilterCriteria.Filters {
-		p, err := eventpattern.Compile([]byte(str(f.Pattern)), eventpattern.EventBridge)
-		if err != nil {
-			return nil, errParameter("Invalid filter pattern definition.")
+// checkOnly refuses a second mapping of a source to a function.
+func (m *mapping) checkOnly(rd store.Reader) error {
+	return each(rd, key(m.function().Scope, "mapping"), func(x mapping) (bool, error) {
+		if str(x.Config.EventSourceArn) != str(m.Config.EventSourceArn) || str(x.Config.FunctionArn) != str(m.Config.FunctionArn) || x.id() == m.id() || x.is(deleting) {
+			return true, nil
 		}
-		all = append(all, p)
-	}
-	return all, nil
+		if x.queue() {
+			return false, errConflict("An event source mapping with SQS arn (\" %s \") and function (\" %s \") already exists. Please update or delete the existing mapping with UUID %s", str(x.Config.EventSourceArn), m.function().name, x.id())
+		}
+		return false, errConflict("The event source arn (\" %s \") and function (\" %s \") provided mapping already exists. Please update or delete the existing mapping with UUID %s", str(x.Config.EventSourceArn), m.function().name, x.id())
+	})
 }
 
 // settle sets what follows from a change.
@@ -241,7 +236,7 @@ func (r *lambdaRoom) updateMapping(ctx context.Context, in *api.UpdateEventSourc
 	if src := was.source(); was.queue() {
 		err = r.checkQueue(ctx, src, pl)
 	} else if pl.main != nil {
-		err = r.mayRead(ctx, src, pl)
+		err = cmp.Or(r.mayRead(ctx, src, pl), r.mayGiveUp(ctx, onFailure(was.edited(in)), pl))
 	}
 	if err != nil {
 		return nil, err
@@ -261,7 +256,7 @@ func (r *lambdaRoom) updateMapping(ctx context.Context, in *api.UpdateEventSourc
 		state = m.turning(in.Enabled)
 		m.Config.FunctionArn = new(pl.ref.qualified().String())
 		m.edit(in)
-		if err := m.check(); err != nil {
+		if err := cmp.Or(m.check(), m.checkOnly(tx), m.lastResult(tx)); err != nil {
 			return err
 		}
 		m.settle(r.d.Clock.Now())
@@ -310,6 +305,13 @@ func (m *mapping) turning(enabled *bool) string {
 		return "Enabling"
 	}
 	return disabling
+}
+
+// edited gives what a mapping's configuration would be after an update.
+func (m *mapping) edited(in *api.UpdateEventSourceMappingInput) *api.EventSourceMappingConfiguration {
+	c := *m
+	c.edit(in)
+	return &c.Config
 }
 
 func (m *mapping) edit(in *api.UpdateEventSourceMappingInput) {

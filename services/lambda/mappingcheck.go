@@ -87,6 +87,15 @@ func (r *lambdaRoom) mayRead(ctx context.Context, src cloud.ARN, pl *plan) error
 	return nil
 }
 
+// mayGiveUp checks that a function's role may send what is given up to its destination, if there is one: nobody would see it fail later.
+func (r *lambdaRoom) mayGiveUp(ctx context.Context, destination *string, pl *plan) error {
+	a, err := cloud.ParseARN(str(destination))
+	if err != nil { // there is none
+		return nil
+	}
+	return r.mayDeliver(ctx, pl, a)
+}
+
 // checkQueue checks that a queue exists and hides its messages for as long as the function may run.
 func (r *lambdaRoom) checkQueue(ctx context.Context, src cloud.ARN, pl *plan) error {
 	d, err := r.d.Directory.Describe(ctx, src)
@@ -226,7 +235,7 @@ func (m *mapping) checkForStream() error {
 		return errParameter("A tumbling window needs a ParallelizationFactor of 1.")
 	}
 	if d := str(onFailure(c)); d != "" {
-		if a, err := cloud.ParseARN(d); err != nil || !slices.Contains([]string{"sqs", "sns", "s3"}, a.Service) {
+		if a, err := cloud.ParseARN(d); err != nil || !slices.Contains([]string{"sqs", "sns", "s3"}, a.Service) || ordered(a) {
 			return errDestinations("", d)
 		}
 	}

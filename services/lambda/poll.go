@@ -9,7 +9,6 @@ import (
 
 	"sundog/cloud"
 	"sundog/engine/store"
-	"sundog/lang/eventpattern"
 )
 
 // pollers run the event source mappings that are enabled.
@@ -28,7 +27,7 @@ type poller struct {
 	m       mapping
 	sc      cloud.Scope
 	src     cloud.ARN
-	filters []*eventpattern.Pattern
+	filters []filter
 	cancel  context.CancelFunc
 	over    chan struct{}
 	calm    chan struct{} // what the mapping was before has ended
@@ -196,19 +195,6 @@ func (p *poller) problem(ctx context.Context, err error) {
 	if e := cloud.AsError(err); e.Kind != cloud.Internal && e.Kind != cloud.Unavailable {
 		p.note(ctx, "PROBLEM: "+e.Message)
 	}
-}
-
-// matches tells whether an event passes the filters: one of them is enough.
-func (p *poller) matches(event any) bool {
-	if len(p.filters) == 0 {
-		return true
-	}
-	for _, f := range p.filters {
-		if f.Match(event) {
-			return true
-		}
-	}
-	return false
 }
 
 // pause waits, and tells whether to go on.

@@ -51,7 +51,14 @@ func (p *poller) pollQueue(ctx context.Context) {
 		batch, err := q.collect(ctx)
 		if len(batch.messages) > 0 {
 			trouble = 0
-			running.Go(func() { q.gate.done(!q.runBatch(ctx, batch)) })
+			if q.m.fifo() && len(q.carry) > 0 {
+				q.runBefore(ctx, batch)
+				continue
+			}
+			running.Go(func() {
+				_, ok := q.runBatch(ctx, batch)
+				q.gate.done(!ok)
+			})
 			continue
 		}
 		q.gate.idle()
@@ -63,6 +70,15 @@ func (p *poller) pollQueue(ctx context.Context) {
 		pause(ctx, backoff(trouble))
 		trouble++
 	}
+}
+
+// runBefore runs a batch to its end before what is carried, which may be of the same groups. What follows a message that failed stays hidden, as that does.
+func (q *queuePoller) runBefore(ctx context.Context, b queueBatch) {
+	left, ok := q.runBatch(ctx, b)
+	q.gate.done(!ok)
+	q.carry = slices.DeleteFunc(slices.Clone(q.carry), func(m queued) bool {
+		return slices.ContainsFunc(left, func(before queued) bool { return before.GroupID == m.GroupID })
+	})
 }
 
 // giveBack makes visible what no batch was made of.
@@ -175,19 +191,19 @@ func (q *queuePoller) ack(ctx context.Context, receipts []string) {
 	}
 }
 
-// runBatch runs the function with a batch and deletes what it has dealt with; false when the function failed. What failed comes back after its
-// visibility timeout.
-func (q *queuePoller) runBatch(ctx context.Context, b queueBatch) bool {
+// runBatch runs the function with a batch, deletes what it has dealt with, and gives what is left; false when the function failed with all of it. What is
+// left comes back after its visibility timeout.
+func (q *queuePoller) runBatch(ctx context.Context, b queueBatch) (left []queued, ok bool) {
 	defer q.r.d.Clock.Busy("event source mapping " + q.m.id())()
 	payload, err := eventOf(b.messages, func(m queued) []byte { return m.raw }, nil)
 	if err == nil {
 		q.count(invokedEvents, len(b.messages))
 		var res cloud.Result
 		if res, err = q.call(ctx, payload, deepest(q.m.function(), b.messages), q.patience(ctx, b)); err == nil {
-			done, ok := q.settled(res, b.messages)
-			q.count(failedEvents, len(b.messages)-len(done))
-			q.ack(ctx, done)
-			return ok
+			done, left, ok := q.settled(res, b.messages)
+			q.count(failedEvents, len(left))
+			q.ack(ctx, receipts(done))
+			return left, ok
 		}
 		if cloud.IsCode(err, codeRecursive) && !q.redrives(ctx) {
 			q.ack(ctx, receipts(b.messages)) // it would go round for ever: AWS drops what no dead-letter queue takes
@@ -195,7 +211,7 @@ func (q *queuePoller) runBatch(ctx context.Context, b queueBatch) bool {
 	}
 	q.count(failedEvents, len(b.messages))
 	q.r.d.Log.Warn("a batch of messages did not run", "queue", q.queue().String(), "function", q.m.function().name, "error", err)
-	return false
+	return b.messages, false
 }
 
 // patience is how long a throttled batch is tried again: until its messages can be seen by others (Lambda Developer Guide, "Understanding backoff
@@ -229,29 +245,30 @@ func deepest(f ref, messages []queued) cloud.Trace {
 	return slices.MaxFunc(messages, func(a, b queued) int { return visits(a.Trace.Lineage, name) - visits(b.Trace.Lineage, name) }).Trace
 }
 
-// settled gives the receipts of the messages that the function has dealt with; false when it failed with all of them.
-func (q *queuePoller) settled(res cloud.Result, messages []queued) ([]string, bool) {
+// settled parts the messages that the function has dealt with from those that are left; false when it failed with all of them.
+func (q *queuePoller) settled(res cloud.Result, messages []queued) (done, left []queued, ok bool) {
 	if res.FunctionError != "" {
-		return nil, false
+		return nil, messages, false
 	}
 	failed := map[string]bool{}
 	if q.reports() {
 		ids, ok := failures(res.Payload)
 		if !ok {
-			return nil, false
+			return nil, messages, false
 		}
 		for _, id := range ids {
 			if !slices.ContainsFunc(messages, func(m queued) bool { return m.ID == id }) {
-				return nil, false
+				return nil, messages, false
 			}
 			failed[id] = true
 		}
 	}
-	var done []string
 	for _, m := range messages {
-		if !failed[m.ID] {
-			done = append(done, m.Receipt)
+		if failed[m.ID] {
+			left = append(left, m)
+		} else {
+			done = append(done, m)
 		}
 	}
-	return done, true
+	return done, left, true
 }

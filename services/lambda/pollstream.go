@@ -229,27 +229,24 @@ func (l *lane) await(ctx context.Context, left time.Duration) (bool, error) {
 func (l *lane) take(b *streamBatch, records []bus.Record, size int) bool {
 	filtered, polled := 0, 0
 	defer func() { l.count(polledEvents, polled); l.count(filteredEvents, filtered) }()
+	from := l.m.Config.StartingPositionTimestamp
 	for _, rec := range records {
-		mine := l.of == 1 || laneOf(rec.Key, l.of) == l.n
-		passes := mine && l.matches(l.filterable(rec))
-		if mine {
-			polled++
-		}
-		if from := l.m.Config.StartingPositionTimestamp; !passes || from != nil && rec.Time.Before(*from) {
-			if mine && !passes {
-				filtered++
-			}
-			l.passed++
-			l.at = rec.Position
+		mine := (l.of == 1 || laneOf(rec.Key, l.of) == l.n) && (from == nil || !rec.Time.Before(*from))
+		switch {
+		case !mine:
+			l.passed, l.at = l.passed+1, rec.Position
 			continue
-		}
-		if len(b.records) > 0 && b.size+len(rec.JSON)+1 > maxRecords {
+		case !l.matches(l.filterable(rec)):
+			polled, filtered = polled+1, filtered+1
+			l.passed, l.at = l.passed+1, rec.Position
+			continue
+		case len(b.records) > 0 && b.size+len(rec.JSON)+1 > maxRecords:
 			return true
-		}
-		if !l.inWindow(rec) {
+		case !l.inWindow(rec):
 			b.over = true
 			return true
 		}
+		polled++
 		b.records, b.size = append(b.records, rec), b.size+len(rec.JSON)+1
 		if l.at = rec.Position; len(b.records) == size {
 			return true
@@ -262,19 +259,6 @@ func laneOf(key string, of int) int {
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(key)) // never fails
 	return int(h.Sum32() % uint32(of))
-}
-
-// filterable is a record as filters see it: what a Kinesis record carries is under "data" (Lambda Developer Guide, "Control which events Lambda sends
-// to your function").
-func (l *lane) filterable(rec bus.Record) any {
-	if len(l.filters) == 0 {
-		return nil
-	}
-	event := decode(rec.JSON)
-	if l.src.Service == "kinesis" {
-		lookInto(event, "data", kinesisData(rec.JSON))
-	}
-	return event
 }
 
 // leastRetention is how long every stream keeps its records.

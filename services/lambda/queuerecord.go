@@ -52,32 +52,3 @@ func (p *poller) record(m bus.Message) queueRecord {
 	}
 	return r
 }
-
-// filterable is a message's record as filters see it: a body that is a JSON object is looked into.
-func filterable(raw []byte, body string) any {
-	event := decode(raw)
-	lookInto(event, "body", []byte(body))
-	return event
-}
-
-// lookInto puts what a text holds in its place, if that is a JSON object.
-func lookInto(event any, name string, text []byte) {
-	m, ok := event.(map[string]any)
-	if !ok {
-		return
-	}
-	if inner, ok := decode(text).(map[string]any); ok {
-		m[name] = inner
-	}
-}
-
-// decode reads JSON with its numbers as they are written; nil when it is none.
-func decode(raw []byte) any {
-	d := json.NewDecoder(strings.NewReader(string(raw)))
-	d.UseNumber()
-	var v any
-	if d.Decode(&v) != nil {
-		return nil
-	}
-	return v
-}

@@ -3,7 +3,6 @@ package lambda
 import (
 	"bytes"
 	"context"
-	"encoding/base64"
 	"encoding/json"
 	"slices"
 	"time"
@@ -33,6 +32,7 @@ func (l *lane) runRecords(ctx context.Context, records []bus.Record, tried int) 
 			return ctx.Err()
 		case err != nil: // it did not run: this is no try
 			l.note(ctx, resultProblem)
+			l.count(failedEvents, len(records))
 			if !l.rest(ctx, backoff(trouble)) {
 				return ctx.Err()
 			}
@@ -262,20 +262,3 @@ func (l *lane) identified(pl *plan) func(bus.Record) []byte {
 }
 
 func stampOf(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
-
-// kinesisData is what a Kinesis record's JSON carries.
-func kinesisData(record []byte) []byte {
-	var r struct {
-		Kinesis struct {
-			Data string `json:"data"`
-		} `json:"kinesis"`
-	}
-	if json.Unmarshal(record, &r) != nil {
-		return nil
-	}
-	data, err := base64.StdEncoding.DecodeString(r.Kinesis.Data)
-	if err != nil {
-		return nil
-	}
-	return data
-}
