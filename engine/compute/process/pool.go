@@ -139,9 +139,18 @@ const pace = 100 * time.Millisecond
 // crowded is how long starts that hold each other up keep further ones back, while one after another of them succeeds.
 const crowded = time.Second
 
+// most is how many environments the version may have at once. A quarter of the machine's is left to others, whatever becomes of its invocations.
+func (p *pool) most() int {
+	most := p.d.o.MaxEnvironments - p.d.o.MaxEnvironments/4
+	if p.v.MaxEnvironments > 0 {
+		most = min(most, p.v.MaxEnvironments)
+	}
+	return most
+}
+
 // reserve counts one more environment in if one is needed and may start now; the lock is held. launch follows.
 func (p *pool) reserve() bool {
-	if p.starting >= len(p.waiters) || p.v.MaxEnvironments > 0 && p.live >= p.v.MaxEnvironments {
+	if p.starting >= len(p.waiters) || p.live >= p.most() {
 		return false
 	}
 	now, step := p.d.o.Clock.Wall(), pace/time.Duration(runtime.NumCPU())

@@ -94,3 +94,19 @@ func TestProcessorTime(t *testing.T) {
 		t.Error(idle, all, p)
 	}
 }
+
+// A function whose invocations do not end leaves a part of the machine to others.
+func TestMost(t *testing.T) {
+	d := open(t, Options{MaxEnvironments: 8})
+	defer shut(t, d)
+	for _, c := range []struct {
+		own, live int
+		more      bool
+	}{{0, 5, true}, {0, 6, false}, {3, 2, true}, {3, 3, false}, {7, 6, false}} {
+		p := &pool{d: d, waiters: make([]*waiter, 1), live: c.live}
+		p.v.MaxEnvironments = c.own
+		if got := p.reserve(); got != c.more {
+			t.Errorf("of at most %d, %d live: one more: %v", c.own, c.live, got)
+		}
+	}
+}
