@@ -10,6 +10,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -285,7 +286,8 @@ func TestErrorsAndTimeouts(t *testing.T) {
 		t.Fatalf("%+v", res)
 	}
 	res := b.invoke("f", `{"hang":true}`)
-	if res.FunctionError != "Unhandled" || !strings.Contains(string(res.Payload), "Task timed out after 1.00 seconds") || !strings.Contains(string(res.LogTail), "Status: timeout") {
+	timedOut := regexp.MustCompile(`\tDuration: 1000.00 ms\tBilled Duration: 1000 ms\tMemory Size: 128 MB\tMax Memory Used: \d+ MB\tStatus: timeout\n$`)
+	if res.FunctionError != "Unhandled" || !strings.Contains(string(res.Payload), "Task timed out after 1.00 seconds") || !timedOut.Match(res.LogTail) {
 		t.Fatalf("%s\n%s", res.Payload, res.LogTail)
 	}
 	if b.rec.sum("Errors") != 2 {
@@ -557,7 +559,7 @@ func TestOrderOfLog(t *testing.T) {
 	lines = []compute.LogLine{{Text: "at import", Init: true}, {Text: "INIT_REPORT", Init: true}}
 	answer = compute.Result{Kind: compute.Init, Cold: true, Payload: []byte(`{"errorType":"Runtime.ImportModuleError"}`), Error: "no module"}
 	tail = shown(b.invoke("f", `{}`))
-	if !strings.Contains(tail, "at import\nINIT_REPORT\nSTART RequestId: ID Version: $LATEST\nEND RequestId: ID\nREPORT") || !strings.HasSuffix(tail, "MB\tStatus: error\tError Type: Runtime.ImportModuleError\t\n") {
+	if !strings.Contains(tail, "at import\nINIT_REPORT\nSTART RequestId: ID Version: $LATEST\nEND RequestId: ID\nREPORT") || !strings.HasSuffix(tail, "MB\tStatus: error\tError Type: Runtime.ImportModuleError\n") {
 		t.Fatal(tail)
 	}
 	if got := kinds(); got != "INIT_START at INIT_REPORT\n START END REPORT" {
@@ -566,6 +568,11 @@ func TestOrderOfLog(t *testing.T) {
 	lines = nil
 	answer.Payload, answer.Error = []byte(`{"errorType":"Runtime.InvalidEntrypoint"}`), "RequestId: 1 Error: fork/exec /var/task/bootstrap: permission denied"
 	if tail = shown(b.invoke("f", `{}`)); !strings.Contains(tail, "$LATEST\n"+answer.Error+"\nRuntime.InvalidEntrypoint\nEND") {
+		t.Fatal(tail)
+	}
+	m.failed = false
+	answer = compute.Result{Kind: compute.OutOfMemory, Payload: []byte(`{"errorType":"Runtime.ExitError"}`), Error: "RequestId: 1 Error: Runtime exited with error: signal: killed"}
+	if tail = shown(b.invoke("f", `{}`)); !strings.Contains(tail, "signal: killed\nRuntime.ExitError\nEND") || !strings.HasSuffix(tail, "MB\tStatus: error\tError Type: Runtime.OutOfMemory\n") {
 		t.Fatal(tail)
 	}
 }

@@ -190,11 +190,10 @@ func (r *report) reportLine(res compute.Result) string {
 	if res.Init > 0 && !r.failed {
 		ms("Init Duration: ", res.Init)
 	}
-	switch res.Kind {
-	case compute.Timeout:
-		b = append(b, "Status: timeout\t"...)
-	case compute.Exit, compute.OutOfMemory, compute.Init:
-		b = append(b, "Status: error\tError Type: "+errorType(res)+"\t"...)
+	if res.Kind == compute.Timeout {
+		b = append(b, "Status: timeout"...)
+	} else if kind := fatalType(res); kind != "" {
+		b = append(b, "Status: error\tError Type: "+kind...)
 	}
 	if r.traced() {
 		b = append(b, "\nXRAY TraceId: "+r.trace.Root+"\tSegmentId: "+r.span+"\tSampled: true\t"...)
@@ -202,7 +201,19 @@ func (r *report) reportLine(res compute.Result) string {
 	return string(append(b, '\n'))
 }
 
-// errorType is what ended an environment, as its report names it.
+// fatalType is what ended an environment, as its report names it: memory by its name, which the function's error only knows as an exit. "": nothing did, or
+// its time was over.
+func fatalType(res compute.Result) string {
+	switch res.Kind {
+	case compute.OutOfMemory:
+		return "Runtime.OutOfMemory"
+	case compute.Exit, compute.Init:
+		return errorType(res)
+	}
+	return ""
+}
+
+// errorType is the type of a function's error.
 func errorType(res compute.Result) string {
 	var shape struct {
 		Type string `json:"errorType"`

@@ -63,6 +63,9 @@ func (r *report) doneRecord(res compute.Result, status string) map[string]any {
 	rec := map[string]any{
 		"requestId": r.id, "status": status, "metrics": map[string]any{"durationMs": millis(res.Duration), "producedBytes": len(res.Payload)},
 	}
+	if fatalType(res) != "" {
+		rec["errorType"] = errorType(res)
+	}
 	r.tracing(rec)
 	return rec
 }
@@ -75,6 +78,9 @@ func (r *report) reportRecord(res compute.Result, status string) map[string]any 
 		metrics["initDurationMs"] = millis(res.Init)
 	}
 	rec := map[string]any{"requestId": r.id, "status": status, "metrics": metrics}
+	if kind := fatalType(res); kind != "" {
+		rec["errorType"] = kind
+	}
 	r.tracing(rec)
 	return rec
 }

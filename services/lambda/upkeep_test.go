@@ -121,6 +121,9 @@ func TestDeletedLayerStaysForItsFunctions(t *testing.T) {
 
 func TestSystemLog(t *testing.T) {
 	b := open(t, (&machine{}).on(func(_ compute.Version, i *compute.Invocation) (compute.Result, error) {
+		if string(i.Payload) == `"full"` {
+			return compute.Result{Kind: compute.OutOfMemory, Payload: []byte(`{"errorType":"Runtime.ExitError"}`)}, nil
+		}
 		if string(i.Payload) == `"fail"` {
 			return compute.Result{Kind: compute.Handled, Payload: []byte(`{}`)}, nil
 		}
@@ -160,6 +163,13 @@ func TestSystemLog(t *testing.T) {
 			kinds = append(kinds, strings.TrimPrefix(e.Type, "platform."))
 			if strings.HasSuffix(e.Type, "report") && (e.Record.Tracing == nil || !strings.HasPrefix(e.Record.Tracing.Value, "Root=1-")) {
 				t.Fatal(line)
+			}
+		}
+		before = len(b.rec.log())
+		b.invoke(name, `"full"`)
+		for _, want := range []string{`platform.runtimeDone","record":{"errorType":"Runtime.ExitError",`, `platform.report","record":{"errorType":"Runtime.OutOfMemory",`} {
+			if log := b.rec.log()[before:]; !strings.Contains(log, want) {
+				t.Fatal(log)
 			}
 		}
 		if got := strings.Join(kinds, " "); got != want {

@@ -151,7 +151,7 @@ func (u *unbooted) result(i *compute.Invocation) (compute.Result, error) {
 	r.Payload = bytes.ReplaceAll(u.a.payload, []byte(e.initID), []byte(i.RequestID))
 	r.Error = strings.ReplaceAll(u.a.text, e.initID, i.RequestID)
 	if e.before != nil { // the second init is a part of the invocation
-		r.Init, r.Duration = 0, u.took
+		r.Init, r.Duration = 0, spent(u.a.kind, u.took, e.pool.v.Timeout)
 	}
 	if i.Started != nil {
 		s := e.start()

@@ -267,7 +267,7 @@ func (e *environment) run(i *compute.Invocation) (r compute.Result, broken bool)
 	e.used = clock.Wall()
 	e.took = e.used.Sub(start)
 	r = compute.Result{
-		Payload: a.payload, Kind: a.kind, Error: a.text, Duration: e.took + e.spent, Environment: e.id, LogStream: e.stream,
+		Payload: a.payload, Kind: a.kind, Error: a.text, Duration: spent(a.kind, e.took+e.spent, limit), Environment: e.id, LogStream: e.stream,
 		Streamed: a.streamed, ContentType: a.contentType,
 	}
 	if r.MaxMemoryMB = e.peakMB(); a.kind == compute.OutOfMemory {
@@ -285,6 +285,14 @@ func (e *environment) run(i *compute.Invocation) (r compute.Result, broken bool)
 		e.active.Store(false)
 	}
 	return r, a.fatal
+}
+
+// spent is what an invocation is said to have taken: what ending it took besides its whole time does not count.
+func spent(k compute.Failure, took, limit time.Duration) time.Duration {
+	if k == compute.Timeout {
+		return min(took, limit)
+	}
+	return took
 }
 
 // peakMB gives the most memory that the program has used, read now and then; of one that has ended, what its init read.

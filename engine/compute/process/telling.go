@@ -102,6 +102,9 @@ func (e *environment) tellDone(i *compute.Invocation, trace string, r *compute.R
 	if kind := errorType(r.Payload); r.Kind != compute.None && kind != "" {
 		done["errorType"], report["errorType"] = kind, kind
 	}
+	if r.Kind == compute.OutOfMemory {
+		report["errorType"] = "Runtime.OutOfMemory"
+	}
 	e.tell("runtimeDone", tracing(done, trace))
 	e.tell("end", map[string]any{"requestId": i.RequestID})
 	e.tell("report", tracing(report, trace))
