@@ -182,6 +182,7 @@ type stream struct {
 	mu      sync.Mutex
 	records []bus.Record
 	more    chan struct{}
+	reads   int
 }
 
 func newStream() *stream { return &stream{more: make(chan struct{})} }
@@ -231,6 +232,9 @@ func (s *stream) Wait(ctx context.Context, _ cloud.ARN, _ string, at []byte) err
 
 func (s *stream) Read(_ context.Context, _ cloud.ARN, _ string, at []byte, max int) ([]bus.Record, []byte, error) {
 	left, _ := s.after(at)
+	s.mu.Lock()
+	s.reads++
+	s.mu.Unlock()
 	if len(left) == 0 {
 		return nil, at, nil
 	}

@@ -276,3 +276,42 @@ func TestWindowsCountOnce(t *testing.T) {
 		t.Fatal(got)
 	}
 }
+
+// What one read gave is not read again for the next batch, and what was read is not forgotten when the mapping starts anew.
+func TestStreamReadsAhead(t *testing.T) {
+	b := openStream(t)
+	var values []string
+	for i := range 60 {
+		values = append(values, fmt.Sprintf("%c%d", 'a'+i%3, i))
+	}
+	b.add(values...)
+	gate := make(chan bool)
+	b.c.answer = func(values []string, _ map[string]any) (string, bool) {
+		if values[0] == "a30" {
+			<-gate
+		}
+		return "null", true
+	}
+	id := b.read(func(in *api.CreateEventSourceMappingInput) {
+		in.BatchSize, in.FilterCriteria = n32(2), &api.FilterCriteria{Filters: []api.Filter{{Pattern: new(`{"v":[{"prefix":"a"},{"prefix":"b"}]}`)}}}
+	})
+	computetest.Eventually(t, "the half", func() bool { return strings.HasSuffix(b.c.log(), "|a30 b31") })
+	b.s.mu.Lock()
+	reads := b.s.reads
+	b.s.mu.Unlock()
+	if reads != 1 {
+		t.Fatalf("%d reads", reads)
+	}
+	if _, err := b.r.updateMapping(b.ctx, &api.UpdateEventSourceMappingInput{UUID: &id, BatchSize: n32(4)}); err != nil {
+		t.Fatal(err)
+	}
+	close(gate)
+	var want []string
+	for i := 0; i <= 30; i += 3 {
+		want = append(want, fmt.Sprintf("a%d b%d", i, i+1))
+	}
+	for i := 33; i < 57; i += 6 {
+		want = append(want, fmt.Sprintf("a%d b%d a%d b%d", i, i+1, i+3, i+4))
+	}
+	b.c.becomes(t, strings.Join(append(want, "a57 b58"), "|"))
+}

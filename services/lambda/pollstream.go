@@ -33,9 +33,11 @@ type lane struct {
 	stream bus.Stream
 	shard  bus.Shard
 	n, of  int
-	at     []byte // after what was dealt with or passed over
-	kept   []byte // the position in the store
-	passed int    // records passed over since the position was kept
+	at     []byte       // after what was dealt with or passed over
+	ahead  []bus.Record // the lane's own that are read already, after at
+	end    []byte       // after what is read already
+	kept   []byte       // the position in the store
+	passed int          // records passed over since the position was kept
 	window *window
 	idle   func() // ends what the clock waits for
 }
@@ -84,7 +86,7 @@ func (l *lane) load(ctx context.Context) error {
 		_, err := load(rd, laneKey(l.sc, l.m.id(), l.shard.ID, l.n), &x)
 		return err
 	})
-	l.at, l.kept, l.window, l.passed = x.At, x.At, x.Window, 0
+	l.at, l.kept, l.window, l.passed, l.ahead = x.At, x.At, x.Window, 0, nil
 	if !l.windowed() {
 		l.window = nil // the mapping had windows before it was changed
 	}
@@ -166,7 +168,7 @@ func (l *lane) collect(ctx context.Context) (b streamBatch, err error) {
 				return b, nil
 			}
 		}
-		found, err := l.await(ctx, left)
+		records, next, found, err := l.next(ctx, left, size-len(b.records))
 		switch {
 		case err != nil && len(b.records) > 0 && (ctx.Err() != nil || errors.Is(err, io.EOF)):
 			return b, nil // what is here is finished
@@ -179,18 +181,9 @@ func (l *lane) collect(ctx context.Context) (b streamBatch, err error) {
 			b.over = l.window != nil && !l.r.d.Clock.Now().Before(l.windowEnd())
 			return b, nil
 		}
-		most := size - len(b.records)
-		if l.of > 1 || len(l.filters) > 0 {
-			most = manyRecords
-		}
-		records, next, err := l.stream.Read(ctx, l.src, l.shard.ID, l.at, most)
-		if errors.Is(err, io.EOF) {
-			continue // the stream was deleted: so says the next wait
-		}
-		if err != nil {
-			return b, err
-		}
-		if full := l.take(&b, records, size); full {
+		taken, full := l.take(&b, records, size)
+		l.keepAhead(records[taken:], next)
+		if full {
 			return b, nil
 		}
 		l.at = next
@@ -203,6 +196,38 @@ func (l *lane) collect(ctx context.Context) (b streamBatch, err error) {
 			}
 		}
 	}
+}
+
+// next gives records after the lane's position, and the position after them: those that were read ahead, or what comes. Others' records, and those that filters
+// take out, are read by the thousand. found is false when the batching window or the tumbling window is over before.
+func (l *lane) next(ctx context.Context, left time.Duration, most int) (records []bus.Record, after []byte, found bool, err error) {
+	if len(l.ahead) > 0 {
+		return l.ahead, l.end, true, nil
+	}
+	if found, err = l.await(ctx, left); err != nil || !found {
+		return nil, nil, found, err
+	}
+	if l.of > 1 || len(l.filters) > 0 || l.m.Config.StartingPositionTimestamp != nil {
+		most = manyRecords
+	}
+	records, after, err = l.stream.Read(ctx, l.src, l.shard.ID, l.at, most)
+	return records, after, true, err
+}
+
+// keepAhead keeps what is the lane's of records that were read and not taken.
+func (l *lane) keepAhead(records []bus.Record, end []byte) {
+	l.ahead, l.end = nil, end
+	for _, rec := range records {
+		if l.mine(rec) {
+			l.ahead = append(l.ahead, rec)
+		}
+	}
+}
+
+// mine tells whether a record is the lane's to deal with.
+func (l *lane) mine(rec bus.Record) bool {
+	from := l.m.Config.StartingPositionTimestamp
+	return (l.of == 1 || laneOf(rec.Key, l.of) == l.n) && (from == nil || !rec.Time.Before(*from))
 }
 
 // await waits for records; false when the batching window or the tumbling window is over before.
@@ -225,15 +250,13 @@ func (l *lane) await(ctx context.Context, left time.Duration) (bool, error) {
 	return len(records) > 0, err
 }
 
-// take puts those of the records into the batch that are the lane's and pass the filters; true when the batch takes no more.
-func (l *lane) take(b *streamBatch, records []bus.Record, size int) bool {
+// take puts those of the records into the batch that are the lane's and pass the filters, and tells how many it was through with when the batch took no more.
+func (l *lane) take(b *streamBatch, records []bus.Record, size int) (taken int, full bool) {
 	filtered, polled := 0, 0
 	defer func() { l.count(polledEvents, polled); l.count(filteredEvents, filtered) }()
-	from := l.m.Config.StartingPositionTimestamp
-	for _, rec := range records {
-		mine := (l.of == 1 || laneOf(rec.Key, l.of) == l.n) && (from == nil || !rec.Time.Before(*from))
+	for i, rec := range records {
 		switch {
-		case !mine:
+		case !l.mine(rec):
 			l.passed, l.at = l.passed+1, rec.Position
 			continue
 		case !l.matches(l.filterable(rec)):
@@ -241,18 +264,18 @@ func (l *lane) take(b *streamBatch, records []bus.Record, size int) bool {
 			l.passed, l.at = l.passed+1, rec.Position
 			continue
 		case len(b.records) > 0 && b.size+len(rec.JSON)+1 > maxRecords:
-			return true
+			return i, true
 		case !l.inWindow(rec):
 			b.over = true
-			return true
+			return i, true
 		}
 		polled++
 		b.records, b.size = append(b.records, rec), b.size+len(rec.JSON)+1
 		if l.at = rec.Position; len(b.records) == size {
-			return true
+			return i + 1, true
 		}
 	}
-	return false
+	return len(records), false
 }
 
 func laneOf(key string, of int) int {
