@@ -100,6 +100,9 @@ func (r *lambdaRoom) fromBucket(ctx context.Context, s source) ([]byte, error) {
 	if s.bucket == nil || s.key == nil {
 		return nil, errParameter("Please provide both S3Bucket and S3Key.")
 	}
+	if err := r.nearBucket(ctx, *s.bucket); err != nil {
+		return nil, err
+	}
 	in := map[string]string{"Bucket": *s.bucket, "Key": *s.key}
 	if s.version != nil {
 		in["VersionId"] = *s.version
@@ -114,7 +117,7 @@ func (r *lambdaRoom) fromBucket(ctx context.Context, s source) ([]byte, error) {
 		if e.Kind == cloud.Internal || e.Kind == cloud.NotImplemented {
 			return nil, err
 		}
-		return nil, errParameter("Error occurred while GetObject. S3 Error Code: %s. S3 Error Message: %s", e.Code, e.Message)
+		return nil, errGetObject(e.Code, e.Message)
 	}
 	if reply.Body == nil {
 		return nil, fmt.Errorf("lambda: s3:GetObject gave no body")
@@ -125,6 +128,22 @@ func (r *lambdaRoom) fromBucket(ctx context.Context, s source) ([]byte, error) {
 		return nil, errParameter("%v", compute.ErrUnzippedTooLarge)
 	}
 	return data, err
+}
+
+func errGetObject(code, message string) error {
+	return errParameter("Error occurred while GetObject. S3 Error Code: %s. S3 Error Message: %s", code, message)
+}
+
+// nearBucket refuses a bucket of another region than the function's. What else may be wrong with a bucket, reading it will say.
+func (r *lambdaRoom) nearBucket(ctx context.Context, name string) error {
+	d, err := r.d.Directory.Describe(ctx, cloud.ARN{Partition: "aws", Service: "s3", Resource: name})
+	if err != nil {
+		return nil
+	}
+	if at := d.Attributes["Region"]; at != "" && at != cloud.CallFrom(ctx).Scope.Region {
+		return errGetObject("PermanentRedirect", "The bucket is in this region: "+at+". Please use this region to retry the request")
+	}
+	return nil
 }
 
 // codeDir gives the folder of a package that was taken in, unpacking it again when it is gone. The folder stays until release.

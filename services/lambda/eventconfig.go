@@ -165,7 +165,7 @@ func (r *lambdaRoom) checkDestinations(ctx context.Context, p *plan, d *api.Dest
 		if a.Service == service {
 			if to := refOf(a); to.Scope == f.Scope && to.name == f.name {
 				return errParameter("You can't specify the function as a destination for itself.")
-			} else if _, err := r.plan(ctx, to); err != nil {
+			} else if _, err := r.plan(ctx, to); err != nil || to.Region != f.Region {
 				return errParameter("The destination ARN %s is invalid.", end.to)
 			}
 		}

@@ -64,6 +64,9 @@ func (r *lambdaRoom) createMapping(ctx context.Context, in *api.CreateEventSourc
 		return nil, err
 	}
 	src, err := sourceARN(in)
+	if err == nil && src.Region != f.Region {
+		err = errParameter("Event source region must match Lambda region %s.", f.Region)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -49,6 +49,7 @@ func TestMappingChecks(t *testing.T) {
 	}{
 		{nil, func(x *in) { x.EventSourceArn = nil }, "InvalidParameterValueException", "Unrecognized event source."},
 		{nil, func(x *in) { x.EventSourceArn = new("arn:aws:s3:::b") }, "InvalidParameterValueException", "Unrecognized event source, must be kinesis, dynamodb stream or sqs. Unsupported source arn arn:aws:s3:::b"},
+		{nil, func(x *in) { x.EventSourceArn = new("arn:aws:sqs:us-east-1:000000000000:q") }, "InvalidParameterValueException", "Event source region must match Lambda region eu-west-1."},
 		{nil, func(x *in) { x.EventSourceArn = new("arn:aws:kafka:eu-west-1:000000000000:cluster/c/1") }, "NotImplemented", "from kafka"},
 		{nil, func(x *in) { x.EventSourceArn = new("arn:aws:mq:eu-west-1:000000000000:broker:b:1") }, "NotImplemented", "from mq"},
 		{nil, func(x *in) { x.EventSourceArn = new("arn:aws:rds:eu-west-1:000000000000:cluster:c") }, "NotImplemented", "from rds"},

@@ -43,6 +43,26 @@ func TestResourcesOfOtherRegions(t *testing.T) {
 	}
 }
 
+// Packages come out of buckets of the function's region, and functions of another are no destinations.
+func TestFarBucketsAndDestinations(t *testing.T) {
+	b := prepared(t)
+	b.Directory.Put(cloud.ARN{Partition: "aws", Service: "s3", Resource: "far"}, cloud.Description{Type: "AWS::S3::Bucket", Attributes: map[string]string{"Region": "us-east-1"}}, nil)
+	const want = "Error occurred while GetObject. S3 Error Code: PermanentRedirect. S3 Error Message: The bucket is in this region: us-east-1. Please use this region to retry the request"
+	_, err := b.r.updateCode(b.ctx, &api.UpdateFunctionCodeInput{FunctionName: new("f"), S3Bucket: new("far"), S3Key: new("k")})
+	wantError(t, err, "InvalidParameterValueException", want)
+	_, err = b.r.publishLayer(b.ctx, &api.PublishLayerVersionInput{LayerName: new("l"), Content: &api.LayerVersionContentInput{S3Bucket: new("far"), S3Key: new("k")}})
+	wantError(t, err, "InvalidParameterValueException", want)
+	there := cloud.WithCall(b.ctx, cloud.Call{Scope: cloud.Scope{Account: servicetest.Scope.Account, Region: "us-east-1"}})
+	if _, err := b.r.createFunction(there, &api.CreateFunctionInput{
+		FunctionName: new("g"), Runtime: new("nodejs20.x"), Handler: new("x.y"), Role: new(role), Code: &api.FunctionCode{ZipFile: zipped(t, map[string]string{"a": "b"})},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	to := "arn:aws:lambda:us-east-1:000000000000:function:g"
+	_, err = b.r.putEventConfig(b.ctx, &api.PutFunctionEventInvokeConfigInput{FunctionName: new("f"), DestinationConfig: &api.DestinationConfig{OnSuccess: &api.OnSuccess{Destination: &to}}})
+	wantError(t, err, "InvalidParameterValueException", "The destination ARN "+to+" is invalid.")
+}
+
 // The three operations on provisioned concurrency say the same of what is not there.
 func TestProvisioningWhatIsNotThere(t *testing.T) {
 	b := prepared(t)
