@@ -283,9 +283,13 @@ func (r *lambdaRoom) toDestination(p *plan, dest, id string, body []byte, trace 
 // failureMetric names, in a delivery, the metric of its function that counts when it fails for good.
 const failureMetric = "metric"
 
-// undelivered counts what did not reach its dead letter target or destination.
-func (r *lambdaRoom) undelivered(d bus.Delivery, res bus.Result) {
-	if name := d.Report[failureMetric]; name != "" && res.Kind != bus.Done {
+// settled counts what reached an on-failure destination of a mapping, and what did not reach its dead letter target or destination.
+func (r *lambdaRoom) settled(d bus.Delivery, res bus.Result) {
+	if res.Kind == bus.Done {
+		r.delivered(d, res.At)
+		return
+	}
+	if name := d.Report[failureMetric]; name != "" {
 		r.count(newPlan(refOf(d.Source)), name, "Count", 1, res.At)
 	}
 }

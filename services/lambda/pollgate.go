@@ -71,6 +71,13 @@ func (g *batchGate) try() bool {
 	return true
 }
 
+// pollers is how many pollers it takes to run as many batches as may run.
+func (g *batchGate) pollers() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return (g.limit + pollerBatches - 1) / pollerBatches
+}
+
 // idle gives a place back that no batch was found for: the next rush begins anew.
 func (g *batchGate) idle() {
 	g.leave(func() { g.limit = min(g.limit, max(g.first, g.running)) })

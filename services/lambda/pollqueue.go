@@ -48,6 +48,7 @@ func (p *poller) pollQueue(ctx context.Context) {
 	defer running.Wait()
 	defer q.giveBack(ctx)
 	for trouble := 0; q.gate.enter(ctx); {
+		q.pollers()
 		batch, err := q.collect(ctx)
 		if len(batch.messages) > 0 {
 			trouble = 0
@@ -123,10 +124,12 @@ func (q *queuePoller) collect(ctx context.Context) (queueBatch, error) {
 			}
 		}
 		got, err := q.src.Receive(ctx, q.queue(), asRole(pl), q.want(&b, size), wait)
+		if err == nil && len(got) == 0 {
+			q.polled(0, 0)
+		}
 		if err != nil || len(got) == 0 && (len(b.messages) == 0 || wait < queueWait) {
 			return b, err // the batch that is here runs all the same
 		}
-		q.count(polledEvents, len(got))
 		full = q.add(&b, q.filter(ctx, got))
 	}
 	return b, nil
@@ -172,14 +175,14 @@ func (q *queuePoller) filter(ctx context.Context, got []bus.Message) []queued {
 		}
 		passed = append(passed, queued{m, raw})
 	}
-	q.count(filteredEvents, len(dropped))
+	q.polled(len(got), len(dropped))
 	q.ack(ctx, dropped)
 	return passed
 }
 
-func (q *queuePoller) ack(ctx context.Context, receipts []string) {
+// ack deletes messages and tells how many it could.
+func (q *queuePoller) ack(ctx context.Context, receipts []string) (deleted int) {
 	for group := range slices.Chunk(receipts, 100) {
-		deleted := 0
 		for _, err := range q.src.Ack(context.WithoutCancel(ctx), q.queue(), group) {
 			if err != nil {
 				q.r.d.Log.Warn("a message could not be deleted after its run", "queue", q.queue().String(), "error", err)
@@ -187,8 +190,8 @@ func (q *queuePoller) ack(ctx context.Context, receipts []string) {
 				deleted++
 			}
 		}
-		q.count(deletedEvents, deleted)
 	}
+	return deleted
 }
 
 // runBatch runs the function with a batch, deletes what it has dealt with, and gives what is left; false when the function failed with all of it. What is
@@ -202,7 +205,7 @@ func (q *queuePoller) runBatch(ctx context.Context, b queueBatch) (left []queued
 		if res, err = q.call(ctx, payload, deepest(q.m.function(), b.messages), q.patience(ctx, b)); err == nil {
 			done, left, ok := q.settled(res, b.messages)
 			q.count(failedEvents, len(left))
-			q.ack(ctx, receipts(done))
+			q.count(deletedEvents, q.ack(ctx, receipts(done)))
 			return left, ok
 		}
 		if cloud.IsCode(err, codeRecursive) && !q.redrives(ctx) {

@@ -95,7 +95,7 @@ func TestQueueFilters(t *testing.T) {
 		in.MetricsConfig = &api.EventSourceMappingMetricsConfig{Metrics: []string{eventCount}}
 	})
 	logged(t, r, "$LATEST a b c")
-	computetest.Eventually(t, "the metrics", func() bool { return b.rec.sum(deletedEvents) == 5 })
+	computetest.Eventually(t, "the metrics", func() bool { return b.rec.sum(deletedEvents) == 3 })
 	if p, f := b.rec.sum(polledEvents), b.rec.sum(filteredEvents); p != 5 || f != 2 {
 		t.Fatal(p, f)
 	}

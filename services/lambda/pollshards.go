@@ -39,6 +39,7 @@ func (p *poller) pollStream(ctx context.Context) {
 			trouble++
 		default:
 			trouble = 0
+			p.polled(0, 0) // it is looked for records all the time
 			pauseOr(ctx, lookForShards, r.ended)
 		}
 	}

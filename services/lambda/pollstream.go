@@ -253,7 +253,11 @@ func (l *lane) await(ctx context.Context, left time.Duration) (bool, error) {
 // take puts those of the records into the batch that are the lane's and pass the filters, and tells how many it was through with when the batch took no more.
 func (l *lane) take(b *streamBatch, records []bus.Record, size int) (taken int, full bool) {
 	filtered, polled := 0, 0
-	defer func() { l.count(polledEvents, polled); l.count(filteredEvents, filtered) }()
+	defer func() {
+		if polled > 0 {
+			l.polled(polled, filtered)
+		}
+	}()
 	for i, rec := range records {
 		switch {
 		case !l.mine(rec):

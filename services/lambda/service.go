@@ -47,7 +47,7 @@ func New(d room.Deps, o Options) (room.Room, *Admin) {
 		Resources:      r.resources(),
 		Front:          front{r},
 		Target:         target{r},
-		Report:         r.undelivered,
+		Report:         r.settled,
 		Describe:       r.describe,
 		ResourcePolicy: r.policies.Lookup(r.readPolicy),
 		Blobs:          r.blobs,

@@ -132,9 +132,11 @@ func (l *lane) age(ctx context.Context, last time.Time) {
 // discard gives records up: what they were goes to the on-failure destination.
 func (l *lane) discard(ctx context.Context, records []bus.Record, condition string, count int, res *cloud.Result) error {
 	last := records[len(records)-1].Position
-	l.count(droppedEvents, len(records))
 	dest := str(onFailure(&l.m.Config))
 	if dest == "" {
+		if res != nil || val(l.m.Config.MaximumRecordAgeInSeconds, -1) >= 0 { // not because the stream does not keep them
+			l.count(droppedEvents, len(records))
+		}
 		return l.advance(ctx, last)
 	}
 	pl, err := l.r.plan(ctx, l.m.function())
@@ -157,7 +159,7 @@ func (l *lane) discard(ctx context.Context, records []bus.Record, condition stri
 	if err != nil {
 		return err
 	}
-	l.count(deliveredEvents, len(records))
+	l.countDelivered(&out, len(records))
 	return l.advance(ctx, last, out)
 }
 
@@ -230,6 +232,7 @@ func (l *lane) toBucket(ctx context.Context, pl *plan, bucket cloud.ARN, rec dis
 	if k := cloud.AsError(err).Kind; k == cloud.Internal || k == cloud.Throttled {
 		return err
 	}
+	l.count(droppedEvents, len(records))
 	l.r.d.Log.Warn("a discarded batch did not reach its destination", "mapping", l.m.id(), "bucket", bucket.Resource, "error", err)
 	return nil
 }
