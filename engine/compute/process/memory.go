@@ -260,6 +260,9 @@ func proportionalKB(pids []int) (own, shared int) {
 // machineKB reads one size of /proc/meminfo; 0 when unknown.
 func machineKB(key string) int { return sizeKB("/proc/meminfo", key) }
 
+// MachineMemory gives the bytes of memory that this machine has; 0 when unknown.
+func MachineMemory() int64 { return int64(machineKB("MemTotal:")) << 10 }
+
 // environmentsByMemory bounds the environments of a machine: three quarters of its memory at 64 MiB each.
 func environmentsByMemory() int {
 	const each = 64 << 10 // KB
