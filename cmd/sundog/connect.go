@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"sundog/cloud"
@@ -144,7 +145,10 @@ func (c *connection) stream(ctx context.Context, method, path string, in any) (*
 		var e struct{ Code, Message string }
 		text, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
 		if json.Unmarshal(text, &e) != nil || e.Code == "" {
-			e.Code, e.Message = resp.Status, string(text)
+			var coded bool // an answer from before the request was anybody's
+			if e.Code, e.Message, coded = strings.Cut(strings.TrimSpace(string(text)), ": "); !coded {
+				e.Code, e.Message = resp.Status, strings.TrimSpace(string(text))
+			}
 		}
 		return nil, &cloud.Error{Code: e.Code, Message: e.Message, Status: resp.StatusCode}
 	}

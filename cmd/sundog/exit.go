@@ -77,8 +77,13 @@ func explain(err error) string {
 		return inUse.Error() + "; end what listens there, or choose another with --listen or --http (port 0 takes any free one)"
 	}
 	var e *cloud.Error
-	if errors.As(err, &e) {
-		return e.Code + ": " + e.Message
+	if !errors.As(err, &e) {
+		return err.Error()
 	}
-	return err.Error()
+	text := e.Code + ": " + e.Message
+	switch e.Code {
+	case "UnrecognizedClientException", "InvalidClientTokenId", "InvalidSignatureException", "SignatureDoesNotMatch":
+		text += "\nThe platform does not take the keys that this command has: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY. `sundog serve` keeps the root's in the file credentials of its data folder."
+	}
+	return text
 }

@@ -34,6 +34,9 @@ func main() {
 	app.MaybeInit() // an execution environment's init is this same binary
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	if len(os.Args) == 1 {
+		os.Args = append(os.Args, "--help")
+	}
 	var c commands
 	k := kong.Parse(&c, kong.Name("sundog"), kong.ShortUsageOnError(), kong.Exit(exitUsage), kong.Description(description), kong.BindTo(ctx, (*context.Context)(nil)))
 	os.Exit(exitCode(k.Run()))
