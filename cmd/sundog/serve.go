@@ -49,10 +49,11 @@ func (c *serveCommand) Run(ctx context.Context) error {
 	if c.Verbose {
 		level = slog.LevelDebug
 	}
+	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
 	p, err := app.Open(ctx, app.Options{
 		Data: c.Data, Durability: c.Durability, Listen: c.Listen, Enforce: true, Region: c.Region, Account: serveAccount, EgressAllow: c.EgressAllow,
 		Sandbox: sandbox, AllowEgress: rules, Settle: true,
-		Roots: map[string]string{root.AccessKeyID: root.SecretAccessKey}, Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level})),
+		Roots: map[string]string{root.AccessKeyID: root.SecretAccessKey}, Log: log, Progress: func(s string) { log.Info(s) },
 	})
 	var none *app.NoSandbox
 	if errors.As(err, &none) {

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // SDK is an AWS SDK that managed runtimes bring along, or a client that they are made of.
@@ -122,7 +123,7 @@ func install(ctx context.Context, cacheDir string, kind SDK, interpreter string)
 			return fmt.Errorf("sdk cache: %w", err)
 		}
 	}
-	if err := runInstall(ctx, kind, tmp, installCommand(kind, interpreter, tmp)); err != nil {
+	if err := runInstall(ctx, installLimit, kind, tmp, installCommand(kind, interpreter, tmp)); err != nil {
 		return err
 	}
 	if err := os.WriteFile(filepath.Join(tmp, ".complete"), nil, 0o644); err != nil {
@@ -135,22 +136,28 @@ func install(ctx context.Context, cacheDir string, kind SDK, interpreter string)
 	return os.Rename(tmp, dst)
 }
 
+// installLimit is how long an installation may take: functions wait for it.
+const installLimit = 5 * time.Minute
+
 func installCommand(kind SDK, interpreter, dir string) []string {
-	npm := []string{"npm", "install", "--prefix", dir, "--no-audit", "--no-fund", "--no-save", "--ignore-scripts", "--loglevel=error"}
+	npm := []string{
+		"npm", "install", "--prefix", dir, "--no-audit", "--no-fund", "--no-save", "--ignore-scripts", "--loglevel=error",
+		"--fetch-timeout=30000", "--fetch-retries=1", "--fetch-retry-mintimeout=1000", // a registry that does not answer is not waited for
+	}
 	switch kind {
 	case SDKNodeV2:
 		return append(npm, "aws-sdk@"+versionV2)
 	case SDKNodeV3:
 		return append(npm, packagesV3()...)
 	case SDKPython:
-		return append([]string{interpreter, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", "--target", dir}, packagesPython()...)
+		return append([]string{interpreter, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", "--timeout=30", "--retries=1", "--target", dir}, packagesPython()...)
 	default: // ClientJava
 		const copyJars = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies"
 		return []string{"mvn", "-q", "-B", "-f", filepath.Join(dir, "pom.xml"), copyJars, "-DoutputDirectory=" + dir, "-DincludeScope=runtime"}
 	}
 }
 
-func runInstall(ctx context.Context, kind SDK, dir string, argv []string) error {
+func runInstall(ctx context.Context, limit time.Duration, kind SDK, dir string, argv []string) error {
 	what, otherwise := "the AWS SDK that Lambda provides is not among the function's packages", ", or add the SDK to the function's packages"
 	if kind == ClientJava {
 		what, otherwise = kind.title()+" is not in the cache", ""
@@ -158,11 +165,18 @@ func runInstall(ctx context.Context, kind SDK, dir string, argv []string) error 
 	if _, err := exec.LookPath(argv[0]); err != nil {
 		return fmt.Errorf("%s, and %s is not there to install it: %w", what, argv[0], err)
 	}
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("it was not done in %v", limit))
+	defer cancel()
 	var out bytes.Buffer
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
 	cmd.Dir = dir
 	cmd.Stdout, cmd.Stderr = &out, &out
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) } // with what it has started
 	if err := cmd.Run(); err != nil {
+		if ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
 		return fmt.Errorf("%s and could not be installed (%s: %w); connect once to the package registry%s: %s", what, argv[0], err, otherwise, lastLines(out.String(), 3))
 	}
 	return nil

@@ -1,0 +1,20 @@
+package runtimes
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+// An installation that does not end is ended, with all that it has started, and says so.
+func TestInstallIsBounded(t *testing.T) {
+	argv := []string{"sh", "-c", "echo looking for it; sleep 600 & wait"} // the sleep holds the output open
+	err := runInstall(t.Context(), 50*time.Millisecond, SDKNodeV3, t.TempDir(), argv)
+	if err == nil || !strings.Contains(err.Error(), "could not be installed (sh: it was not done in 50ms); connect once to the package registry") {
+		t.Fatal(err)
+	}
+	err = runInstall(t.Context(), time.Minute, SDKNodeV3, t.TempDir(), []string{"sh", "-c", "echo ENOTFOUND; exit 7"})
+	if err == nil || !strings.Contains(err.Error(), "exit status 7") || !strings.HasSuffix(err.Error(), "ENOTFOUND") {
+		t.Fatal(err)
+	}
+}
