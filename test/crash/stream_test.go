@@ -76,31 +76,35 @@ func (w *records) scale(ctx context.Context) {
 // each producer put is in its order.
 func (w *records) check() {
 	last, seen := map[string]int64{}, map[string]string{}
-	var token *string
-	for {
-		in := &kinesis.ListShardsInput{StreamName: new(crashStream)}
-		if token != nil {
-			in = &kinesis.ListShardsInput{NextToken: token}
-		}
-		page := must[kinesis.ListShardsOutput](w.p, kinesis.ListShardsOp, in)
-		for _, sh := range page.Shards {
-			w.read(*sh.ShardId, func(data, seq string) {
-				producer, text, _ := strings.Cut(data, "/")
-				n, _ := strconv.ParseInt(text, 10, 64)
-				if n <= last[producer] {
-					w.p.t.Errorf("producer %s: record %d is read after %d", producer, n, last[producer])
-				}
-				last[producer], seen[data] = n, seq
-			})
-		}
-		if token = page.NextToken; token == nil {
-			break
-		}
+	for _, shard := range w.shards() {
+		w.read(shard, func(data, seq string) {
+			producer, text, _ := strings.Cut(data, "/")
+			n, _ := strconv.ParseInt(text, 10, 64)
+			if n <= last[producer] {
+				w.p.t.Errorf("producer %s: record %d is read after %d", producer, n, last[producer])
+			}
+			last[producer], seen[data] = n, seq
+		})
 	}
 	for _, data := range w.acked {
 		if seen[data] != w.seq[data] {
 			w.p.t.Errorf("the record %s was acknowledged with %s; now found %q", data, w.seq[data], seen[data])
 		}
+	}
+}
+
+// shards gives the ids of all shards.
+func (w *records) shards() (all []string) {
+	in := &kinesis.ListShardsInput{StreamName: new(crashStream)}
+	for {
+		page := must[kinesis.ListShardsOutput](w.p, kinesis.ListShardsOp, in)
+		for _, sh := range page.Shards {
+			all = append(all, *sh.ShardId)
+		}
+		if page.NextToken == nil {
+			return all
+		}
+		in = &kinesis.ListShardsInput{NextToken: page.NextToken}
 	}
 }
 
