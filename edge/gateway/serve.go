@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"net"
@@ -59,7 +60,9 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // fail answers an error in the protocol's shape. Internal causes go to the log under the request's id.
 func (g *Gateway) fail(w http.ResponseWriter, q question, err error, id string) {
 	e := cloud.AsError(err)
-	if e.Kind == cloud.Internal || e.Cause != nil {
+	if errors.Is(err, context.Canceled) { // the client has gone, or the platform ends
+		g.o.Log.Debug("request given up", "operation", q.name, "request", id)
+	} else if e.Kind == cloud.Internal || e.Cause != nil {
 		g.o.Log.Error("request failed", "operation", q.name, "request", id, "error", e)
 	}
 	if q.service == nil {

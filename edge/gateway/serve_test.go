@@ -1,8 +1,11 @@
 package gateway
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"io"
+	"log/slog"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -50,5 +53,17 @@ func TestStreamWithoutHash(t *testing.T) {
 	}
 	if _, err := serve(`"0123456789"`, `"0123456789"`); cloud.AsError(err).Kind != cloud.TooLarge {
 		t.Fatal(err)
+	}
+}
+
+// A client that goes away is no failure of the platform.
+func TestGivenUp(t *testing.T) {
+	var log bytes.Buffer
+	g := New(Options{Clock: wall{}, Identity: keys{}, Log: slog.New(slog.NewTextHandler(&log, nil))})
+	for _, err := range []error{context.Canceled, errors.New("a broken disk")} {
+		g.fail(httptest.NewRecorder(), question{}, err, "id")
+	}
+	if text := log.String(); strings.Count(text, "\n") != 1 || !strings.Contains(text, "a broken disk") {
+		t.Fatal(text)
 	}
 }

@@ -209,7 +209,20 @@ func system() (binds []sandbox.Bind, links []sandbox.Link) {
 		}
 		binds = append(binds, sandbox.Bind{From: dir, To: dir})
 	}
-	return binds, links
+	return append(binds, shell()...), links
+}
+
+// shell makes sh be bash, as it is on Lambda, where the host's is dash: scripts rely on it.
+func shell() []sandbox.Bind {
+	sh, err := filepath.EvalSymlinks("/bin/sh")
+	if err != nil || filepath.Base(sh) != "dash" || !inSystem(sh) {
+		return nil
+	}
+	bash, err := filepath.EvalSymlinks("/bin/bash")
+	if err != nil {
+		return nil
+	}
+	return []sandbox.Bind{{From: bash, To: sh}}
 }
 
 // inSystem tells whether a path is shown with the host's programs and libraries.

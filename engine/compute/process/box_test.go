@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"sundog/cloud"
@@ -49,6 +50,15 @@ func boxed(t *testing.T, o Options) *Driver {
 		t.Fatalf("this machine has no sandbox: %v", lack)
 	}
 	return d
+}
+
+// A script for sh may be one for bash, as on Lambda.
+func TestShellInASandbox(t *testing.T) {
+	d := boxed(t, Options{})
+	v := function("provided.al2023", "x", files(t, map[string]string{"bootstrap": "#!/bin/sh\nset -euo pipefail\nsource ./more.sh\n", "more.sh": "[[ a == a ]] && exit 44"}))
+	if got := ask(t, d, v, `{}`); !strings.Contains(got, "Runtime exited with error: exit status 44") {
+		t.Fatal(got)
+	}
 }
 
 // Layers are one folder, later ones on top; what they bring is found where Lambda has it.
