@@ -285,6 +285,8 @@ func Message(r Request, d Decision) string {
 	b.WriteString("User: " + who + " is not authorized to perform: " + r.Action)
 	if !r.Resource.IsZero() {
 		b.WriteString(" on resource: " + r.Resource.String())
+	} else if strings.HasPrefix(r.Action, "lambda:") { // other services name none
+		b.WriteString(" on resource: *")
 	}
 	where := d.Where
 	article := "a "

@@ -126,6 +126,13 @@ func TestMessageAndSuggestion(t *testing.T) {
 	if want := "User: " + sess + " is not authorized to perform: sqs:SendMessage on resource: " + queue + " because no identity-based policy allows the sqs:SendMessage action"; got != want {
 		t.Error(got)
 	}
+	for action, want := range map[string]string{"lambda:ListFunctions": " on resource: * because", "xray:PutTraceSegments": "PutTraceSegments because"} {
+		all := r
+		all.Action, all.Resource = action, cloud.ARN{}
+		if got := Message(all, Evaluate(all, cloud.PolicySet{})); !strings.Contains(got, want) {
+			t.Error(got)
+		}
+	}
 	got = Message(r, Evaluate(r, cloud.PolicySet{Resource: resourcePolicy(to("Deny", `"*"`))}))
 	if !strings.HasSuffix(got, " with an explicit deny in a resource-based policy") {
 		t.Error(got)
