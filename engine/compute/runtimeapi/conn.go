@@ -18,7 +18,7 @@ import (
 // rests: the next invocation reads the request that comes on it, so that in a busy environment no goroutine waits for another. One that rests for long is
 // read again (Attend), as any other. Anything else that comes on a connection goes on with net/http, with all that was read of it.
 
-// maxHead bounds the head of a request that is served here.
+// maxHead bounds the head of a request that is served here, and the bodies that extensions send, which are few words.
 const maxHead = 8 << 10
 
 // conn is a connection to a runtime. One goroutine at a time has it; while it is parked or rests, nobody.
@@ -147,7 +147,7 @@ func (s *Server) nudge() {
 // answers serves a posted response or error: the invocation has it before the runtime has its own answer.
 func (s *Server) answers(k *conn, h head) (then func()) {
 	c, no := s.claim(h.id)
-	p := posted{contentType: mediaType(h.contentType)}
+	p := posted{contentType: mediaType(h.contentType), tooLong: no != nil} // nothing is kept of what nobody waits for
 	kind := string(h.errorType)
 	k.skip(h.size)
 	err := k.body(h, &p)
@@ -393,6 +393,10 @@ func (k *conn) skip(n int) { _, _ = k.r.Discard(n) } // it is in the buffer
 
 // body reads a posted body, all of it also when it is too long.
 func (k *conn) body(h head, p *posted) error {
+	if h.length >= 0 && p.tooLong {
+		_, err := k.r.Discard(h.length)
+		return err
+	}
 	if h.length >= 0 {
 		p.body = make([]byte, h.length)
 		_, err := io.ReadFull(k.r, p.body)

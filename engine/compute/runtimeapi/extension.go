@@ -181,7 +181,7 @@ func (s *Server) serveRegister(w http.ResponseWriter, r *http.Request) {
 	var in struct {
 		Events []string `json:"events"`
 	}
-	body, err := io.ReadAll(io.LimitReader(r.Body, 1<<20))
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxHead))
 	if err == nil && len(body) > 0 {
 		err = json.Unmarshal(body, &in)
 	}

@@ -304,14 +304,14 @@ func (s *Server) serveError(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) serveInitError(w http.ResponseWriter, r *http.Request) {
-	body := postedError(r)
 	s.mu.Lock()
 	no := s.moves(runtimeFailed, runtimeStarted)
 	s.mu.Unlock()
-	if no != nil {
+	if no != nil { // before anything is read: it may be asked a thousand times at once
 		no.write(w)
 		return
 	}
+	body := postedError(r)
 	accept(w)
 	s.fail <- body
 }

@@ -152,7 +152,7 @@ func (s *Server) serveSubscribe(w http.ResponseWriter, r *http.Request) {
 		api, kind = "Logs", "logsSubscription"
 	}
 	var in request
-	err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<20)).Decode(&in)
+	err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxHead)).Decode(&in)
 	var b *subscription
 	if err == nil {
 		b, err = s.subscription(a.name, logs, in)
