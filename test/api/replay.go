@@ -217,13 +217,14 @@ func (p *Player) params(call Call, hint *Hint) (map[string]any, error) {
 	return params, nil
 }
 
-// pause waits until deliveries are done; a receive that found too little waits a second of the platform's time.
+// pause waits until deliveries are done; a receive that found too little waits a second of the platform's time as well. What reads streams
+// wakes in real time.
 func (p *Player) pause(ctx context.Context, receive, again bool) error {
-	if again && receive {
-		return p.mover.Move(ctx, time.Second)
-	}
 	if again {
 		time.Sleep(20 * time.Millisecond)
+	}
+	if again && receive {
+		return p.mover.Move(ctx, time.Second)
 	}
 	return p.mover.Settle(ctx)
 }
