@@ -40,6 +40,8 @@ var (
 	DescribeStreamOp                = &schema.Operation{Name: "DescribeStream", Service: Service}
 	DescribeStreamConsumerOp        = &schema.Operation{Name: "DescribeStreamConsumer", Service: Service}
 	DescribeStreamSummaryOp         = &schema.Operation{Name: "DescribeStreamSummary", Service: Service}
+	DisableEnhancedMonitoringOp     = &schema.Operation{Name: "DisableEnhancedMonitoring", Service: Service}
+	EnableEnhancedMonitoringOp      = &schema.Operation{Name: "EnableEnhancedMonitoring", Service: Service}
 	GetRecordsOp                    = &schema.Operation{Name: "GetRecords", Service: Service}
 	GetResourcePolicyOp             = &schema.Operation{Name: "GetResourcePolicy", Service: Service}
 	GetShardIteratorOp              = &schema.Operation{Name: "GetShardIterator", Service: Service}
@@ -180,6 +182,38 @@ type DescribeStreamSummaryInput struct {
 // DescribeStreamSummaryOutput is the output of DescribeStreamSummary.
 type DescribeStreamSummaryOutput struct {
 	StreamDescriptionSummary *StreamDescriptionSummary // required
+}
+
+// DisableEnhancedMonitoringInput is the input of DisableEnhancedMonitoring.
+type DisableEnhancedMonitoringInput struct {
+	StreamName        *string
+	ShardLevelMetrics []string // required
+	StreamARN         *string
+	StreamId          *string
+}
+
+// DisableEnhancedMonitoringOutput is the output of DisableEnhancedMonitoring.
+type DisableEnhancedMonitoringOutput struct {
+	StreamName               *string
+	CurrentShardLevelMetrics []string
+	DesiredShardLevelMetrics []string
+	StreamARN                *string
+}
+
+// EnableEnhancedMonitoringInput is the input of EnableEnhancedMonitoring.
+type EnableEnhancedMonitoringInput struct {
+	StreamName        *string
+	ShardLevelMetrics []string // required
+	StreamARN         *string
+	StreamId          *string
+}
+
+// EnableEnhancedMonitoringOutput is the output of EnableEnhancedMonitoring.
+type EnableEnhancedMonitoringOutput struct {
+	StreamName               *string
+	CurrentShardLevelMetrics []string
+	DesiredShardLevelMetrics []string
+	StreamARN                *string
 }
 
 // GetRecordsInput is the input of GetRecords.

@@ -176,11 +176,6 @@ func (st *stream) mode() *api.StreamModeDetails {
 	return &api.StreamModeDetails{StreamMode: new(provisioned)}
 }
 
-// noMetrics is what a stream without metrics of single shards says.
-func noMetrics() []api.EnhancedMetrics {
-	return []api.EnhancedMetrics{{ShardLevelMetrics: []string{}}}
-}
-
 // describeStream serves DescribeStream.
 func (s *service) describeStream(ctx context.Context, in *api.DescribeStreamInput) (*api.DescribeStreamOutput, error) {
 	at, err := s.at(ctx, in.StreamName, in.StreamARN, in.StreamId)
@@ -198,7 +193,7 @@ func (s *service) describeStream(ctx context.Context, in *api.DescribeStreamInpu
 			return err
 		}
 		d := &api.StreamDescription{StreamName: &at.Name, StreamARN: new(at.arn().String()), StreamStatus: new("ACTIVE"), StreamModeDetails: st.mode(),
-			RetentionPeriodHours: new(int32(st.Hours)), StreamCreationTimestamp: &st.Created, EnhancedMonitoring: noMetrics(), EncryptionType: new("NONE")}
+			RetentionPeriodHours: new(int32(st.Hours)), StreamCreationTimestamp: &st.Created, EnhancedMonitoring: st.monitored(), EncryptionType: new("NONE")}
 		from := 0
 		for from < len(st.Shards) && in.ExclusiveStartShardId != nil && shardID(st.Shards[from].N) <= *in.ExclusiveStartShardId {
 			from++
@@ -225,7 +220,7 @@ func (s *service) describeStreamSummary(ctx context.Context, in *api.DescribeStr
 		}
 		all, err := st.consumers(r, "")
 		out.StreamDescriptionSummary = &api.StreamDescriptionSummary{StreamName: &at.Name, StreamARN: new(at.arn().String()), StreamId: &st.ID, StreamStatus: new("ACTIVE"),
-			StreamModeDetails: st.mode(), RetentionPeriodHours: new(int32(st.Hours)), StreamCreationTimestamp: &st.Created, EnhancedMonitoring: noMetrics(),
+			StreamModeDetails: st.mode(), RetentionPeriodHours: new(int32(st.Hours)), StreamCreationTimestamp: &st.Created, EnhancedMonitoring: st.monitored(),
 			EncryptionType: new("NONE"), OpenShardCount: new(int32(len(st.open))), ConsumerCount: new(int32(len(all))), MaxRecordSizeInKiB: new(int32(maxRecord >> 10))}
 		return err
 	})

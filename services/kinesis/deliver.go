@@ -31,15 +31,21 @@ func (t target) Deliver(ctx context.Context, d bus.Delivery) (bus.Outcome, error
 	if err != nil {
 		return bus.Rejected(err), nil
 	}
-	since, now, again, all := t.d.Clock.Wall(), t.d.Clock.Now().UnixMilli(), false, []entry{e}
+	since, now, again := t.d.Clock.Wall(), t.d.Clock.Now(), false
+	all, out := []entry{e}, make([]placed, 1)
+	var st *stream
 	err = t.update(ctx, func(tx store.Tx) (err error) {
-		if again, err = given(at.Scope).Accept(tx, d, now); err != nil || again {
+		if again, err = given(at.Scope).Accept(tx, d, now.UnixMilli()); err != nil || again {
 			return err
 		}
-		return t.append(tx, at, all, make([]placed, 1))
+		st, err = t.append(tx, at, all, out)
+		return err
 	})
 	if !again {
 		t.measurePut(at, all, false, since, err)
+	}
+	if !again && err == nil {
+		t.measureShards(st, all, out, now)
 	}
 	return bus.Verdict(err)
 }

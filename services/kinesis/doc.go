@@ -1,7 +1,7 @@
 // Package kinesis is the room of Amazon Kinesis Data Streams, by the API reference and the developer guide.
 //
 // It serves streams of both capacity modes, their records, splitting, merging and scaling of shards, retention, tags, policies, and consumers with
-// their subscriptions. Nothing is throttled: a shard takes and gives what the machine can. Encryption with keys, metrics of single shards, records over 1 MiB,
+// their subscriptions. Nothing is throttled: a shard takes and gives what the machine can. Encryption with keys, records over 1 MiB,
 // warm throughput, channels and queues are refused by name.
 //
 // # How it keeps data

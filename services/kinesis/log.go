@@ -48,6 +48,8 @@ func (rec *record) time() time.Time { return time.UnixMilli(rec.arrival).UTC() }
 
 // page is what one read of a shard gives.
 type page struct {
+	of      *stream
+	shard   uint32
 	records []record
 	next    *journal.Position // after what was seen; nil: nothing was, from the oldest on
 	ahead   int64             // the arrival (ms) of the record that follows; 0: there is none
@@ -65,7 +67,7 @@ func (s *service) read(r store.Reader, st *stream, shard uint32, after *journal.
 	it := r.Scan(log.After(after))
 	defer func() { _ = it.Close() }()
 	oldest := s.d.Clock.Now().Add(-st.retention()).UnixMilli()
-	p.next = after
+	p.of, p.shard, p.next = st, shard, after
 	for size, passed := 0, 0; it.Next(); {
 		at, arrival, err := cutLog(log, it.Key())
 		switch {

@@ -96,6 +96,10 @@ func (s *service) measureGet(at ref, p page, since time.Time, err error) {
 	switch {
 	case err == nil:
 		s.metersOf(at).get.Add(now, 1, millis(s.d.Clock.Wall().Sub(since)), p.size(), float64(len(p.records)), p.age(now), 0)
+		if len(p.of.Monitor) > 0 {
+			s.measureShard(p.of, p.shard, now, map[string]float64{"OutgoingBytes": p.size(), "OutgoingRecords": float64(len(p.records)), "IteratorAgeMilliseconds": p.age(now),
+				"ReadProvisionedThroughputExceeded": 0})
+		}
 	case cloud.AsError(err).Kind != cloud.NotFound:
 		s.metersOf(at).getFailed.Add(now, 0)
 	}

@@ -8,12 +8,13 @@ import (
 	"time"
 
 	api "sundog/api/kinesis"
+	"sundog/cloud"
 	"sundog/engine/bus"
 	"sundog/engine/telemetry"
 	"sundog/services/servicetest"
 )
 
-// measured gives count and sum of every metric of a stream but its latencies: those of its consumer after the consumer's name.
+// measured gives count and sum of every metric of a stream but its latencies: those of a consumer or a shard after its name.
 func (b *bench) measured() string {
 	b.t.Helper()
 	if err := b.Telemetry.Flush(b.ctx); err != nil {
@@ -37,7 +38,7 @@ func (b *bench) measured() string {
 		for _, p := range points {
 			n, sum = n+p.Count, sum+p.Sum
 		}
-		all = append(all, strings.TrimPrefix(fmt.Sprintf("%s.%s %v %v", id.Dimensions["ConsumerName"], id.Name, n, sum), "."))
+		all = append(all, strings.TrimPrefix(fmt.Sprintf("%s.%s %v %v", id.Dimensions["ConsumerName"]+id.Dimensions["ShardId"], id.Name, n, sum), "."))
 	}
 	slices.Sort(all)
 	return strings.Join(all, "\n")
@@ -101,5 +102,59 @@ c.SubscribeToShardEvent.Records 1 5
 c.SubscribeToShardEvent.Success 1 1`
 	if got := b.measured(); got != want {
 		t.Fatalf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+// A stream has the metrics of its shards that it was asked to have.
+func TestMetricsOfShards(t *testing.T) {
+	b := open(t)
+	b.create("s", 2)
+	monitoring := func(want string) {
+		t.Helper()
+		d := must[api.DescribeStreamOutput](b, "DescribeStream", &api.DescribeStreamInput{StreamName: new("s")}).StreamDescription.EnhancedMonitoring
+		sum := must[api.DescribeStreamSummaryOutput](b, "DescribeStreamSummary", &api.DescribeStreamSummaryInput{StreamName: new("s")}).StreamDescriptionSummary.EnhancedMonitoring
+		if got := fmt.Sprint(d[0].ShardLevelMetrics); got != want || fmt.Sprint(sum[0].ShardLevelMetrics) != want {
+			t.Fatal(got, sum)
+		}
+	}
+	enable := func(names ...string) *api.EnableEnhancedMonitoringOutput {
+		t.Helper()
+		return must[api.EnableEnhancedMonitoringOutput](b, "EnableEnhancedMonitoring", &api.EnableEnhancedMonitoringInput{StreamName: new("s"), ShardLevelMetrics: names})
+	}
+	monitoring("[]")
+	enable("OutgoingBytes", "IncomingBytes")
+	out := enable("IncomingRecords", "IncomingBytes")
+	arn := ref{servicetest.Scope, "s"}.arn().String()
+	if got := fmt.Sprint(out.CurrentShardLevelMetrics, out.DesiredShardLevelMetrics, " ", *out.StreamARN); got != "[IncomingBytes OutgoingBytes] [IncomingBytes IncomingRecords OutgoingBytes] "+arn {
+		t.Fatal(got)
+	}
+	b.put("s", "a", "four")
+	b.put("s", "a", "five")
+	out = enable("ALL")
+	if len(out.DesiredShardLevelMetrics) != len(shardMetrics) {
+		t.Fatal(out)
+	}
+	off := must[api.DisableEnhancedMonitoringOutput](b, "DisableEnhancedMonitoring", &api.DisableEnhancedMonitoringInput{StreamName: new("s"), ShardLevelMetrics: []string{"ReadProvisionedThroughputExceeded"}})
+	if len(off.CurrentShardLevelMetrics) != len(shardMetrics) || len(off.DesiredShardLevelMetrics) != len(shardMetrics)-1 {
+		t.Fatal(off)
+	}
+	placed := b.put("s", "a", "x")
+	b.advance(time.Second)
+	b.read(b.iterator("s", *placed.ShardId, "TRIM_HORIZON"), 0)
+	var got []string
+	for _, line := range strings.Split(b.measured(), "\n") {
+		if rest, ok := strings.CutPrefix(line, *placed.ShardId+"."); ok {
+			got = append(got, rest)
+		} else if strings.HasPrefix(line, "shardId") {
+			t.Error(line)
+		}
+	}
+	if s := strings.Join(got, ", "); s != "IncomingBytes 3 12, IncomingRecords 3 3, IteratorAgeMilliseconds 1 1000, OutgoingBytes 1 12, OutgoingRecords 1 3, WriteProvisionedThroughputExceeded 1 0" {
+		t.Fatal(s)
+	}
+	must[api.DisableEnhancedMonitoringOutput](b, "DisableEnhancedMonitoring", &api.DisableEnhancedMonitoringInput{StreamName: new("s"), ShardLevelMetrics: []string{"ALL"}})
+	monitoring("[]")
+	if err := b.try("EnableEnhancedMonitoring", &api.EnableEnhancedMonitoringInput{StreamName: new("none"), ShardLevelMetrics: []string{"ALL"}}); !cloud.IsCode(err, "ResourceNotFoundException") {
+		t.Fatal(err)
 	}
 }

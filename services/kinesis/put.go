@@ -54,16 +54,20 @@ func entryOf(partition, explicit *string, data []byte, member string) (entry, er
 // put writes records in one commit, in order. many tells PutRecords from PutRecord, for the metrics.
 func (s *service) put(ctx context.Context, at ref, all []entry, many bool) ([]placed, error) {
 	since, out := s.d.Clock.Wall(), make([]placed, len(all))
-	err := s.update(ctx, func(tx store.Tx) error { return s.append(tx, at, all, out) })
+	var st *stream
+	err := s.update(ctx, func(tx store.Tx) (err error) { st, err = s.append(tx, at, all, out); return err })
 	s.measurePut(at, all, many, since, err)
+	if err == nil {
+		s.measureShards(st, all, out, s.d.Clock.Now())
+	}
 	return out, err
 }
 
-// append writes records in a transaction that writes nothing else with a stamp. out gets where they came to, once it is committed.
-func (s *service) append(tx store.Tx, at ref, all []entry, out []placed) error {
+// append writes records in a transaction that writes nothing else with a stamp, and gives the stream. out gets where they came to, once it is committed.
+func (s *service) append(tx store.Tx, at ref, all []entry, out []placed) (*stream, error) {
 	st, err := s.find(tx, at)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	now := s.d.Clock.Now()
 	arrival := binary.BigEndian.AppendUint64(nil, uint64(now.UnixMilli()))
@@ -74,7 +78,7 @@ func (s *service) append(tx store.Tx, at ref, all []entry, out []placed) error {
 		out[i].shard = sh.N
 		value = appendRecord(value[:0], e.key, e.data)
 		if err := sh.log.Append(tx, arrival, value); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	tx.AfterCommit(func(stamp store.Stamp) {
@@ -83,7 +87,7 @@ func (s *service) append(tx store.Tx, at ref, all []entry, out []placed) error {
 		}
 		s.sweeps.Arm(at, now.Add(st.retention()))
 	})
-	return nil
+	return st, nil
 }
 
 // putRecord serves PutRecord.

@@ -2,6 +2,7 @@ package kinesis
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -12,7 +13,7 @@ import (
 func (s *service) resources() []room.ResourceType {
 	return []room.ResourceType{
 		{
-			Type: "AWS::Kinesis::Stream", Properties: []string{"Name", "RetentionPeriodHours", "ShardCount", "StreamModeDetails", "Tags"},
+			Type: "AWS::Kinesis::Stream", Properties: []string{"Name", "RetentionPeriodHours", "ShardCount", "StreamModeDetails", "Tags", "DesiredShardLevelMetrics"},
 			Attributes: []string{"Arn", "StreamId"},
 			NoEffect:   map[string]string{"StreamEncryption": "records are not encrypted by a key of their own"},
 			Create:     s.createResource, Update: s.updateResource, Delete: s.deleteResource,
@@ -34,6 +35,7 @@ type wanted struct {
 	demand bool
 	shards int // 0: not said
 	hours  int
+	single []string // metrics of single shards
 }
 
 // wantedOf reads a stream's properties. Without a mode and a count a stream is on demand, as CloudFormation makes it.
@@ -42,6 +44,10 @@ func wantedOf(p room.Props) (w wanted, err error) {
 	if _, err := p.Get("StreamModeDetails", &mode); err != nil {
 		return w, err
 	}
+	if _, err := p.Get("DesiredShardLevelMetrics", &w.single); err != nil {
+		return w, err
+	}
+	w.single = namedMetrics(w.single)
 	w.hours = leastHours
 	for name, to := range map[string]*int{"ShardCount": &w.shards, "RetentionPeriodHours": &w.hours} {
 		if text := p.Text(name); text != "" {
@@ -113,6 +119,7 @@ type summary struct {
 		StreamARN, StreamId                  string
 		RetentionPeriodHours, OpenShardCount int
 		StreamModeDetails                    struct{ StreamMode string }
+		EnhancedMonitoring                   []struct{ ShardLevelMetrics []string }
 	}
 }
 
@@ -135,14 +142,31 @@ func (s *service) settled(ctx context.Context, name string, w wanted) (room.Resu
 			return out, err
 		}
 	}
-	if w.hours == have.RetentionPeriodHours {
-		return out, nil
+	if err := s.settleMetrics(ctx, name, have.EnhancedMonitoring[0].ShardLevelMetrics, w.single); err != nil || w.hours == have.RetentionPeriodHours {
+		return out, err
 	}
 	op := "IncreaseStreamRetentionPeriod"
 	if w.hours < have.RetentionPeriodHours {
 		op = "DecreaseStreamRetentionPeriod"
 	}
 	return out, s.d.Do(ctx, roomName, op, map[string]any{"StreamName": name, "RetentionPeriodHours": w.hours}, nil)
+}
+
+// settleMetrics brings the metrics of single shards to what is wanted.
+func (s *service) settleMetrics(ctx context.Context, name string, have, want []string) error {
+	for op, names := range map[string][]string{"EnableEnhancedMonitoring": without(want, have), "DisableEnhancedMonitoring": without(have, want)} {
+		if len(names) == 0 {
+			continue
+		}
+		if err := s.d.Do(ctx, roomName, op, map[string]any{"StreamName": name, "ShardLevelMetrics": names}, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func without(all, those []string) []string {
+	return slices.DeleteFunc(slices.Clone(all), func(x string) bool { return slices.Contains(those, x) })
 }
 
 func (s *service) updateResource(ctx context.Context, r room.Request) (room.Result, error) {

@@ -41,7 +41,7 @@ func TestResources(t *testing.T) {
 				all = append(all, *x.Key+*x.Value)
 			}
 		}
-		got := fmt.Sprintf("%s %d %d %s", *d.StreamModeDetails.StreamMode, *d.OpenShardCount, *d.RetentionPeriodHours/24, strings.Join(all, ","))
+		got := fmt.Sprintf("%s %d %d %s", *d.StreamModeDetails.StreamMode, *d.OpenShardCount, *d.RetentionPeriodHours/24, strings.Join(append(all, d.EnhancedMonitoring[0].ShardLevelMetrics...), ","))
 		if got != want {
 			t.Fatalf("got %s, want %s", got, want)
 		}
@@ -49,7 +49,8 @@ func TestResources(t *testing.T) {
 	summary("PROVISIONED 2 1 a1")
 	for _, x := range []struct{ props, want string }{
 		{`{"ShardCount":4,"Name":"clicks","RetentionPeriodHours":48,"Tags":[{"Key":"b","Value":"2"}]}`, "PROVISIONED 4 2 b2"},
-		{`{"ShardCount":2,"Name":"clicks"}`, "PROVISIONED 2 1 "},
+		{`{"ShardCount":2,"Name":"clicks","DesiredShardLevelMetrics":["OutgoingBytes","IncomingBytes"]}`, "PROVISIONED 2 1 IncomingBytes,OutgoingBytes"},
+		{`{"ShardCount":2,"Name":"clicks","DesiredShardLevelMetrics":["OutgoingBytes","OutgoingRecords"]}`, "PROVISIONED 2 1 OutgoingBytes,OutgoingRecords"},
 		{`{"Name":"clicks","StreamModeDetails":{"StreamMode":"ON_DEMAND"}}`, "ON_DEMAND 2 1 "},
 	} {
 		req.Physical, req.Old, req.New = "clicks", req.New, servicetest.Props(t, x.props)

@@ -44,7 +44,6 @@ func newService(d room.Deps) *service {
 
 // refused are the operations of the API that the room does not serve, for the coverage page.
 var refused = map[string]string{
-	"DisableEnhancedMonitoring": "there are no metrics of single shards", "EnableEnhancedMonitoring": "there are no metrics of single shards",
 	"StartStreamEncryption": "there are no keys to encrypt with (KMS)", "StopStreamEncryption": "there are no keys to encrypt with (KMS)",
 	"UpdateMaxRecordSize": "records over 1 MiB are not served", "UpdateStreamWarmThroughput": "nothing is throttled, so there is nothing to warm",
 	"DescribeAccountSettings": "there are no commitments to pay for", "UpdateAccountSettings": "there are no commitments to pay for",
@@ -87,6 +86,12 @@ func (s *service) operations() []cloud.Operation {
 			return in.StreamARN, in.ConsumerName, in.ConsumerARN
 		})),
 		cloud.Op(roomName, api.DescribeStreamSummaryOp, s.describeStreamSummary, onStream(s, "DescribeStreamSummary", func(in *api.DescribeStreamSummaryInput) names { return names{in.StreamName, in.StreamARN, in.StreamId} })),
+		cloud.Op(roomName, api.DisableEnhancedMonitoringOp, s.disableMonitoring, onStream(s, "DisableEnhancedMonitoring", func(in *api.DisableEnhancedMonitoringInput) names {
+			return names{in.StreamName, in.StreamARN, in.StreamId}
+		})),
+		cloud.Op(roomName, api.EnableEnhancedMonitoringOp, s.enableMonitoring, onStream(s, "EnableEnhancedMonitoring", func(in *api.EnableEnhancedMonitoringInput) names {
+			return names{in.StreamName, in.StreamARN, in.StreamId}
+		})),
 		cloud.Op(roomName, api.GetRecordsOp, s.getRecords, accessGetRecords),
 		cloud.Op(roomName, api.GetResourcePolicyOp, s.getResourcePolicy, onARN("GetResourcePolicy", func(in *api.GetResourcePolicyInput) *string { return in.ResourceARN })),
 		cloud.Op(roomName, api.GetShardIteratorOp, s.getShardIterator, onStream(s, "GetShardIterator", func(in *api.GetShardIteratorInput) names { return names{in.StreamName, in.StreamARN, in.StreamId} })),

@@ -29,6 +29,7 @@ type stream struct {
 	Shards   []shard           // by number
 	Tags     map[string]string `json:",omitempty"`
 	Policy   string            `json:",omitempty"`
+	Monitor  []string          `json:",omitempty"` // which metrics of single shards it has
 
 	open []int // the open shards in Shards, by hash range
 }

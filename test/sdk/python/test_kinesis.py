@@ -80,7 +80,7 @@ def test_settings(stream):
     with refused("ResourceInUseException", 400):
         kinesis.delete_stream(StreamName=stream)
     with refused("NotImplemented", 501):
-        kinesis.enable_enhanced_monitoring(StreamName=stream, ShardLevelMetrics=["ALL"])
+        kinesis.start_stream_encryption(StreamName=stream, EncryptionType="KMS", KeyId="alias/aws/kinesis")
 
 
 def test_rules_put_events(stream):
@@ -143,3 +143,16 @@ def test_policies_are_applied(stream):
     finally:
         iam.delete_access_key(UserName=stream, AccessKeyId=key["AccessKeyId"])
         iam.delete_user(UserName=stream)
+
+
+def test_metrics_of_shards(stream):
+    out = kinesis.enable_enhanced_monitoring(StreamName=stream, ShardLevelMetrics=["IncomingRecords", "OutgoingRecords"])
+    assert out["CurrentShardLevelMetrics"] == [] and out["DesiredShardLevelMetrics"] == ["IncomingRecords", "OutgoingRecords"]
+    shard = kinesis.put_record(StreamName=stream, Data=b"x", PartitionKey="a")["ShardId"]
+    now = datetime.datetime.now(datetime.timezone.utc)
+    query = dict(Namespace="AWS/Kinesis", MetricName="IncomingRecords", StartTime=now - datetime.timedelta(hours=1), EndTime=now + datetime.timedelta(hours=1), Period=3600, Statistics=["Sum"])
+    for dimensions in {"StreamName": stream}, {"StreamName": stream, "ShardId": shard}:
+        named = [{"Name": name, "Value": value} for name, value in dimensions.items()]
+        until(lambda: sum(p["Sum"] for p in client("cloudwatch").get_metric_statistics(Dimensions=named, **query)["Datapoints"]) == 1)
+    out = kinesis.disable_enhanced_monitoring(StreamName=stream, ShardLevelMetrics=["ALL"])
+    assert out["DesiredShardLevelMetrics"] == []
