@@ -5,6 +5,7 @@ package compute
 import (
 	"context"
 	"io"
+	"strings"
 	"time"
 
 	"sundog/cloud"
@@ -29,6 +30,8 @@ type Version struct {
 	Role            cloud.ARN
 	LogGroup        string
 	Endpoint        string // the platform's endpoint as functions reach it: AWS_ENDPOINT_URL
+
+	RuntimeVersion func() (name, arn string) // of the runtime, as telemetry names it; nil: it has none
 }
 
 // LogLine is one line that a function wrote, or the whole text of one framed write.
@@ -67,6 +70,12 @@ func (i *Invocation) Begin(contentType string) {
 	if b, ok := i.Out.(Begun); ok {
 		b.Begin(contentType)
 	}
+}
+
+// InstanceID is how telemetry names an environment, by its log stream.
+func InstanceID(function, stream string) string {
+	date, rest, _ := strings.Cut(stream, "[")
+	return date + function + "[" + rest
 }
 
 // Start tells in which environment an invocation runs.

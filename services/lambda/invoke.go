@@ -314,7 +314,7 @@ func (r *lambdaRoom) running(f ref, b *build) *running {
 	v := compute.Version{
 		ID: environmentID(f, number, b.Tag), Function: f.name, Qualifier: number, ARN: f.qualified(), Runtime: str(c.Runtime), Handler: str(c.Handler),
 		MemoryMB: int(val(c.MemorySize, 128)), Timeout: time.Duration(val(c.Timeout, 3)) * time.Second, LogGroup: logGroup(c), Endpoint: r.o.Endpoint,
-		EphemeralMB: 512, Env: map[string]string{},
+		EphemeralMB: 512, Env: map[string]string{}, RuntimeVersion: func() (string, string) { return r.runtimeNames(f.Region, str(c.Runtime)) },
 	}
 	var err error
 	if v.Role, err = cloud.ParseARN(str(c.Role)); err != nil {

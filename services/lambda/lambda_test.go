@@ -596,8 +596,8 @@ func TestLogOfProvisioned(t *testing.T) {
 		})
 		return b.rec.log()
 	}
-	const first = `"type":"platform.initStart","record":{"functionName":"f","functionVersion":"1","initializationType":"provisioned-concurrency","phase":"init"`
-	if log := provision("f", isReady, nil); strings.Count(log, first) != 1 || !strings.Contains(log, `"message":"at init"`) {
+	const first = `"type":"platform.initStart","record":{"functionName":"f","functionVersion":"1","initializationType":"provisioned-concurrency","instanceId":"20\d\d/\d\d/\d\d/f\[1\]\w{32}","instanceMaxMemory":134217728,"phase":"init","runtimeVersion":"nodejs:20.v1","runtimeVersionArn":"arn:`
+	if log := provision("f", isReady, nil); !regexp.MustCompile(first).MatchString(log) || !strings.Contains(log, `"message":"at init"`) {
 		t.Fatal(log)
 	}
 	for _, want := range []bool{true, false} {

@@ -63,11 +63,12 @@ func (r *lambdaRoom) beforehand(p *plan, b *build) func(compute.Start, []compute
 
 // initStart writes the first line of an environment.
 func (r *report) initStart(initialization string, s compute.Start) {
-	runtime, arn := runtimeName(str(r.b.Config.Runtime)), r.r.runtimeVersion(r.p.ref.Region, str(r.b.Config.Runtime))
+	runtime, arn := r.r.runtimeNames(r.p.ref.Region, str(r.b.Config.Runtime))
 	lines := r.systemAt(s.Began, nil, levelInfo, "initStart", "INIT_START Runtime Version: "+runtime+"\tRuntime Version ARN: "+arn+"\n", func() map[string]any {
 		return map[string]any{
 			"initializationType": initialization, "phase": "init", "runtimeVersion": runtime, "runtimeVersionArn": arn,
 			"functionName": r.p.ref.name, "functionVersion": str(r.b.Config.Version),
+			"instanceId": compute.InstanceID(r.p.ref.name, s.LogStream), "instanceMaxMemory": int64(val(r.b.Config.MemorySize, 128)) << 20,
 		}
 	})
 	r.write(lines, s.Failed)

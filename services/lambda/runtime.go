@@ -85,6 +85,11 @@ func (r *lambdaRoom) runtimeVersion(region, runtime string) string {
 	return "arn:aws:lambda:" + region + "::runtime:" + hex.EncodeToString(sum[:])
 }
 
+// runtimeNames are the name and the ARN of a runtime's version.
+func (r *lambdaRoom) runtimeNames(region, runtime string) (name, arn string) {
+	return runtimeName(runtime), r.runtimeVersion(region, runtime)
+}
+
 // runtimeName names the version of a runtime in the log: its family, its number, and the one version that the machine has.
 func runtimeName(runtime string) string {
 	i := strings.IndexAny(runtime, "0123456789.")

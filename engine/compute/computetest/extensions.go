@@ -2,6 +2,7 @@ package computetest
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -58,6 +59,7 @@ func (s *suite) extensions(t *testing.T) {
 		t.Helper()
 		Eventually(t, part+" in the log", func() bool { return j.has(part) })
 	}
+	v.RuntimeVersion = func() (string, string) { return "own:1", "arn:own" }
 	first := s.invoke(t, v, `{"op":"count"}`, "first-request", j)
 	expect(t, first, `1`)
 	want("probe registered 200 {\"functionName\":\"fn\",\"functionVersion\":\"$LATEST\",\"handler\":\"" + v.Handler + "\"}")
@@ -73,7 +75,9 @@ func (s *suite) extensions(t *testing.T) {
 	s.c.Drop(v.ID)
 	want("probe saw SHUTDOWN spindown true\n")
 	for _, e := range []string{
-		`platform.initStart {"functionName":"fn"`, `platform.initRuntimeDone {"initializationType":"on-demand","phase":"init","status":"success"}`, `platform.initReport {`,
+		`platform.initStart {"functionName":"fn","functionVersion":"$LATEST","initializationType":"on-demand","instanceId":"` + compute.InstanceID("fn", first.LogStream) +
+			`","instanceMaxMemory":` + strconv.Itoa(v.MemoryMB<<20) + `,"phase":"init","runtimeVersion":"own:1","runtimeVersionArn":"arn:own"}`,
+		`platform.initRuntimeDone {"initializationType":"on-demand","phase":"init","status":"success"}`, `platform.initReport {`,
 		`platform.extension {"events":["INVOKE","SHUTDOWN"],"name":"probe","state":"Ready"}`, `platform.telemetrySubscription {"name":"probe"`,
 		`platform.start {"requestId":"first-request"`, `platform.runtimeDone {"metrics":{"durationMs":`, `platform.report {"metrics":{"billedDurationMs":`, `function "raw one"`,
 	} {

@@ -37,9 +37,15 @@ func (e *environment) initialization() string {
 
 func (e *environment) tellInitStart() {
 	v := &e.pool.v
+	if e.api == nil || !e.api.Listens() {
+		return
+	}
 	f := e.initFields()
-	f["runtimeVersion"], f["functionName"], f["functionVersion"] = v.Runtime, v.Function, v.Qualifier
-	f["instanceId"], f["instanceMaxMemory"] = e.id, v.MemoryMB<<20
+	f["functionName"], f["functionVersion"] = v.Function, v.Qualifier
+	f["instanceId"], f["instanceMaxMemory"] = compute.InstanceID(v.Function, e.stream), v.MemoryMB<<20
+	if v.RuntimeVersion != nil {
+		f["runtimeVersion"], f["runtimeVersionArn"] = v.RuntimeVersion()
+	}
 	e.tell("initStart", f)
 }
 
