@@ -118,6 +118,15 @@ type Result struct {
 	ContentType string // of a streamed response, as the function set it; ""
 }
 
+// Produced is how many bytes the function itself gave: what the platform says of one that was ended is not its.
+func (r *Result) Produced() int {
+	switch r.Kind {
+	case Timeout, OutOfMemory, Exit, Init:
+		return 0
+	}
+	return len(r.Payload)
+}
+
 // Billed is what an invocation is charged for: with the start that was for it, but not one beforehand.
 func (r *Result) Billed() time.Duration {
 	if r.Cold {

@@ -61,7 +61,7 @@ func billed(res compute.Result) int64 { return int64(math.Ceil(millis(res.Billed
 
 func (r *report) doneRecord(res compute.Result, status string) map[string]any {
 	rec := map[string]any{
-		"requestId": r.id, "status": status, "metrics": map[string]any{"durationMs": millis(res.Duration), "producedBytes": len(res.Payload)},
+		"requestId": r.id, "status": status, "metrics": map[string]any{"durationMs": millis(res.Duration), "producedBytes": res.Produced()},
 	}
 	if fatalType(res) != "" {
 		rec["errorType"] = errorType(res)

@@ -167,7 +167,7 @@ func TestSystemLog(t *testing.T) {
 		}
 		before = len(b.rec.log())
 		b.invoke(name, `"full"`)
-		for _, want := range []string{`platform.runtimeDone","record":{"errorType":"Runtime.ExitError",`, `platform.report","record":{"errorType":"Runtime.OutOfMemory",`} {
+		for _, want := range []string{`platform.runtimeDone","record":{"errorType":"Runtime.ExitError","metrics":{"durationMs":0,"producedBytes":0},`, `platform.report","record":{"errorType":"Runtime.OutOfMemory",`} {
 			if log := b.rec.log()[before:]; !strings.Contains(log, want) {
 				t.Fatal(log)
 			}

@@ -97,7 +97,7 @@ func (e *environment) tellDone(i *compute.Invocation, trace string, r *compute.R
 		return
 	}
 	status := outcome(r.Kind)
-	done := map[string]any{"requestId": i.RequestID, "status": status, "metrics": map[string]any{"durationMs": millis(r.Duration), "producedBytes": len(r.Payload)}}
+	done := map[string]any{"requestId": i.RequestID, "status": status, "metrics": map[string]any{"durationMs": millis(r.Duration), "producedBytes": r.Produced()}}
 	metrics := map[string]any{
 		"durationMs": millis(r.Duration), "billedDurationMs": int64(math.Ceil(millis(r.Billed()))), "memorySizeMB": e.pool.v.MemoryMB, "maxMemoryUsedMB": r.MaxMemoryMB,
 	}
@@ -105,7 +105,7 @@ func (e *environment) tellDone(i *compute.Invocation, trace string, r *compute.R
 		metrics["initDurationMs"] = millis(r.Init)
 	}
 	report := map[string]any{"requestId": i.RequestID, "status": status, "metrics": metrics}
-	if kind := errorType(r.Payload); r.Kind != compute.None && kind != "" {
+	if kind := errorType(r.Payload); r.Kind != compute.None && r.Kind != compute.Timeout && kind != "" {
 		done["errorType"], report["errorType"] = kind, kind
 	}
 	if r.Kind == compute.OutOfMemory {
