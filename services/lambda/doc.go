@@ -44,7 +44,7 @@
 //	alias NAME ALIAS            an alias
 //	layer NAME NUMBER           a layer version;  layers NAME: the last number;  layertags NAME: the tags of all its versions
 //	mapping UUID                an event source mapping
-//	checkpoint UUID SHARD LANE  its position in a lane of a stream's shard, and the tumbling window that is open
+//	checkpoint UUID SHARD LANE  its position in a lane of a stream's shard (bus.Shard.ID), and the tumbling window that is open; gone with the shard
 //	processed UUID              what became of its last batch
 //	shift STACK                 a canary deployment's steps, counts and verdict
 //	signing ID                  a code signing configuration

@@ -190,6 +190,13 @@ func (p *poller) note(ctx context.Context, result string) {
 	}
 }
 
+// warn logs trouble with the source: at first, and about once a minute as long as it lasts.
+func (p *poller) warn(tries int, err error, more ...any) {
+	if tries%6 == 0 {
+		p.r.d.Log.Warn("reading a source", append([]any{"source", p.src.String(), "mapping", p.m.id(), "error", err}, more...)...)
+	}
+}
+
 // problem shows what keeps a stream from being read, unless the platform itself does.
 func (p *poller) problem(ctx context.Context, err error) {
 	if e := cloud.AsError(err); e.Kind != cloud.Internal && e.Kind != cloud.Unavailable {

@@ -67,7 +67,7 @@ func (p *poller) pollQueue(ctx context.Context) {
 			trouble = 0
 			continue
 		}
-		p.r.d.Log.Warn("polling a queue", "queue", p.src.String(), "error", err)
+		p.warn(trouble, err)
 		pause(ctx, backoff(trouble))
 		trouble++
 	}

@@ -31,9 +31,7 @@ func (p *poller) pollStream(ctx context.Context) {
 		switch {
 		case ctx.Err() != nil:
 		case err != nil:
-			if gone := cloud.AsError(err).Kind == cloud.NotFound; !gone || trouble == 0 {
-				p.r.d.Log.Warn("reading a stream", "stream", p.src.String(), "error", err)
-			}
+			p.warn(trouble, err)
 			p.problem(ctx, err)
 			pause(ctx, backoff(trouble))
 			trouble++
@@ -173,7 +171,7 @@ func (p *poller) pollShard(ctx context.Context, shard bus.Shard) {
 			return
 		}
 		if ctx.Err() == nil {
-			p.r.d.Log.Warn("reading a stream", "stream", p.src.String(), "shard", shard.Name, "error", err)
+			p.warn(trouble, err, "shard", shard.Name)
 			pause(ctx, backoff(trouble))
 		}
 	}

@@ -72,7 +72,7 @@ func (l *lane) run(ctx context.Context) {
 		if ctx.Err() != nil || errors.Is(err, io.EOF) {
 			return
 		}
-		l.r.d.Log.Warn("reading a stream", "stream", l.src.String(), "shard", l.shard.Name, "error", err)
+		l.warn(trouble, err, "shard", l.shard.Name)
 		l.problem(ctx, err)
 		pause(ctx, backoff(trouble))
 		trouble++
