@@ -16,7 +16,7 @@ import (
 
 // reporting is a function that tells of modules and distributions where they come from, "" for what is not there.
 const reporting = `
-import importlib, importlib.metadata as metadata, os
+import importlib, importlib.metadata as metadata, os, subprocess, sys
 def handler(event, context):
     found = {}
     for name in event["modules"]:
@@ -29,6 +29,7 @@ def handler(event, context):
             found["=" + name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             found["=" + name] = ""
+    found["child"] = subprocess.run([sys.executable, "-Sc", "import boto3; print(boto3.WHERE)"], capture_output=True, text=True).stdout.strip()
     found["all"] = " ".join(sorted({d.metadata["Name"] for d in metadata.distributions() if d.metadata["Version"] in ("1.1", "1.2", "1.3")}))
     return found
 `
@@ -76,9 +77,9 @@ func ownPython(t *testing.T) (it *interpreter, packages string) {
 // Of the machine's Python packages a function sees the SDK, as a whole or not at all, and what else it has it brings itself.
 func TestPythonPackages(t *testing.T) {
 	const question = `{"modules": ["requests", "led", "boto3", "botocore", "urllib3", "six", "own", "deep", "shared"], "distributions": ["requests", "boto3", "own"]}`
-	host := map[string]any{"requests": "", "led": "", "boto3": "machine", "botocore": "machine", "urllib3": "function", "six": "machine", "own": "function", "deep": "pth", "shared": "layer",
+	host := map[string]any{"requests": "", "led": "", "boto3": "machine", "botocore": "machine", "urllib3": "function", "six": "machine", "own": "function", "deep": "pth", "shared": "layer", "child": "cache",
 		"=requests": "", "=boto3": "1.1", "=own": "1.3", "all": "boto3 botocore own shared six urllib3"}
-	cache := map[string]any{"requests": "", "led": "", "boto3": "cache", "botocore": "cache", "urllib3": "function", "six": "cache", "own": "function", "deep": "pth", "shared": "layer",
+	cache := map[string]any{"requests": "", "led": "", "boto3": "cache", "botocore": "cache", "urllib3": "function", "six": "cache", "own": "function", "deep": "pth", "shared": "layer", "child": "cache",
 		"=requests": "", "=boto3": "1.2", "=own": "1.3", "all": "boto3 botocore own shared six urllib3"}
 	for _, c := range []struct {
 		name        string

@@ -71,4 +71,6 @@ class Finder(object):
 
 
 def install(directory, kind):
+    if directory and kind:
+        os.environ.setdefault("PYTHONPATH", os.path.join(directory, kind))  # for Pythons that the function starts: they find the SDK, as on Lambda
     sys.meta_path.append(Finder(directory, kind, packages.folders))
