@@ -154,8 +154,13 @@ func (c *removeCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := (&deploy.Deployer{Client: conn.client}).Remove(ctx, a.StackName); err != nil {
+	found, err := (&deploy.Deployer{Client: conn.client}).Remove(ctx, a.StackName)
+	if err != nil {
 		return err
+	}
+	if !found {
+		out.line("%s is not there: nothing to remove", out.paint(bold, a.StackName))
+		return nil
 	}
 	out.line("%s %s", out.paint(bold, a.StackName), out.paint(green, "removed"))
 	return nil

@@ -91,7 +91,8 @@ func (l *live) standIns(ctx context.Context) error {
 		l.out.line("%s", l.out.paint(yellow, fmt.Sprintf("%s: stand-in for the %s %q, which the file uses (%s) and does not define%s", r.Pos, r.Kind, r.Name, r.Use, hint)))
 	}
 	if len(resources) == 0 {
-		return l.deployer.Remove(ctx, l.standInStack())
+		_, err := l.deployer.Remove(ctx, l.standInStack())
+		return err
 	}
 	template, err := json.Marshal(map[string]any{"AWSTemplateFormatVersion": "2010-09-09", "Description": "Stand-ins of sundog dev", "Resources": resources})
 	if err != nil {

@@ -74,7 +74,7 @@ func (d *Deployer) Apply(ctx context.Context, stack string, template []byte, tag
 	}
 	if old != nil && (*old.StackStatus == "ROLLBACK_COMPLETE" || *old.StackStatus == "ROLLBACK_FAILED") {
 		d.say("removing the failed stack %s", stack)
-		if err := d.Remove(ctx, stack); err != nil {
+		if _, err := d.Remove(ctx, stack); err != nil {
 			return Outcome{}, err
 		}
 		old = nil
@@ -265,28 +265,28 @@ func text(p *string) string {
 	return *p
 }
 
-// Remove deletes a stack and waits until it is gone; an absent one is no error. Deployment buckets are emptied first.
-func (d *Deployer) Remove(ctx context.Context, stack string) error {
+// Remove deletes a stack and waits until it is gone; an absent one is no error, and not found. Deployment buckets are emptied first.
+func (d *Deployer) Remove(ctx context.Context, stack string) (found bool, err error) {
 	s, err := d.describe(ctx, stack)
 	if err != nil || s == nil {
-		return err
+		return false, err
 	}
 	id := *s.StackId
 	if bucket, err := d.bucket(ctx, stack); err == nil && bucket != "" {
 		if err := d.empty(ctx, bucket); err != nil {
-			return err
+			return true, err
 		}
 	}
 	if err := d.Client.Call(ctx, cfn.DeleteStackOp, &cfn.DeleteStackInput{StackName: &stack}, &cfn.DeleteStackOutput{}); err != nil {
-		return err
+		return true, err
 	}
 	if s, err = d.wait(ctx, id); err != nil {
-		return err
+		return true, err
 	}
 	if s != nil && *s.StackStatus != "DELETE_COMPLETE" {
-		return d.failure(ctx, s)
+		return true, d.failure(ctx, s)
 	}
-	return nil
+	return true, nil
 }
 
 // bucketID is the logical id of the deployment bucket, as the framework calls it.
