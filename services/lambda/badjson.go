@@ -18,6 +18,7 @@ type jsonText struct {
 const (
 	jsonValues = "(JSON String, Number, Array, Object or token 'null', 'true' or 'false')"
 	maxShown   = 500 // bytes of a payload that a message quotes
+	maxToken   = 256 // characters of a token that a message quotes
 	maxNested  = 1000
 )
 
@@ -25,7 +26,11 @@ const (
 func describeJSON(b []byte) string {
 	t := &jsonText{b: b}
 	if t.value("", 0) && t.skip() {
-		t.unexpected("expected a valid value " + jsonValues)
+		second := *t
+		if t.value("", 0) { // its parser could read on
+			*t = second
+			t.unexpected("expected a valid value " + jsonValues)
+		}
 	}
 	if t.is == "" {
 		return ""
@@ -51,28 +56,44 @@ func (t *jsonText) fail(format string, args ...any) bool {
 	return false
 }
 
-// skip passes over white space; false at the end.
+// skip passes over white space; false at the end, and at other control characters.
 func (t *jsonText) skip() bool {
 	for t.at < len(t.b) && bytes.IndexByte([]byte(" \t\r\n"), t.b[t.at]) >= 0 {
 		t.at++
 	}
+	if t.at < len(t.b) && t.b[t.at] < ' ' {
+		return t.fail(`Illegal character (%s): only regular white space (\r, \n, \t) is allowed between tokens`, t.character())
+	}
 	return t.at < len(t.b)
 }
 
-// character takes a character and shows it.
+// character takes a byte and shows it: its parser shows the bytes of other characters than ASCII's one by one, as those of Latin-1.
 func (t *jsonText) character() string {
 	if t.at >= len(t.b) {
 		return "end of input"
 	}
-	c, n := utf8.DecodeRune(t.b[t.at:])
-	t.at += n
+	t.at++
+	return shownCharacter(rune(t.b[t.at-1]))
+}
+
+func shownCharacter(c rune) string {
 	switch {
-	case c < ' ':
+	case unicode.IsControl(c):
 		return fmt.Sprintf("(CTRL-CHAR, code %d)", c)
 	case c > 0xff:
 		return fmt.Sprintf("'%c' (code %d / 0x%x)", c, c, c)
 	}
 	return fmt.Sprintf("'%c' (code %d)", c, c)
+}
+
+// decoded takes a whole character; false says that it is none.
+func (t *jsonText) decoded() (rune, bool) {
+	c, n := utf8.DecodeRune(t.b[t.at:])
+	if c == utf8.RuneError && n == 1 {
+		return 0, t.encoding()
+	}
+	t.at += n
+	return c, true
 }
 
 func (t *jsonText) unexpected(want string) bool {
@@ -81,10 +102,10 @@ func (t *jsonText) unexpected(want string) bool {
 
 // value reads a value; inside says in what, for its end.
 func (t *jsonText) value(inside string, depth int) bool {
-	switch {
-	case !t.skip() && inside == "":
+	switch found := t.skip(); {
+	case !found && inside == "":
 		return t.fail("No content to map due to end-of-input")
-	case t.at == len(t.b):
+	case !found:
 		return t.fail("Unexpected end-of-input within/between %s entries", inside)
 	}
 	switch c := t.b[t.at]; {
@@ -95,36 +116,57 @@ func (t *jsonText) value(inside string, depth int) bool {
 	case c == '"':
 		return t.text("string value")
 	case c == '-' || c >= '0' && c <= '9':
-		return t.number()
+		return t.number() && (inside != "" || t.apart())
 	case c == '}' || c == ']':
 		return t.unexpected("expected a value")
 	}
 	return t.word()
 }
 
-// word reads null, true or false.
+// apart sees that a number that is in nothing is followed by white space.
+func (t *jsonText) apart() bool {
+	return t.at == len(t.b) || bytes.IndexByte([]byte(" \t\r\n"), t.b[t.at]) >= 0 || t.unexpected("Expected space separating root-level values")
+}
+
+// word reads null, true or false. What begins otherwise is judged by its first byte, as if that were a character of Latin-1.
 func (t *jsonText) word() bool {
-	if !utf8.FullRune(t.b[t.at:]) || t.b[t.at] >= utf8.RuneSelf && !utf8.Valid(t.b[t.at:min(len(t.b), t.at+utf8.UTFMax)]) {
-		return t.encoding()
+	first := rune(t.b[t.at])
+	if !startsName(first) {
+		return t.unexpected("expected a valid value " + jsonValues)
 	}
-	from := t.at
-	for t.at < len(t.b) {
-		c, n := utf8.DecodeRune(t.b[t.at:])
-		if c != '_' && c != '$' && !unicode.IsLetter(c) && (t.at == from || !unicode.IsDigit(c)) {
+	t.at++
+	word, end := []rune{first}, t.at
+	for t.at < len(t.b) && len(word) < maxToken { // its parser takes what follows as well
+		c, ok := t.decoded()
+		if !ok {
+			return false
+		}
+		if !startsName(c) && !unicode.In(c, unicode.Nd, unicode.Mn, unicode.Mc, unicode.Cf) {
 			break
 		}
-		t.at += n
+		word, end = append(word, c), t.at
 	}
-	switch w := string(t.b[from:t.at]); w {
-	case "null", "true", "false":
+	switch w := string(word); {
+	case w == "null" || w == "true" || w == "false":
+		t.at = end
 		return true
-	case "":
-		return t.unexpected("expected a valid value " + jsonValues)
+	case w == "NaN" || w == "Infinity":
+		t.at = end
+		return t.nonStandard(w)
+	case len(word) == maxToken:
+		return t.fail("Unrecognized token '%s...': was expecting %s", w, jsonValues)
 	default:
-		t.at = min(t.at+1, len(t.b)) // its parser had to look at what follows
 		return t.fail("Unrecognized token '%s': was expecting %s", w, jsonValues)
 	}
 }
+
+// nonStandard is what others than JSON have for numbers that are none.
+func (t *jsonText) nonStandard(token string) bool {
+	return t.fail("Non-standard token '%s': enable JsonParser.Feature.ALLOW_NON_NUMERIC_NUMBERS to allow", token)
+}
+
+// startsName tells whether Java's names begin so.
+func startsName(c rune) bool { return unicode.In(c, unicode.L, unicode.Nl, unicode.Sc, unicode.Pc) }
 
 // many reads an object or an array.
 func (t *jsonText) many(kind string, end byte, depth int) bool {
@@ -165,7 +207,8 @@ func (t *jsonText) many(kind string, end byte, depth int) bool {
 // name reads a field's name and its colon.
 func (t *jsonText) name() bool {
 	if t.b[t.at] != '"' {
-		return t.unexpected("was expecting double-quote to start field name")
+		c, ok := t.decoded()
+		return ok && t.fail("Unexpected character (%s): was expecting double-quote to start field name", shownCharacter(c))
 	}
 	if !t.text("name") {
 		return false
@@ -236,12 +279,16 @@ func (t *jsonText) escape() bool {
 func (t *jsonText) encoding() bool {
 	c := t.b[t.at]
 	t.at++
-	if c >= 0xc2 && c <= 0xf4 && t.at < len(t.b) {
-		c = t.b[t.at]
-		t.at++
-		return t.fail("Invalid UTF-8 middle byte 0x%x", c)
+	if c < 0xc2 || c > 0xf4 {
+		return t.fail("Invalid UTF-8 start byte 0x%x", c)
 	}
-	return t.fail("Invalid UTF-8 start byte 0x%x", c)
+	for n := 1; t.at < len(t.b) && (n == 1 || n == 2 && c >= 0xe0 || n == 3 && c >= 0xf0); n++ {
+		t.at++
+		if m := t.b[t.at-1]; m&0xc0 != 0x80 {
+			return t.fail("Invalid UTF-8 middle byte 0x%x", m)
+		}
+	}
+	return t.fail("Invalid UTF-8 middle byte 0x%x", t.b[t.at-1])
 }
 
 // number reads a number.
@@ -250,11 +297,15 @@ func (t *jsonText) number() bool {
 		t.at++
 	}
 	from := t.at
+	if name := []byte("Infinity"); bytes.HasPrefix(t.b[t.at:], name) {
+		t.at += len(name)
+		return t.nonStandard("-Infinity")
+	}
 	if !t.digits() {
 		return t.fail("Unexpected character (%s) in numeric value: expected digit (0-9) to follow minus sign, for valid numeric value", t.character())
 	}
 	if t.at-from > 1 && t.b[from] == '0' {
-		t.at = from + 2
+		t.at = from + 1
 		return t.fail("Invalid numeric value: Leading zeroes not allowed")
 	}
 	if t.at < len(t.b) && t.b[t.at] == '.' {
