@@ -64,6 +64,10 @@ func (c *invokeCommand) Run(ctx context.Context) error {
 	if err := conn.client.Call(ctx, lambda.InvokeOp, in, &out); err != nil {
 		return err
 	}
+	if c.Async {
+		fmt.Println("accepted")
+		return nil
+	}
 	fmt.Println(string(out.Payload))
 	if out.FunctionError == nil {
 		return nil
