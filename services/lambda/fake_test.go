@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"io"
 	"sync"
+	"time"
 
 	"sundog/cloud"
 	"sundog/engine/compute"
@@ -42,7 +43,7 @@ func (m *machine) Invoke(_ context.Context, v compute.Version, i compute.Invocat
 	m.mu.Lock()
 	m.seen = append(m.seen, v)
 	m.mu.Unlock()
-	i.Started(compute.Start{Environment: "e", LogStream: "s", Cold: true, Failed: m.failed})
+	i.Started(compute.Start{Environment: "e", LogStream: "s", Cold: true, Failed: m.failed, Init: time.Second})
 	return m.run(v, &i)
 }
 

@@ -597,7 +597,8 @@ func TestLogOfProvisioned(t *testing.T) {
 		return b.rec.log()
 	}
 	const first = `"type":"platform.initStart","record":{"functionName":"f","functionVersion":"1","initializationType":"provisioned-concurrency","instanceId":"20\d\d/\d\d/\d\d/f\[1\]\w{32}","instanceMaxMemory":134217728,"phase":"init","runtimeVersion":"nodejs:20.v1","runtimeVersionArn":"arn:`
-	if log := provision("f", isReady, nil); !regexp.MustCompile(first).MatchString(log) || !strings.Contains(log, `"message":"at init"`) {
+	const ready = `"type":"platform.initReport","record":\{"initializationType":"provisioned-concurrency",`
+	if log := provision("f", isReady, nil); !regexp.MustCompile(first).MatchString(log) || !regexp.MustCompile(ready+`"metrics":\{"durationMs":[\d.]+\},"phase":"init","status":"success"`).MatchString(log) || !strings.Contains(log, `"message":"at init"`) {
 		t.Fatal(log)
 	}
 	for _, want := range []bool{true, false} {

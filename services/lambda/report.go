@@ -33,6 +33,7 @@ type report struct {
 	kept   []byte
 	keep   bool
 	failed bool                  // the environment did not come up
+	ready  []telemetry.LogEvent  // records of the init, which come after what it wrote
 	start  []telemetry.LogEvent  // the START line, which comes after what the Init phase wrote
 	place  [4]telemetry.LogEvent // of lines on their way to the recorder, which does not keep it; start's and the last ones'
 }
@@ -58,7 +59,25 @@ func (r *lambdaRoom) beforehand(p *plan, b *build) func(compute.Start, []compute
 		for _, l := range lines {
 			w.line(l)
 		}
+		w.write(w.initDone("provisioned-concurrency", s), false)
 	}
+}
+
+// initDone gives the records of an init that went well. They have no text: functions that do not log JSON have it in their report.
+func (r *report) initDone(initialization string, s compute.Start) []telemetry.LogEvent {
+	if s.Failed || s.Init == 0 || !r.json() {
+		return nil
+	}
+	level := levelDebug
+	if initialization != "on-demand" {
+		level = levelInfo
+	}
+	lines := r.system(nil, levelDebug, "initRuntimeDone", "", func() map[string]any {
+		return map[string]any{"initializationType": initialization, "phase": "init", "status": "success"}
+	})
+	return r.system(lines, level, "initReport", "", func() map[string]any {
+		return map[string]any{"initializationType": initialization, "phase": "init", "status": "success", "metrics": map[string]any{"durationMs": millis(s.Init)}}
+	})
 }
 
 // initStart writes the first line of an environment.
@@ -80,6 +99,7 @@ func (r *report) started(s compute.Start) {
 	version := str(r.b.Config.Version)
 	if s.Cold {
 		r.initStart("on-demand", s)
+		r.ready = r.initDone("on-demand", s)
 	}
 	r.start = r.system(r.place[:0:1], levelInfo, "start", "START RequestId: "+r.id+" Version: "+version+"\n", func() map[string]any {
 		return map[string]any{"requestId": r.id, "version": version}
@@ -109,6 +129,10 @@ func (r *report) first() (lines []telemetry.LogEvent) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	lines, r.start = r.start, nil
+	if len(r.ready) > 0 { // of the init, and no part of the invocation's tail
+		r.r.d.Telemetry.Log(r.group, r.stream, r.ready...)
+		r.ready = nil
+	}
 	return lines
 }
 

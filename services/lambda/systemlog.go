@@ -24,11 +24,10 @@ func (r *report) system(lines []telemetry.LogEvent, level int, kind, text string
 }
 
 func (r *report) systemAt(at time.Time, lines []telemetry.LogEvent, level int, kind, text string, record func() map[string]any) []telemetry.LogEvent {
-	l := r.b.Config.LoggingConfig
-	if l == nil || str(l.LogFormat) != "JSON" {
+	if !r.json() {
 		return append(lines, event(at, text))
 	}
-	if least, ok := levels[str(l.SystemLogLevel)]; ok && level < least {
+	if least, ok := levels[str(r.b.Config.LoggingConfig.SystemLogLevel)]; ok && level < least {
 		return lines
 	}
 	line, err := json.Marshal(struct {
@@ -40,6 +39,12 @@ func (r *report) systemAt(at time.Time, lines []telemetry.LogEvent, level int, k
 		return lines // never: the record is of plain values
 	}
 	return append(lines, event(at, string(line)+"\n"))
+}
+
+// json tells whether the function logs JSON.
+func (r *report) json() bool {
+	l := r.b.Config.LoggingConfig
+	return l != nil && str(l.LogFormat) == "JSON"
 }
 
 // outcome gives the level and the status of an invocation's report.

@@ -135,7 +135,7 @@ func TestSystemLog(t *testing.T) {
 	})
 	wantError(t, err, "InvalidParameterValueException", `LogLevel is not supported when LogFormat is set to "Text".`)
 	for level, want := range map[string]string{
-		"DEBUG": "initStart start runtimeDone report initStart start runtimeDone report", "INFO": "initStart start report initStart start runtimeDone report", "WARN": "runtimeDone report",
+		"DEBUG": "initStart initRuntimeDone initReport start runtimeDone report initStart initRuntimeDone initReport start runtimeDone report", "INFO": "initStart start report initStart start runtimeDone report", "WARN": "runtimeDone report",
 	} {
 		name := "f" + level
 		b.create(name, "1", func(in *api.CreateFunctionInput) {
@@ -143,7 +143,9 @@ func TestSystemLog(t *testing.T) {
 			in.TracingConfig = &api.TracingConfig{Mode: new("Active")}
 		})
 		before := len(b.rec.log())
-		b.invoke(name, "1")
+		if tail := string(b.invoke(name, "1").LogTail); strings.Contains(tail, "initReport") {
+			t.Fatal(tail)
+		}
 		b.invoke(name, `"fail"`)
 		var kinds []string
 		for line := range strings.Lines(b.rec.log()[before:]) {
