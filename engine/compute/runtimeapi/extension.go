@@ -304,8 +304,7 @@ func (s *Server) announce(a *agent) {
 	if events == nil {
 		events = []string{}
 	}
-	s.o.Notice("EXTENSION\tName: " + a.name + "\tState: Ready\tEvents: [" + strings.Join(events, ", ") + "]")
-	s.hub.platform("extension", map[string]any{"name": a.name, "state": "Ready", "events": events})
+	s.tell("extension", map[string]any{"name": a.name, "state": "Ready", "events": events}, "EXTENSION\tName: "+a.name+"\tState: Ready\tEvents: ["+strings.Join(events, ", ")+"]")
 }
 
 // serveAgentError takes an extension's report that it cannot start, or that it ends.
@@ -326,8 +325,9 @@ func (s *Server) serveAgentError(kind string) http.HandlerFunc {
 			refuse(w, http.StatusForbidden, "Extension.InvalidExtensionState", "State transition from "+a.state.String()+" to InitErrorState failed for extension "+a.name+". Error: State transition is not allowed")
 			return
 		}
-		s.o.Notice("EXTENSION\tName: " + a.name + "\tState: " + strings.TrimPrefix(kind, "Extension.") + "\tEvents: [" + strings.Join(a.events, ", ") + "]\tError Type: " + reason)
-		s.hub.platform("extension", map[string]any{"name": a.name, "state": strings.TrimPrefix(kind, "Extension."), "events": a.events, "errorType": reason})
+		state := strings.TrimPrefix(kind, "Extension.")
+		s.tell("extension", map[string]any{"name": a.name, "state": state, "events": a.events, "errorType": reason},
+			"EXTENSION\tName: "+a.name+"\tState: "+state+"\tEvents: ["+strings.Join(a.events, ", ")+"]\tError Type: "+reason)
 		s.end(a, Fault{kind, reason})
 		accept(w)
 	}
