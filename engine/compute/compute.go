@@ -34,14 +34,21 @@ type Version struct {
 	RuntimeVersion func() (name, arn string) // of the runtime, as telemetry names it; nil: it has none
 }
 
-// LogLine is one line that a function wrote, or the whole text of one framed write.
+// LogLine is one line that a function wrote, or the whole text of one framed write, or a line of the platform about the environment.
 type LogLine struct {
-	Time  time.Time
-	Text  string // without the line break that ended it
-	Level string // "" for plain text
-	Open  bool   // no line break ended it
-	Init  bool   // the environment wrote it before its first invocation
+	Time   time.Time
+	Text   string // without the line break that ended it
+	Level  string // "" for plain text
+	Open   bool   // no line break ended it
+	Init   bool   // the environment wrote it before its first invocation
+	System bool   // the platform's: Level is what a function's SystemLogLevel is about
 }
+
+// Levels of the platform's lines.
+const (
+	LevelInfo = "INFO"
+	LevelWarn = "WARN"
+)
 
 // Invocation is one call of a function.
 type Invocation struct {

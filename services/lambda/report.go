@@ -111,6 +111,9 @@ func (r *report) started(s compute.Start) {
 
 // line writes what the function wrote. What comes from the Init phase is no part of the invocation's own log, unless that phase failed.
 func (r *report) line(l compute.LogLine) {
+	if l.System && !r.wants(levels[l.Level]) {
+		return
+	}
 	text := l.Text
 	if !l.Open {
 		text += "\n"

@@ -27,7 +27,7 @@ func (r *report) systemAt(at time.Time, lines []telemetry.LogEvent, level int, k
 	if !r.json() {
 		return append(lines, event(at, text))
 	}
-	if least, ok := levels[str(r.b.Config.LoggingConfig.SystemLogLevel)]; ok && level < least {
+	if !r.wants(level) {
 		return lines
 	}
 	line, err := json.Marshal(struct {
@@ -39,6 +39,11 @@ func (r *report) systemAt(at time.Time, lines []telemetry.LogEvent, level int, k
 		return lines // never: the record is of plain values
 	}
 	return append(lines, event(at, string(line)+"\n"))
+}
+
+// wants tells whether the function's log takes the platform's lines of a level.
+func (r *report) wants(level int) bool {
+	return !r.json() || level >= levels[str(r.b.Config.LoggingConfig.SystemLogLevel)]
 }
 
 // json tells whether the function logs JSON.

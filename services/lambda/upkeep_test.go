@@ -121,6 +121,8 @@ func TestDeletedLayerStaysForItsFunctions(t *testing.T) {
 
 func TestSystemLog(t *testing.T) {
 	b := open(t, (&machine{}).on(func(_ compute.Version, i *compute.Invocation) (compute.Result, error) {
+		i.Log(compute.LogLine{Text: `{"type":"platform.extension"}`, Level: compute.LevelInfo, System: true, Init: true})
+		i.Log(compute.LogLine{Text: `{"type":"platform.logsDropped"}`, Level: compute.LevelWarn, System: true, Init: true})
 		if string(i.Payload) == `"full"` {
 			return compute.Result{Kind: compute.OutOfMemory, Payload: []byte(`{"errorType":"Runtime.ExitError"}`)}, nil
 		}
@@ -135,7 +137,9 @@ func TestSystemLog(t *testing.T) {
 	})
 	wantError(t, err, "InvalidParameterValueException", `LogLevel is not supported when LogFormat is set to "Text".`)
 	for level, want := range map[string]string{
-		"DEBUG": "initStart initRuntimeDone initReport start runtimeDone report initStart initRuntimeDone initReport start runtimeDone report", "INFO": "initStart start report initStart start runtimeDone report", "WARN": "runtimeDone report",
+		"DEBUG": "initStart extension logsDropped initRuntimeDone initReport start runtimeDone report initStart extension logsDropped initRuntimeDone initReport start runtimeDone report",
+		"INFO":  "initStart extension logsDropped start report initStart extension logsDropped start runtimeDone report",
+		"WARN":  "logsDropped logsDropped runtimeDone report",
 	} {
 		name := "f" + level
 		b.create(name, "1", func(in *api.CreateFunctionInput) {

@@ -80,7 +80,7 @@ func (d *Driver) boot(ctx context.Context, p *pool, early bool) (*environment, *
 	if early {
 		e, u := d.try(ctx, p, early, max(earlyInit, p.v.Timeout), nil)
 		if u != nil && u.e != nil && u.e.host != nil {
-			u.e.out.notice(u.e.initReport(u.took, "init", u.status(), u.errorType()))
+			u.e.out.notice(compute.LevelWarn, u.e.initReport(u.took, "init", u.status(), u.errorType()))
 		}
 		return e, u
 	}
@@ -89,7 +89,7 @@ func (d *Driver) boot(ctx context.Context, p *pool, early bool) (*environment, *
 		return e, u
 	}
 	first := u.e
-	report := compute.LogLine{Time: d.o.Clock.Now(), Text: first.initReport(u.took, "init", u.status(), u.errorType()), Init: true}
+	report := compute.LogLine{Time: d.o.Clock.Now(), Text: first.initReport(u.took, "init", u.status(), u.errorType()), Level: compute.LevelWarn, Init: true, System: true}
 	e, u = d.try(ctx, p, early, p.v.Timeout, append(first.out.waiting(), report))
 	if u == nil {
 		e.since = first.since
@@ -139,7 +139,7 @@ func (d *Driver) try(ctx context.Context, p *pool, early bool, limit time.Durati
 			e.out.end()
 		}
 		if before != nil && err == nil {
-			e.out.notice(e.initReport(u.took, "invoke", u.status(), u.errorType()))
+			e.out.notice(compute.LevelWarn, e.initReport(u.took, "invoke", u.status(), u.errorType()))
 		}
 		e.close()
 	}

@@ -180,7 +180,7 @@ func (e *environment) settle(i *compute.Invocation, deadline time.Time) (broken 
 		return false
 	}
 	a := e.fromWait(err, i.RequestID)
-	e.out.notice(clock.Now().UTC().Format("2006-01-02T15:04:05.000Z ") + a.text)
+	e.out.notice(compute.LevelWarn, clock.Now().UTC().Format("2006-01-02T15:04:05.000Z ")+a.text)
 	return true
 }
 

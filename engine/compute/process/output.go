@@ -61,10 +61,10 @@ func (o *output) lasting() {
 }
 
 // notice takes a line of the platform's own.
-func (o *output) notice(text string) {
+func (o *output) notice(level, text string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.emit(compute.LogLine{Text: text}, "")
+	o.emit(compute.LogLine{Text: text, Level: level, System: true}, "")
 }
 
 // precede puts lines before all others.
@@ -114,7 +114,7 @@ func (o *output) end() {
 		o.flush(rest, ofExtension)
 	}
 	if o.lost > 0 && o.log != nil {
-		o.log(compute.LogLine{Time: o.clock.Now(), Text: fmt.Sprintf("%d lines were dropped here: a function may log %d MiB a second", o.lost, maxRate>>20), Level: "WARN"})
+		o.log(compute.LogLine{Time: o.clock.Now(), Text: fmt.Sprintf("%d lines were dropped here: a function may log %d MiB a second", o.lost, maxRate>>20), Level: compute.LevelWarn, System: true})
 		o.lost = 0
 	}
 	if !o.last {

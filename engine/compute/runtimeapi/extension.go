@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"sundog/engine/compute"
 )
 
 // maxAgents is how many extensions a function may have.
@@ -304,7 +306,7 @@ func (s *Server) announce(a *agent) {
 	if events == nil {
 		events = []string{}
 	}
-	s.tell("extension", map[string]any{"name": a.name, "state": "Ready", "events": events}, "EXTENSION\tName: "+a.name+"\tState: Ready\tEvents: ["+strings.Join(events, ", ")+"]")
+	s.tell(compute.LevelInfo, "extension", map[string]any{"name": a.name, "state": "Ready", "events": events}, "EXTENSION\tName: "+a.name+"\tState: Ready\tEvents: ["+strings.Join(events, ", ")+"]")
 }
 
 // serveAgentError takes an extension's report that it cannot start, or that it ends.
@@ -326,7 +328,7 @@ func (s *Server) serveAgentError(kind string) http.HandlerFunc {
 			return
 		}
 		state := strings.TrimPrefix(kind, "Extension.")
-		s.tell("extension", map[string]any{"name": a.name, "state": state, "events": a.events, "errorType": reason},
+		s.tell(compute.LevelWarn, "extension", map[string]any{"name": a.name, "state": state, "events": a.events, "errorType": reason},
 			"EXTENSION\tName: "+a.name+"\tState: "+state+"\tEvents: ["+strings.Join(a.events, ", ")+"]\tError Type: "+reason)
 		s.end(a, Fault{kind, reason})
 		accept(w)

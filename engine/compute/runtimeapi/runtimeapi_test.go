@@ -27,7 +27,7 @@ func start(t *testing.T, change func(*Options)) *world {
 	w := &world{t: t, notices: make(chan string, 100), broken: make(chan bool, 1)}
 	o := Options{
 		Clock: clock.New(computetest.Wall, 0), IDs: ids.New(), Function: "fn", Version: "7", Handler: "a.b", Account: "123456789012",
-		Notice: func(s string) { w.notices <- s }, Broken: func() { w.broken <- true },
+		Notice: func(level, s string) { w.notices <- level + " " + s }, Broken: func() { w.broken <- true },
 	}
 	if change != nil {
 		change(&o)
@@ -208,7 +208,7 @@ func TestExtensions(t *testing.T) {
 		t.Fatal(err)
 	}
 	notes := (<-w.notices) + "|" + (<-w.notices)
-	if !strings.Contains(notes, "EXTENSION\tName: outer\tState: Ready\tEvents: [INVOKE, SHUTDOWN]") || !strings.Contains(notes, "EXTENSION\tName: inner\tState: Ready\tEvents: [INVOKE]") {
+	if !strings.Contains(notes, "INFO EXTENSION\tName: outer\tState: Ready\tEvents: [INVOKE, SHUTDOWN]") || !strings.Contains(notes, "INFO EXTENSION\tName: inner\tState: Ready\tEvents: [INVOKE]") {
 		t.Fatal(notes)
 	}
 	if !w.Begin(Event{RequestID: "r1", ARN: "arn", Trace: "Root=1", Deadline: time.UnixMilli(5)}) {
@@ -249,6 +249,9 @@ func TestExtensionsFail(t *testing.T) {
 		"Extension.InitError Extension.ConfigInvalid": func(w *world, id string) {
 			w.want(w.ask("POST", extensionPath+"init/error", `{}`, "Lambda-Extension-Identifier", id), 400, "Extension.MissingHeader")
 			w.want(w.ask("POST", extensionPath+"init/error", `{}`, "Lambda-Extension-Identifier", id, "Lambda-Extension-Function-Error-Type", "Extension.ConfigInvalid"), 202, "OK")
+			if got := <-w.notices; got != "WARN EXTENSION\tName: outer\tState: InitError\tEvents: [INVOKE]\tError Type: Extension.ConfigInvalid" {
+				w.t.Error(got)
+			}
 		},
 		"Extension.ExitError Extension.Unknown": func(w *world, id string) {
 			w.want(w.ask("POST", extensionPath+"exit/error", `{}`, "Lambda-Extension-Identifier", id, "Lambda-Extension-Function-Error-Type", "Extension.Unknown"), 202, "OK")

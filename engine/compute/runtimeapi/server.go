@@ -36,8 +36,9 @@ type Options struct {
 	JSONLogs bool // the function logs JSON: telemetry carries its lines as objects
 	// Dial reaches a TCP port inside the environment; nil: the host's own loopback address.
 	Dial func(ctx context.Context, port string) (net.Conn, error)
-	// Notice is told lines for the function's log: which extension registered or subscribed, for what. It must not call the Server; nil: nobody.
-	Notice func(text string)
+	// Notice is told lines for the function's log, and their level: which extension registered or subscribed, for what. It must not call the Server; nil:
+	// nobody.
+	Notice func(level, text string)
 	// Broken is called once, from a goroutine of its own, when an extension has failed; nil: nobody.
 	Broken func()
 }
@@ -118,7 +119,7 @@ func Serve(ln net.Listener, o Options) *Server {
 		s.o.Dial = dialLoopback
 	}
 	if s.o.Notice == nil {
-		s.o.Notice = func(string) {}
+		s.o.Notice = func(string, string) {}
 	}
 	s.hub = newHub(s)
 	s.http = &http.Server{Handler: s.routes(), ReadHeaderTimeout: 10 * time.Second}

@@ -13,6 +13,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"sundog/engine/compute"
 )
 
 // maxBacklog is how many events of the init wait for a subscriber.
@@ -69,14 +71,14 @@ func (h *hub) platform(kind string, fields map[string]any) {
 }
 
 // tell tells subscribers of an event, and the function's log: by a text, or, of functions that log JSON, by the event's record.
-func (s *Server) tell(kind string, fields map[string]any, text string) {
+func (s *Server) tell(level, kind string, fields map[string]any, text string) {
 	if s.o.JSONLogs {
 		line := map[string]any{"time": s.o.Clock.Now().UTC().Format("2006-01-02T15:04:05.000Z"), "type": "platform." + kind, "record": fields}
 		if b, err := json.Marshal(line); err == nil { // texts
 			text = string(b)
 		}
 	}
-	s.o.Notice(text)
+	s.o.Notice(level, text)
 	s.hub.platform(kind, fields)
 }
 
@@ -181,7 +183,7 @@ func (s *Server) serveSubscribe(w http.ResponseWriter, r *http.Request) {
 	for _, t := range in.Types {
 		shown = append(shown, strings.ToUpper(t[:1])+t[1:])
 	}
-	s.tell(kind, map[string]any{"name": a.name, "state": "Subscribed", "types": in.Types}, strings.ToUpper(api)+"\tName: "+a.name+"\tState: Subscribed\tTypes: ["+strings.Join(shown, ", ")+"]")
+	s.tell(compute.LevelInfo, kind, map[string]any{"name": a.name, "state": "Subscribed", "types": in.Types}, strings.ToUpper(api)+"\tName: "+a.name+"\tState: Subscribed\tTypes: ["+strings.Join(shown, ", ")+"]")
 	reply(w, http.StatusOK, "OK")
 }
 
