@@ -70,6 +70,9 @@ func exitCode(err error) int {
 	return exitFailed
 }
 
+// whichKeys says where the keys of a platform are that is not this folder's dev.
+const whichKeys = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY. `sundog serve` keeps the root's in the file credentials of its data folder."
+
 // explain words an error for people.
 func explain(err error) string {
 	var inUse *app.PortInUse
@@ -83,7 +86,7 @@ func explain(err error) string {
 	text := e.Code + ": " + e.Message
 	switch e.Code {
 	case "UnrecognizedClientException", "InvalidClientTokenId", "InvalidSignatureException", "SignatureDoesNotMatch":
-		text += "\nThe platform does not take the keys that this command has: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY. `sundog serve` keeps the root's in the file credentials of its data folder."
+		text += "\nThe platform does not take the keys that this command has: " + whichKeys
 	}
 	return text
 }

@@ -57,6 +57,9 @@ func (c *envCommand) Run() error {
 	if err != nil {
 		return err
 	}
+	if conn.keyless { // what is printed is for eval
+		fmt.Fprintln(os.Stderr, "The keys test / test are those of `sundog dev`. For another platform, "+whichKeys)
+	}
 	for _, kv := range [][2]string{
 		{"AWS_ENDPOINT_URL", conn.Endpoint}, {"AWS_REGION", conn.Region}, {"AWS_DEFAULT_REGION", conn.Region},
 		{"AWS_ACCESS_KEY_ID", conn.Credentials.AccessKeyID}, {"AWS_SECRET_ACCESS_KEY", conn.Credentials.SecretAccessKey},
