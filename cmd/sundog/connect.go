@@ -42,8 +42,9 @@ type credentials struct {
 }
 
 type readyFunction struct {
-	Name string `json:"name"`
-	ARN  string `json:"arn"`
+	Name   string   `json:"name"`
+	ARN    string   `json:"arn"`
+	Routes []string `json:"routes,omitempty"` // their keys in the HTTP API
 }
 
 // readyPath is where dev writes the ready file of a folder.
@@ -154,6 +155,16 @@ func (c *connection) stream(ctx context.Context, method, path string, in any) (*
 		return nil, &cloud.Error{Code: e.Code, Message: e.Message, Status: resp.StatusCode}
 	}
 	return resp, nil
+}
+
+// routes gives the keys of a function's routes in the HTTP API, by its key in the file or its name.
+func (c *connection) routes(key string) []string {
+	for k, f := range c.Functions {
+		if k == key || f.Name == key {
+			return f.Routes
+		}
+	}
+	return nil
 }
 
 // functionName gives the physical name of a function by its key in the file or its name.

@@ -265,7 +265,7 @@ func (l *live) describe(o deploy.Outcome) {
 	}
 	sc := cloud.Scope{Account: devAccount, Region: l.app.Region}
 	for _, f := range l.app.Functions {
-		r.Functions[f.Key] = readyFunction{f.Name, cloud.NewARN("lambda", sc, "function:"+f.Name).String()}
+		r.Functions[f.Key] = readyFunction{f.Name, cloud.NewARN("lambda", sc, "function:"+f.Name).String(), routesOf(f)}
 	}
 	if id := o.Resources["HttpApi"]; id != "" {
 		r.APIs["HttpApi"] = l.platform.Endpoint + "/_aws/execute-api/" + id

@@ -28,7 +28,7 @@ var table = []row{
 	{folders: []string{"edge"}, may: []string{"cloud", "api", "lang", "engine/policy", "engine/telemetry", "services/room", "edge"}, foreign: true, never: "a room by name, engine/store"},
 	{folders: []string{"project"}, may: []string{"cloud", "api", "lang", "edge/wire", "project"}, foreign: true, never: "rooms, engines"},
 	{folders: []string{"app"}, may: []string{""}, foreign: true},
-	{folders: []string{"cmd"}, may: []string{"app", "project", "cloud", "api", "edge/wire/client"}, foreign: true, never: "engines, rooms"},
+	{folders: []string{"cmd"}, may: []string{"app", "project", "cloud", "api", "lang/httpevent", "edge/wire/client"}, foreign: true, never: "engines, rooms"},
 	{folders: []string{"tools", "test", "examples"}, may: []string{""}, foreign: true},
 }
 
