@@ -9,12 +9,15 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 )
 
 // Limits of a package, as Lambda has them.
 const (
 	MaxUnzipped = 262144000 // bytes of all files together
 	maxEntries  = 200_000
+	maxFolders  = 200_000 // names alone make them
+	maxName     = 2048    // bytes of a path
 )
 
 // Errors of Unpack.
@@ -38,6 +41,9 @@ func Unpack(r io.ReaderAt, size int64, dir string, limit int64) (int64, error) {
 	if len(z.File) > maxEntries {
 		return 0, fmt.Errorf("%w (%d entries)", ErrNotZip, len(z.File))
 	}
+	if err := checkNames(z.File); err != nil {
+		return 0, err
+	}
 	root, err := os.OpenRoot(dir) // nothing below can leave dir, links included
 	if err != nil {
 		return 0, err
@@ -51,11 +57,56 @@ func Unpack(r io.ReaderAt, size int64, dir string, limit int64) (int64, error) {
 		}
 		total += n
 	}
-	return total, nil
+	return total, checkLinks(root, z.File)
+}
+
+// clean is an entry's name below the package's folder.
+func clean(f *zip.File) string {
+	return filepath.Clean(filepath.FromSlash(strings.ReplaceAll(f.Name, `\`, "/")))
+}
+
+// checkNames bounds what the names alone ask for: a few megabytes of them can name millions of folders.
+func checkNames(all []*zip.File) error {
+	folders := map[string]struct{}{".": {}}
+	for _, f := range all {
+		name := clean(f)
+		if len(name) > maxName {
+			return fmt.Errorf("%w (a name of %d bytes)", ErrNotZip, len(name))
+		}
+		if !f.Mode().IsDir() {
+			name = filepath.Dir(name)
+		}
+		for filepath.IsLocal(name) { // others are refused when their turn comes
+			if _, known := folders[name]; known {
+				break
+			}
+			folders[name] = struct{}{}
+			name = filepath.Dir(name)
+		}
+		if len(folders) > maxFolders {
+			return fmt.Errorf("%w (over %d folders)", ErrNotZip, maxFolders)
+		}
+	}
+	return nil
+}
+
+// checkLinks follows the links, when all are there: by way of other links one may lead out whose own text does not, and the platform looks into packages.
+func checkLinks(root *os.Root, all []*zip.File) error {
+	for _, f := range all {
+		if f.Mode().Type() != fs.ModeSymlink {
+			continue
+		}
+		_, err := root.Stat(clean(f))
+		if err == nil || errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.ELOOP) { // the latter lead nowhere
+			continue
+		}
+		return fmt.Errorf("%w (the link %q leads out of the package: %w)", ErrNotZip, f.Name, err)
+	}
+	return nil
 }
 
 func unpackEntry(root *os.Root, f *zip.File, left int64) (int64, error) {
-	name := filepath.Clean(filepath.FromSlash(strings.ReplaceAll(f.Name, `\`, "/")))
+	name := clean(f)
 	if name == "." {
 		return 0, nil
 	}

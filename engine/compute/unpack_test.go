@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -70,6 +71,7 @@ func TestUnpackGuards(t *testing.T) {
 		{"link out", "l", "../../etc", fs.ModeSymlink | 0o777, ErrNotZip},
 		{"absolute link", "l", "/etc", fs.ModeSymlink | 0o777, ErrNotZip},
 		{"device", "d", "", fs.ModeDevice | 0o644, ErrNotZip},
+		{"long name", strings.Repeat("a/", 1024) + "b", "x", 0o644, ErrNotZip},
 		{"bomb", "b", strings.Repeat("0", 100_000), 0o644, ErrUnzippedTooLarge},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -84,6 +86,45 @@ func TestUnpackGuards(t *testing.T) {
 	}
 	if _, err := unpackInto(t, []byte("no archive"), 1000); !errors.Is(err, ErrNotZip) {
 		t.Fatal(err)
+	}
+}
+
+// Links whose texts stay within the package lead out of it together.
+func TestUnpackLinksThatClimbTogether(t *testing.T) {
+	for name, links := range map[string][][2]string{
+		"by a link above":                 {{"p/q", ".."}, {"p/q/r", "../.."}},
+		"by a link that comes afterwards": {{"p/r", "q/../.."}, {"p/q", ".."}},
+	} {
+		if _, err := unpackInto(t, pack(t, func(z *zip.Writer) {
+			for _, l := range links {
+				entry(t, z, l[0], l[1], fs.ModeSymlink|0o777)
+			}
+		}), 1000); !errors.Is(err, ErrNotZip) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := unpackInto(t, pack(t, func(z *zip.Writer) {
+		entry(t, z, "a/b/file", "x", 0o644)
+		entry(t, z, "a/up", "../a/b/../b/file", fs.ModeSymlink|0o777)
+		entry(t, z, "a/round", "round", fs.ModeSymlink|0o777)
+		entry(t, z, "a/missing", "b/missing", fs.ModeSymlink|0o777)
+	}), 1000); err != nil {
+		t.Errorf("links that stay within, or lead nowhere: %v", err)
+	}
+}
+
+// Names alone can make a folder for every two of their bytes.
+func TestUnpackBoundsFolders(t *testing.T) {
+	dir, err := unpackInto(t, pack(t, func(z *zip.Writer) {
+		for i := range 210 {
+			entry(t, z, strconv.Itoa(i)+strings.Repeat("/a", 1000), "", 0o644)
+		}
+	}), 1000)
+	if !errors.Is(err, ErrNotZip) {
+		t.Error(err)
+	}
+	if made, err := os.ReadDir(dir); err != nil || len(made) != 0 {
+		t.Errorf("%d folders were made, %v", len(made), err)
 	}
 }
 
