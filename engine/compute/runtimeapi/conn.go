@@ -443,12 +443,18 @@ func (k *conn) chunk() (int, error) {
 	return int(n), nil
 }
 
+// maxTrailers bounds the bytes of what follows the last chunk: an error's text and trace.
+const maxTrailers = 64 << 10
+
 // trailers reads what follows the last chunk.
 func (k *conn) trailers() (all http.Header, err error) {
-	for {
+	for left := maxTrailers; ; {
 		line, err := k.r.ReadSlice('\n')
 		if err != nil || len(bytes.TrimSpace(line)) == 0 {
 			return all, err
+		}
+		if left -= len(line); left < 0 {
+			return nil, errChunk
 		}
 		if all == nil {
 			all = http.Header{}

@@ -220,10 +220,12 @@ func (b *subscription) sendTCP(ctx context.Context, batch [][]byte) error {
 		}
 		b.conn = conn
 	}
-	if deadline, ok := ctx.Deadline(); ok {
-		_ = b.conn.SetWriteDeadline(deadline) // a closed connection shows at the write
+	conn := b.conn
+	unblock := context.AfterFunc(ctx, func() { _ = conn.SetWriteDeadline(time.Unix(1, 0)) }) // a closed connection shows at the write
+	_, err := conn.Write(append(bytes.Join(batch, []byte{'\n'}), '\n'))
+	if !unblock() {
+		err = errors.Join(err, ctx.Err())
 	}
-	_, err := b.conn.Write(append(bytes.Join(batch, []byte{'\n'}), '\n'))
 	if err != nil {
 		_ = b.conn.Close()
 		b.conn = nil

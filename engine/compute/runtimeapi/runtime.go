@@ -46,6 +46,7 @@ func (s *Server) seal() {
 // Invoke hands an invocation to the runtime and waits for its response: ErrDeadline after the deadline, ErrExited when exited is closed first.
 func (s *Server) Invoke(i compute.Invocation, arn, trace string, deadline time.Time, wait time.Duration, exited <-chan struct{}) (Response, error) {
 	c := &call{inv: i, arn: arn, trace: trace, deadline: deadline, answer: make(chan Response, 1)}
+	c.out.inv = &c.inv
 	until := s.o.Clock.Wall().Add(wait)
 	resting := s.begin(c, exited)
 	defer s.forget(c)
@@ -143,10 +144,11 @@ func lastAnswer(c *call) (Response, error) {
 
 func (s *Server) forget(c *call) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	if s.current == c {
 		s.current = nil
 	}
+	s.mu.Unlock()
+	c.out.shut()
 }
 
 // moves takes the runtime into another state, or says that Lambda does not allow it from where it is. The lock is held.
@@ -275,12 +277,12 @@ func (p *posted) response(err error) (Response, *refusal) {
 // serveStream passes a streamed response on as it comes. An error in its trailers ends it.
 func (s *Server) serveStream(w http.ResponseWriter, r *http.Request, c *call) {
 	var kept limitedBuffer
-	out := c.inv.Out
-	streamed := out != nil
-	if !streamed {
-		out = &kept
+	var out io.Writer = &kept
+	streamed := c.inv.Out != nil
+	if streamed {
+		out = &c.out
 	}
-	c.inv.Begin(r.Header.Get("Content-Type"))
+	c.out.begin(r.Header.Get("Content-Type"))
 	_, err := io.Copy(out, r.Body)
 	res := Response{Body: kept.b, Streamed: streamed, ContentType: r.Header.Get("Content-Type")}
 	if failed := trailerError(r.Trailer); failed != nil {

@@ -96,6 +96,7 @@ type call struct {
 	trace    string
 	deadline time.Time
 	answer   chan Response
+	out      gate
 	via      *conn // where its goroutine reads; the Server's lock guards it, and handed
 	handed   bool  // the runtime has it from there
 }
@@ -122,7 +123,7 @@ func Serve(ln net.Listener, o Options) *Server {
 		s.o.Notice = func(string, string) {}
 	}
 	s.hub = newHub(s)
-	s.http = &http.Server{Handler: s.routes(), ReadHeaderTimeout: 10 * time.Second}
+	s.http = &http.Server{Handler: s.routes(), ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: maxHead}
 	go func() { _ = s.http.Serve(s.others) }() // ends with ErrServerClosed at Close
 	go s.listen()
 	return s

@@ -17,8 +17,11 @@ import (
 	"sundog/engine/compute"
 )
 
-// maxBacklog is how many events of the init wait for a subscriber.
-const maxBacklog = 1000
+const (
+	maxBacklog       = 1000    // events of the init that wait for a subscriber
+	maxBacklogBytes  = 4 << 20 // of their texts
+	maxSubscriptions = 40      // of an environment in all: who subscribes anew takes its own place, but what it had may still be on its way
+)
 
 // hub passes the events of an environment on to those who subscribed.
 type hub struct {
@@ -31,6 +34,8 @@ type hub struct {
 	sealed  bool
 	subs    []*subscription
 	backlog []event
+	size    int // bytes of the backlog's texts
+	added   int // subscriptions so far
 }
 
 // event is one thing to tell: of the platform (fields), or a line that function or extension wrote.
@@ -85,8 +90,9 @@ func (s *Server) tell(level, kind string, fields map[string]any, text string) {
 func (h *hub) publish(e event) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if !h.sealed && len(h.backlog) < maxBacklog {
+	if !h.sealed && len(h.backlog) < maxBacklog && h.size+len(e.text) <= maxBacklogBytes {
 		h.backlog = append(h.backlog, e)
+		h.size += len(e.text)
 	}
 	for _, b := range h.subs {
 		b.take(e)
@@ -114,13 +120,17 @@ func (h *hub) close() {
 	h.work.Wait()
 }
 
-// add makes a subscription known, in place of an earlier one of the same extension, and gives it what has happened so far.
-func (h *hub) add(b *subscription) bool {
+// add makes a subscription known, in place of an earlier one of the same extension, and gives it what has happened so far; "" unless it is refused.
+func (h *hub) add(b *subscription) (refusal string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.sealed {
-		return false
+		return "SubscriptionClosed"
 	}
+	if h.added == maxSubscriptions {
+		return "TooManySubscriptions"
+	}
+	h.added++
 	h.subs = append(slices.DeleteFunc(h.subs, func(o *subscription) bool {
 		same := o.name == b.name && o.logs == b.logs
 		if same {
@@ -132,7 +142,7 @@ func (h *hub) add(b *subscription) bool {
 		b.take(e)
 	}
 	h.work.Go(b.run)
-	return true
+	return ""
 }
 
 // request is the body of a subscription.
@@ -175,8 +185,13 @@ func (s *Server) serveSubscribe(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusBadRequest, "ValidationError", err.Error())
 		return
 	}
-	if !s.hub.add(b) {
-		refuse(w, http.StatusForbidden, api+".SubscriptionClosed", api+" API subscription is closed already")
+	switch no := s.hub.add(b); no {
+	case "":
+	case "SubscriptionClosed":
+		refuse(w, http.StatusForbidden, api+"."+no, api+" API subscription is closed already")
+		return
+	default:
+		refuse(w, http.StatusForbidden, api+"."+no, "This environment has subscribed too often")
 		return
 	}
 	var shown []string

@@ -1,0 +1,85 @@
+package runtimeapi
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"sundog/engine/compute"
+)
+
+// A runtime that writes trailers without end is cut off, and its invocation has failed.
+func TestEndlessTrailers(t *testing.T) {
+	w := start(t, nil)
+	k := w.dial()
+	got := w.invoke(compute.Invocation{RequestID: "one"}, time.Minute)
+	k.say(nextText)
+	k.hear(200, "")
+	k.say(post("one", "response", "Transfer-Encoding: chunked\n", "0\n"))
+	line := strings.Repeat("x", 1000)
+	for i := range 64 << 10 { // until the connection is closed
+		if _, err := fmt.Fprintf(k, "T%d: %s\r\n", i, line); err != nil {
+			break
+		}
+	}
+	if r := <-got; r.err != nil || !r.Failed || !strings.Contains(string(r.Body), "TruncatedResponse") {
+		t.Fatalf("%.300s %v", r.Body, r.err)
+	}
+}
+
+// heard is an Out that tells of its first bytes.
+type heard struct {
+	bytes.Buffer
+	first chan struct{}
+}
+
+func (h *heard) Write(b []byte) (int, error) {
+	if h.Len() == 0 {
+		defer close(h.first)
+	}
+	return h.Buffer.Write(b)
+}
+
+// What a runtime streams after its invocation is over goes nowhere: the writer belongs to another answer by then.
+func TestStreamAfterTheEnd(t *testing.T) {
+	w := start(t, nil)
+	k := w.dial()
+	out := &heard{first: make(chan struct{})}
+	got := w.invoke(compute.Invocation{RequestID: "one", Out: out}, 300*time.Millisecond)
+	k.say(nextText)
+	k.hear(200, "")
+	k.say(post("one", "response", "Lambda-Runtime-Function-Response-Mode: streaming\nTransfer-Encoding: chunked\n", "3\none\n"))
+	<-out.first
+	if r := <-got; r.err != ErrDeadline {
+		t.Fatal(r.err)
+	}
+	k.say("3\ntwo\n0\n\n")
+	k.hear(202, "OK")
+	if out.String() != "one" {
+		t.Errorf("the invocation's writer got %q", out.String())
+	}
+}
+
+// What an init writes, and how often it subscribes, is bounded.
+func TestSubscribingWithoutEnd(t *testing.T) {
+	w := start(t, nil)
+	for range 20 {
+		w.Line("function", w.o.Clock.Now(), strings.Repeat("x", 1<<20))
+	}
+	held := 0
+	for _, e := range w.hub.backlog {
+		held += len(e.text)
+	}
+	if held > 4<<20 || held == 0 {
+		t.Errorf("%d bytes wait for a subscriber", held)
+	}
+	id := w.register("inner", `[]`)
+	const body = `{"schemaVersion":"2022-12-13","types":["platform"],"destination":{"protocol":"TCP","port":1}}`
+	for range maxSubscriptions {
+		w.want(w.subscribe("/2022-07-01/telemetry", id, body), 200, "OK")
+		<-w.notices
+	}
+	w.want(w.subscribe("/2022-07-01/telemetry", id, body), 403, "Telemetry.TooManySubscriptions")
+}
