@@ -1,12 +1,10 @@
 package process
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
-	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -73,7 +71,7 @@ func (e *environment) openAPI(embedded bool) error {
 	}
 	if e.d.sandboxed() {
 		head := e.heads()[0]
-		o.Dial = func(_ context.Context, port string) (net.Conn, error) { return head.box.Dial(port) }
+		o.Dial = head.box.Dial
 		l, err := head.listener(apiPort)
 		if err != nil {
 			return err

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -22,6 +23,8 @@ type Control struct {
 
 	watch   sync.Mutex
 	running map[int]chan string // further programs
+	dialled map[int]chan answer // connections that are asked for, by number
+	number  int
 	gone    bool
 }
 
@@ -56,7 +59,7 @@ func NewControl() (c *Control, child *os.File, err error) {
 		_ = child.Close()
 		return nil, nil, err
 	}
-	return &Control{conn: conn, answers: make(chan answer, 1), ended: make(chan struct{}), running: map[int]chan string{}}, child, nil
+	return &Control{conn: conn, answers: make(chan answer, 1), ended: make(chan struct{}), running: map[int]chan string{}, dialled: map[int]chan answer{}}, child, nil
 }
 
 func connOf(f *os.File) (*net.UnixConn, error) {
@@ -133,17 +136,72 @@ func (c *Control) Freeze(stop bool) error {
 	return err
 }
 
-// Dial connects to a TCP port of loopback inside.
-func (c *Control) Dial(port string) (net.Conn, error) {
-	a, err := c.ask(request{Dial: port})
-	defer closeFiles(a.files)
+// maxDials is how many connections are asked for at once.
+const maxDials = 64
+
+// Dial connects to a TCP port of loopback inside. Other requests do not wait for it.
+func (c *Control) Dial(ctx context.Context, port string) (net.Conn, error) {
+	got := make(chan answer, 1)
+	c.watch.Lock()
+	if len(c.dialled) >= maxDials {
+		c.watch.Unlock()
+		return nil, errors.New("sandbox: too many connections are being made")
+	}
+	c.number++
+	n := c.number
+	c.dialled[n] = got
+	c.watch.Unlock()
+	c.mu.Lock()
+	err := send(c.conn, request{Dial: &Dialled{n, port}})
+	c.mu.Unlock()
 	if err != nil {
-		return nil, err
+		c.undial(n)
+		return nil, fmt.Errorf("sandbox: %w", err)
+	}
+	select {
+	case a := <-got:
+		return a.dialled()
+	case <-ctx.Done():
+		err = ctx.Err()
+	case <-c.ended:
+		err = errors.New("sandbox: it has ended")
+	}
+	c.undial(n)
+	select {
+	case a := <-got:
+		closeFiles(a.files)
+	default:
+	}
+	return nil, err
+}
+
+func (a answer) dialled() (net.Conn, error) {
+	defer closeFiles(a.files)
+	if a.Error != "" {
+		return nil, errors.New(a.Error)
 	}
 	if len(a.files) != 1 {
 		return nil, errors.New("sandbox: the connection got lost on the way")
 	}
 	return net.FileConn(a.files[0])
+}
+
+// undial forgets a connection that was asked for: what comes of it afterwards is closed.
+func (c *Control) undial(n int) {
+	c.watch.Lock()
+	defer c.watch.Unlock()
+	delete(c.dialled, n)
+}
+
+func (c *Control) gotDialled(a answer) {
+	c.watch.Lock()
+	defer c.watch.Unlock()
+	if got := c.dialled[a.Dialled]; got != nil {
+		delete(c.dialled, a.Dialled)
+		got <- a
+		return
+	}
+	closeFiles(a.files)
 }
 
 // Close lets go of the sandbox's control; Init ends then, and all below it.
@@ -181,7 +239,10 @@ func (c *Control) read() {
 			c.programEnded(a.Ended, a.Status)
 			continue
 		}
-		a.files = files
+		if a.files = files; a.Dialled != 0 {
+			c.gotDialled(a)
+			continue
+		}
 		c.answers <- a
 	}
 }

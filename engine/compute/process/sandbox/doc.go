@@ -86,20 +86,27 @@ type request struct {
 	Plan *Plan    `json:",omitempty"`
 	Code *Code    `json:",omitempty"`
 	Run  *Program `json:",omitempty"` // a further program; descriptors that come along are its output and its descriptor 3
-	Dial string   `json:",omitempty"` // a TCP port of loopback inside
+	Dial *Dialled `json:",omitempty"` // answered whenever it is done, by a reply with the same number
 	Kill *Signal  `json:",omitempty"`
 	Stop *bool    `json:",omitempty"` // all programs inside (true), or let them go on (false)
+}
+
+// Dialled is a connection to a TCP port of loopback inside that is asked for, by a number.
+type Dialled struct {
+	Number int
+	Port   string
 }
 
 // Signal is a signal to a program inside.
 type Signal struct{ PID, Number int }
 
-// reply answers a request, or tells that a further program has ended (Ended is its id).
+// reply answers a request, or a Dial (Dialled is its number), or tells that a further program has ended (Ended is its id).
 type reply struct {
 	Error   string `json:",omitempty"`
 	Sockets []Port `json:",omitempty"` // of the descriptors that come along
 	PID     int    `json:",omitempty"`
 	Ended   int    `json:",omitempty"`
+	Dialled int    `json:",omitempty"`
 	Status  string `json:",omitempty"`
 }
 

@@ -1,7 +1,6 @@
 package sandbox
 
 import (
-	"context"
 	"fmt"
 	"net"
 	"os"
@@ -179,29 +178,26 @@ func (i *inside) serve() {
 		if err != nil {
 			os.Exit(0)
 		}
-		a, give := i.answer(&r, files)
-		closeFiles(files)
-		err = send(i.control, a, give)
-		if give != nil {
-			_ = give.Close()
+		if r.Dial != nil {
+			go i.dial(*r.Dial)
+			continue
 		}
-		if err != nil {
+		a := i.answer(&r, files)
+		closeFiles(files)
+		if send(i.control, a) != nil {
 			os.Exit(0)
 		}
 	}
 }
 
-func (i *inside) answer(r *request, files []*os.File) (reply, *os.File) {
+func (i *inside) answer(r *request, files []*os.File) reply {
 	var a reply
 	var err error
-	var give *os.File
 	switch {
 	case r.Code != nil:
 		err = i.root.mount(r.Code)
 	case r.Run != nil:
 		a.PID, err = i.further(r.Run, files)
-	case r.Dial != "":
-		give, err = dial(r.Dial)
 	case r.Kill != nil:
 		err = i.signal(r.Kill)
 	case r.Stop != nil:
@@ -210,7 +206,7 @@ func (i *inside) answer(r *request, files []*os.File) (reply, *os.File) {
 	if err != nil {
 		a.Error = err.Error()
 	}
-	return a, give
+	return a
 }
 
 // further starts a program beside the function's.
@@ -267,11 +263,27 @@ func freeze(stop bool) error {
 	return nil
 }
 
-func dial(port string) (*os.File, error) {
+// dialTimeout is how long a program inside may let a connection wait: one whose queue is full does not answer.
+const dialTimeout = 5 * time.Second
+
+// dial connects beside everything else: a program that does not take connections holds up nothing.
+func (i *inside) dial(d Dialled) {
+	a := reply{Dialled: d.Number}
+	give, err := connect(d.Port)
+	if err != nil {
+		a.Error = err.Error()
+	}
+	_ = send(i.control, a, give) // the platform has gone if this fails
+	if give != nil {
+		_ = give.Close()
+	}
+}
+
+func connect(port string) (*os.File, error) {
 	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
 		return nil, err
 	}
-	c, err := (&net.Dialer{}).DialContext(context.Background(), "tcp", "127.0.0.1:"+port)
+	c, err := net.DialTimeout("tcp", "127.0.0.1:"+port, dialTimeout)
 	if err != nil {
 		return nil, err
 	}
