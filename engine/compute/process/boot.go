@@ -47,7 +47,7 @@ func (e *environment) bootManaged(ctx context.Context, n runtimes.Name) (answer,
 }
 
 func (e *environment) loadEmbedded(it *interpreter, cfg runtimes.InitConfig) (answer, error) {
-	e.link = newFrames(e.proc.conn, e.out, e.d.o.Clock, func(r runtimes.SDKRequest) { e.d.provide(r, it) })
+	e.link = newFrames(e.proc.conn, e.out, e.d.o.Clock, func(r runtimes.SDKRequest) { e.provide(r, it) })
 	return e.load(cfg)
 }
 
@@ -118,6 +118,8 @@ func (e *environment) bootProgram(ctx context.Context, p program) (answer, error
 		if err := e.bound(); err != nil {
 			return answer{}, err
 		}
+		late := time.AfterFunc(e.left()+exitGrace, e.endAll) // an extension may stop a program that is about to be started, and with it who starts it
+		defer late.Stop()
 		if a := e.startExtensions(vars, e.left()); a.kind != compute.None {
 			return a, nil
 		}

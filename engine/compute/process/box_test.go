@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -157,5 +158,19 @@ func TestSandboxThatCannotBeBuilt(t *testing.T) {
 	d.remove(h)
 	if left, err := filepath.Glob(filepath.Join(d.o.Dir, "environments", "*")); err != nil || len(left) > 1 { // a spare may be there
 		t.Errorf("left behind: %v %v", left, err)
+	}
+}
+
+// A layer may not start more extensions than Lambda would: each costs the platform descriptors.
+func TestTooManyExtensions(t *testing.T) {
+	d := boxed(t, Options{})
+	v := function("nodejs20.x", "index.handler", code(t, "index.js", `exports.handler = async () => 1`))
+	programs := map[string]string{}
+	for i := range 11 {
+		programs["extensions/"+strconv.Itoa(i)] = "#!/bin/sh\nsleep 60\n"
+	}
+	v.Layers = []string{files(t, programs)}
+	if got := ask(t, d, v, `{}`); !strings.Contains(got, "Extension limit (10) reached") {
+		t.Fatal(got)
 	}
 }

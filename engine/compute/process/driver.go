@@ -352,9 +352,7 @@ func (d *Driver) sample() {
 	for _, e := range d.environments() {
 		if e.overMemory() {
 			e.oom.Store(true)
-			for _, p := range e.heads() {
-				p.kill()
-			}
+			e.endAll()
 		}
 	}
 }
@@ -411,9 +409,7 @@ func (d *Driver) Close(ctx context.Context) error {
 	d.seeds.clear(true)
 	for _, e := range d.environments() {
 		if e.active.Load() { // the others end as idle ones do
-			for _, p := range e.heads() {
-				p.kill()
-			}
+			e.endAll()
 		}
 	}
 	done := make(chan struct{})

@@ -57,6 +57,7 @@ type environment struct {
 	deadline time.Time         // of the invocation that runs
 	spent    time.Duration     // what its init takes of its first invocation's time: a second init
 	before   []compute.LogLine // what an earlier try to start it wrote
+	failures atomic.Int32      // files that tell it why there is no SDK
 }
 
 // unbooted is why an environment did not come up: err is the platform's, a the function's.
@@ -209,15 +210,33 @@ func (e *environment) ended(err error, requestID string, limit time.Duration) an
 		e.breakDown()
 		return e.fault(f, requestID)
 	}
+	if !e.exits() { // it has closed its socket but lives on
+		e.proc.kill()
+		if !e.exits() { // its sandbox has lost sight of it
+			e.endAll()
+		}
+		<-e.proc.exited
+	}
+	return exited(requestID, e.proc.status, e.oom.Load() || e.group != "" && e.d.groups.killed(e.group))
+}
+
+// exits waits a moment for the program's end.
+func (e *environment) exits() bool {
 	timer := time.NewTimer(exitGrace)
 	defer timer.Stop()
 	select {
 	case <-e.proc.exited:
-	case <-timer.C: // it has closed its socket but lives on
-		e.proc.kill()
-		<-e.proc.exited
+		return true
+	case <-timer.C:
+		return false
 	}
-	return exited(requestID, e.proc.status, e.oom.Load() || e.group != "" && e.d.groups.killed(e.group))
+}
+
+// endAll kills everything that the host has, from without.
+func (e *environment) endAll() {
+	for _, p := range e.heads() {
+		p.kill()
+	}
 }
 
 // start tells of its start, and of how it had begun.
@@ -350,20 +369,33 @@ func (e *environment) close() {
 
 // provide installs an SDK that a runtime asked for, or writes down why it cannot. The file for that lies in the cache, under a name that begins with the
 // SDK's: nobody makes us write elsewhere.
-func (d *Driver) provide(r runtimes.SDKRequest, it *interpreter) {
+func (e *environment) provide(r runtimes.SDKRequest, it *interpreter) {
+	d := e.d
 	err := runtimes.EnsureSDK(d.ctx, d.o.SDKDir, r.Kind, it.path, d.o.Progress)
 	name := filepath.Base(r.Failed)
 	if err == nil || filepath.Dir(r.Failed) != d.sdkDir() || !strings.HasPrefix(name, string(r.Kind)+".error.") {
 		return // the runtime sees that it is complete
+	}
+	if e.failures.Add(1) > maxFailures {
+		e.failures.Add(-1)
+		return
 	}
 	d.o.Log.Warn("the managed SDK is missing", "sdk", r.Kind, "error", err)
 	failed := filepath.Join(d.o.SDKDir, name)
 	tmp := failed + ".new"
 	if werr := os.WriteFile(tmp, []byte(err.Error()), 0o644); werr == nil {
 		_ = os.Rename(tmp, failed) // whole, or not there
-		d.background(func() { d.forget(failed) })
+		d.background(func() {
+			d.forget(failed)
+			e.failures.Add(-1)
+		})
+		return
 	}
+	e.failures.Add(-1)
 }
+
+// maxFailures is how many files at a time tell an environment why there is no SDK.
+const maxFailures = 32
 
 // forget removes what a runtime was told, when it has had the time to read it: from inside a sandbox it cannot be removed.
 func (d *Driver) forget(file string) {

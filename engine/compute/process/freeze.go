@@ -70,14 +70,9 @@ func (e *environment) thaw() {
 		return
 	}
 	e.frozen = false
-	end := func() {
-		for _, p := range e.heads() {
-			p.kill()
-		}
-	}
-	late := time.AfterFunc(thawLimit, end)
+	late := time.AfterFunc(thawLimit, e.endAll)
 	defer late.Stop()
 	if e.control().Freeze(false) != nil {
-		end() // who uses it finds that it has ended
+		e.endAll() // who uses it finds that it has ended
 	}
 }

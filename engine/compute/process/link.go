@@ -109,13 +109,14 @@ func (f *frames) next() (kind byte, body []byte, err error) {
 	}
 }
 
-// provide has an SDK installed that was offered. The time that it takes does not count.
+// provide has an SDK installed that was offered. The time that it takes does not count, but there is an end of it: frames that have been read already come
+// after the deadline, too.
 func (f *frames) provide(body []byte) {
 	var req runtimes.SDKRequest
-	if json.Unmarshal(body, &req) != nil || req.Kind == "" || req.Kind != f.offered {
+	start := f.clock.Wall()
+	if json.Unmarshal(body, &req) != nil || req.Kind == "" || req.Kind != f.offered || f.extra <= 0 || !start.Before(f.deadline) {
 		return
 	}
-	start := f.clock.Wall()
 	f.sdk(req)
 	took := min(f.clock.Wall().Sub(start), f.extra)
 	f.extra -= took

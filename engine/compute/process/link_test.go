@@ -52,7 +52,8 @@ func TestFunctionAsksForSDKs(t *testing.T) {
 // The time that an installation takes does not count, but not without end.
 func TestInstallationsTakeTime(t *testing.T) {
 	wall := clock.NewManual(computetest.Wall())
-	f, runtime := frameLink(t, func(runtimes.SDKRequest) { wall.AdvanceWall(6 * time.Minute) })
+	installs := 0
+	f, runtime := frameLink(t, func(runtimes.SDKRequest) { wall.AdvanceWall(6 * time.Minute); installs++ })
 	f.clock, f.offered = wall, runtimes.SDKPython
 	f.until(wall.Wall().Add(time.Minute))
 	end := f.deadline
@@ -68,6 +69,9 @@ func TestInstallationsTakeTime(t *testing.T) {
 	}
 	if more := f.deadline.Sub(end); more != installTime {
 		t.Errorf("%v more", more)
+	}
+	if installs != 2 {
+		t.Errorf("%d installations, the last of them after the deadline", installs)
 	}
 }
 
