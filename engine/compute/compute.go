@@ -79,6 +79,19 @@ func (i *Invocation) Begin(contentType string) {
 	}
 }
 
+// Limited is an Invocation.Out whose writes fail from a time on: a client that does not read keeps no environment.
+type Limited interface {
+	io.Writer
+	Until(deadline time.Time) // by the wall
+}
+
+// Until tells the invocation's Out how long it has, if it wants to know.
+func (i *Invocation) Until(deadline time.Time) {
+	if l, ok := i.Out.(Limited); ok {
+		l.Until(deadline)
+	}
+}
+
 // InstanceID is how telemetry names an environment, by its log stream.
 func InstanceID(function, stream string) string {
 	date, rest, _ := strings.Cut(stream, "[")

@@ -129,6 +129,7 @@ func (f front) serveURL(ctx context.Context, at ref, u urlConfig, payload []byte
 		m.Out = out
 	}
 	res, err := f.invoke(ctx, at, payload, m)
+	out.Until(time.Time{})
 	switch {
 	case out.begun:
 		out.finish(err != nil || res.FunctionError != "")

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"sync"
+	"time"
 
 	api "sundog/api/lambda"
 	"sundog/cloud"
@@ -25,7 +26,15 @@ type urlWriter struct {
 	waiting []byte // what may be a prelude
 }
 
-var _ compute.Begun = (*urlWriter)(nil)
+var (
+	_ compute.Begun   = (*urlWriter)(nil)
+	_ compute.Limited = (*urlWriter)(nil)
+)
+
+// Until learns how long the invocation may last.
+func (u *urlWriter) Until(deadline time.Time) {
+	_ = http.NewResponseController(u.w).SetWriteDeadline(deadline) // what cannot have one is no connection
+}
 
 // Begin learns that the response is streamed.
 func (u *urlWriter) Begin(contentType string) {
@@ -96,30 +105,45 @@ type events struct {
 	begin chan struct{} // the response began
 	first sync.Once
 	err   error // why it broke off, when next is closed early
+	clock cloud.Clock
+	late  context.Context // of chunks: ends with the invocation's time
+	still context.CancelFunc
 }
 
 var (
 	_ compute.Begun      = (*events)(nil)
+	_ compute.Limited    = (*events)(nil)
 	_ schema.EventStream = (*events)(nil)
 )
+
+func newEvents(clock cloud.Clock) *events {
+	return &events{next: make(chan any), over: make(chan struct{}), begin: make(chan struct{}), clock: clock, late: context.Background(), still: func() {}}
+}
 
 // Begin learns that the response is streamed.
 func (e *events) Begin(string) { e.first.Do(func() { close(e.begin) }) }
 
+// Until learns how long the invocation may last.
+func (e *events) Until(deadline time.Time) {
+	e.late, e.still = context.WithTimeout(context.Background(), deadline.Sub(e.clock.Wall()))
+}
+
 // Write passes a chunk on. Its error says that nobody listens any more.
 func (e *events) Write(b []byte) (int, error) {
 	e.Begin("")
-	if !e.put(&api.InvokeWithResponseStreamResponseEvent{PayloadChunk: &api.InvokeResponseStreamUpdate{Payload: append([]byte(nil), b...)}}) {
+	if !e.put(e.late, &api.InvokeWithResponseStreamResponseEvent{PayloadChunk: &api.InvokeResponseStreamUpdate{Payload: append([]byte(nil), b...)}}) {
 		return 0, io.ErrClosedPipe
 	}
 	return len(b), nil
 }
 
-func (e *events) put(v any) bool {
+func (e *events) put(ctx context.Context, v any) bool {
 	select {
 	case e.next <- v:
 		return true
 	case <-e.over:
+		return false
+	case <-ctx.Done():
 		return false
 	}
 }
@@ -148,11 +172,12 @@ func (e *events) Close() error {
 
 // finish sends what a response that was not streamed is, and the last event.
 func (e *events) finish(res cloud.Result, tail bool) {
+	ctx := context.Background()
 	select {
 	case <-e.begin:
 	default:
 		if res.FunctionError == "" && len(res.Payload) > 0 {
-			e.put(&api.InvokeWithResponseStreamResponseEvent{PayloadChunk: &api.InvokeResponseStreamUpdate{Payload: res.Payload}})
+			e.put(ctx, &api.InvokeWithResponseStreamResponseEvent{PayloadChunk: &api.InvokeResponseStreamUpdate{Payload: res.Payload}})
 		}
 	}
 	last := &api.InvokeWithResponseStreamCompleteEvent{}
@@ -162,7 +187,7 @@ func (e *events) finish(res cloud.Result, tail bool) {
 	if tail {
 		last.LogResult = new(base64.StdEncoding.EncodeToString(res.LogTail))
 	}
-	e.put(&api.InvokeWithResponseStreamResponseEvent{InvokeComplete: last})
+	e.put(ctx, &api.InvokeWithResponseStreamResponseEvent{InvokeComplete: last})
 	close(e.next)
 }
 
@@ -190,10 +215,11 @@ func (r *lambdaRoom) invokeStream(ctx context.Context, in *api.InvokeWithRespons
 		return out, nil
 	}
 	tail := str(in.LogType) == "Tail"
-	e := &events{next: make(chan any), over: make(chan struct{}), begin: make(chan struct{})}
+	e := newEvents(r.d.Clock)
 	done := make(chan error, 1)
 	go func() {
 		res, err := r.run(context.WithoutCancel(ctx), p, call{id: cloud.CallFrom(ctx).RequestID, payload: payload, context: client, out: e, tail: tail, build: b})
+		e.still()
 		done <- err
 		if err == nil {
 			e.finish(res, tail)

@@ -259,6 +259,7 @@ func (e *environment) run(i *compute.Invocation) (r compute.Result, broken bool)
 		deadline = i.Deadline
 	}
 	e.deadline = deadline
+	i.Until(deadline)
 	e.thaw()
 	e.active.Store(true)
 	if e.d.o.Running != nil {
