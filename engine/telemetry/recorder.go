@@ -353,7 +353,9 @@ func (r *recorder) commit(due bool) {
 	p, summed := r.take(due)
 	now := r.o.Clock.Now()
 	var failed error
-	for all := p.works(&r.pack, p.extract(now), summed); len(all) > 0; {
+	extracted, unread := p.extract(now)
+	r.dropped.Add(int64(unread))
+	for all := p.works(&r.pack, extracted, summed); len(all) > 0; {
 		n := together(all)
 		failed = cmp.Or(failed, r.put(all[:n]))
 		all = all[n:]
@@ -406,13 +408,21 @@ const (
 	metricNewest = 2 * time.Hour
 )
 
-// extract reads the metrics in lines that are in the embedded metric format.
-func (p *pending) extract(now time.Time) (out []Metric) {
+// maxExtracted is how many metrics the lines of one group give at a time: a short line can name a thousand.
+const maxExtracted = 10_000
+
+// extract reads the metrics in lines that are in the embedded metric format. The lines of a group that has given too many are not read for more.
+func (p *pending) extract(now time.Time) (out []Metric, unread int) {
 	for _, g := range p.order {
 		if !emf.Possible(g.text) {
 			continue
 		}
+		before := len(out)
 		for i := range g.all {
+			if len(out)-before >= maxExtracted {
+				unread += len(g.all) - i
+				break
+			}
 			for _, m := range emf.Parse(string(g.text[g.all[i].from:g.all[i].to])) {
 				if m.Time.Before(now.Add(-metricOldest)) || m.Time.After(now.Add(metricNewest)) {
 					continue
@@ -423,7 +433,7 @@ func (p *pending) extract(now time.Time) (out []Metric) {
 			}
 		}
 	}
-	return out
+	return out, unread
 }
 
 // tidy removes what is too old, now and then.

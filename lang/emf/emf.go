@@ -78,8 +78,8 @@ func Parse(line string) []Metric {
 		if i == maxDirectives {
 			break
 		}
-		if out = append(out, d.metrics(at, members)...); len(out) > maxOut {
-			return out[:maxOut]
+		if out = d.metrics(out, at, members); len(out) == maxOut {
+			break
 		}
 	}
 	return out
@@ -105,9 +105,10 @@ func object(line string) string {
 	return ""
 }
 
-func (d directive) metrics(at time.Time, members map[string]json.RawMessage) (out []Metric) {
+// metrics appends those of a directive to out, as far as there is room.
+func (d directive) metrics(out []Metric, at time.Time, members map[string]json.RawMessage) []Metric {
 	if d.Namespace == "" || len(d.Namespace) > maxName || len(d.Metrics) > maxMetrics {
-		return nil
+		return out
 	}
 	sets := d.sets(members)
 	for _, m := range d.Metrics {
@@ -115,7 +116,7 @@ func (d directive) metrics(at time.Time, members map[string]json.RawMessage) (ou
 		if m.Name == "" || len(m.Name) > maxName || len(values) == 0 {
 			continue
 		}
-		for _, set := range sets {
+		for _, set := range sets[:min(len(sets), maxOut-len(out))] {
 			out = append(out, Metric{Namespace: d.Namespace, Name: m.Name, Dimensions: set, Unit: m.Unit, Time: at, Values: values})
 		}
 	}
