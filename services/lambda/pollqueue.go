@@ -21,6 +21,8 @@ type queuePoller struct {
 	src   bus.Source
 	gate  *batchGate
 	carry []queued // received, but too much for the last batch
+
+	begun chan struct{} // closed when the batch that is collected runs, or there is none
 }
 
 // queued is a message with its record.
@@ -33,7 +35,7 @@ type queued struct {
 type queueBatch struct {
 	messages []queued
 	size     int
-	since    time.Time // of the first message, on Clock.Wall
+	since    time.Time // of the first message
 }
 
 // pollQueue receives and runs batches until ctx ends.
@@ -49,19 +51,25 @@ func (p *poller) pollQueue(ctx context.Context) {
 	defer q.giveBack(ctx)
 	for trouble := 0; q.gate.enter(ctx); {
 		q.pollers()
+		q.begun = make(chan struct{})
 		batch, err := q.collect(ctx)
 		if len(batch.messages) > 0 {
 			trouble = 0
+			idle := p.r.d.Clock.Busy("event source mapping " + p.m.id())
+			close(q.begun)
 			if q.m.fifo() && len(q.carry) > 0 {
 				q.runBefore(ctx, batch)
+				idle()
 				continue
 			}
 			running.Go(func() {
+				defer idle()
 				_, ok := q.runBatch(ctx, batch)
 				q.gate.done(!ok)
 			})
 			continue
 		}
+		close(q.begun)
 		q.gate.idle()
 		if err == nil || ctx.Err() != nil {
 			trouble = 0
@@ -116,24 +124,36 @@ func (q *queuePoller) collect(ctx context.Context) (queueBatch, error) {
 	carried := q.carry
 	q.carry = nil
 	full := q.add(&b, carried)
-	for !full && len(b.messages) < size && ctx.Err() == nil {
+	stop := func() {}
+	defer func() { stop() }()
+	for open := false; !full && len(b.messages) < size && ctx.Err() == nil; {
 		wait := queueWait
 		if len(b.messages) > 0 {
-			if wait = min(wait, b.since.Add(window).Sub(q.r.d.Clock.Wall())); wait <= 0 {
+			end := b.since.Add(window)
+			if wait = min(windowStep, end.Sub(q.r.d.Clock.Now())); wait <= 0 {
 				break
+			}
+			if !open {
+				open, stop = true, q.r.d.Clock.AfterNow(end, q.closing(q.begun))
 			}
 		}
 		got, err := q.src.Receive(ctx, q.queue(), asRole(pl), q.want(&b, size), wait)
 		if err == nil && len(got) == 0 {
 			q.polled(0, 0)
 		}
-		if err != nil || len(got) == 0 && (len(b.messages) == 0 || wait < queueWait) {
+		if err != nil || len(got) == 0 && len(b.messages) == 0 {
 			return b, err // the batch that is here runs all the same
 		}
 		full = q.add(&b, q.filter(ctx, got))
 	}
 	return b, nil
 }
+
+// windowStep is how long a poll waits while a batching window is open: a clock that is moved forward closes it sooner.
+const windowStep = time.Second
+
+// closing has a clock that is moved wait at the end of a batching window for the batch to begin: before its messages come back to the queue.
+func (q *queuePoller) closing(begun <-chan struct{}) func() { return func() { <-begun } }
 
 // want tells how many messages to ask for: ten at first, and then as many as will probably fit.
 func (q *queuePoller) want(b *queueBatch, size int) int {
@@ -152,7 +172,7 @@ func (q *queuePoller) add(b *queueBatch, messages []queued) bool {
 			return true
 		}
 		if len(b.messages) == 0 {
-			b.since = q.r.d.Clock.Wall()
+			b.since = q.r.d.Clock.Now()
 		}
 		b.messages, b.size = append(b.messages, m), b.size+len(m.raw)+1
 	}
@@ -197,7 +217,6 @@ func (q *queuePoller) ack(ctx context.Context, receipts []string) (deleted int) 
 // runBatch runs the function with a batch, deletes what it has dealt with, and gives what is left; false when the function failed with all of it. What is
 // left comes back after its visibility timeout.
 func (q *queuePoller) runBatch(ctx context.Context, b queueBatch) (left []queued, ok bool) {
-	defer q.r.d.Clock.Busy("event source mapping " + q.m.id())()
 	payload, err := eventOf(b.messages, func(m queued) []byte { return m.raw }, nil)
 	if err == nil {
 		q.count(invokedEvents, len(b.messages))

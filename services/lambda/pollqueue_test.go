@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	api "sundog/api/lambda"
 	"sundog/cloud"
@@ -76,13 +77,37 @@ func TestQueueBatchSize(t *testing.T) {
 		t.Fatal(err)
 	}
 	// The receipts of this queue repeat the bodies: two records measure four megabytes.
-	computetest.Eventually(t, "five calls", func() bool { return strings.Count(r.log(), "|") == 4 })
+	computetest.Eventually(t, "five calls", func() bool {
+		b.Advance(time.Second) // the last batch is not full
+		return strings.Count(r.log(), "|") == 4
+	})
 	calls := strings.Split(r.log(), "|") // batches run side by side
 	slices.Sort(calls)
 	if got := fmt.Sprint(calls); got != "[$LATEST m0x m1x $LATEST m2x m3x $LATEST m4x m5x $LATEST m6x m7x $LATEST m8x]" || r.most > maxSync {
 		t.Fatal(got, r.most)
 	}
 	computetest.Eventually(t, "all deleted", func() bool { return strings.HasSuffix(q.state(), "| ") && strings.Count(q.state(), "r-m") == 9 })
+}
+
+// A batching window ends on the platform's clock, and who moves it finds the batch done: its messages do not come back to the queue before.
+func TestQueueWindowOnTheClock(t *testing.T) {
+	b, q, r := openQueue(t)
+	b.mapping(func(in *api.CreateEventSourceMappingInput) {
+		in.BatchSize, in.MaximumBatchingWindowInSeconds = n32(100), n32(300)
+	})
+	q.send("a", "b")
+	computetest.Eventually(t, "the window is open", func() bool { return strings.Contains(q.state(), "r-b") })
+	b.Advance(299 * time.Second)
+	if got := r.log(); got != "" {
+		t.Fatal(got)
+	}
+	computetest.Eventually(t, "the batch", func() bool {
+		b.Advance(time.Second) // once, or the window was opened after the first advance
+		return r.log() != ""
+	})
+	if got := r.log(); got != "$LATEST a b" || !strings.HasSuffix(q.state(), "| ") {
+		t.Fatal(got, q.state())
+	}
 }
 
 // What filters take out is deleted and has no place in the batch. A window's records tell of attributes that are not there.

@@ -39,7 +39,8 @@ type lane struct {
 	kept   []byte       // the position in the store
 	passed int          // records passed over since the position was kept
 	window *window
-	idle   func() // ends what the clock waits for
+	idle   func()        // ends what the clock waits for
+	begun  chan struct{} // closed when the batch that is collected is dealt with, or there is none
 }
 
 // busy makes the clock wait for the lane until idle.
@@ -114,12 +115,15 @@ func (l *lane) advance(ctx context.Context, at []byte, out ...bus.Delivery) erro
 
 // step waits for a batch and deals with it.
 func (l *lane) step(ctx context.Context) error {
+	l.begun = make(chan struct{})
 	b, err := l.collect(ctx)
 	if err != nil || len(b.records) == 0 && !b.over {
+		close(l.begun)
 		return err
 	}
 	l.busy()
 	defer func() { l.idle() }()
+	close(l.begun)
 	if len(b.records) > 0 {
 		if err := l.runRecords(ctx, b.records, 0); err != nil {
 			return err
@@ -162,13 +166,13 @@ func (l *lane) collect(ctx context.Context) (b streamBatch, err error) {
 	}
 	var since time.Time
 	for {
-		var left time.Duration // 0: as long as it takes
+		var until time.Time // zero: as long as it takes
 		if len(b.records) > 0 {
-			if left = since.Add(window).Sub(l.r.d.Clock.Wall()); left <= 0 {
+			if until = since.Add(window); !until.After(l.r.d.Clock.Now()) {
 				return b, nil
 			}
 		}
-		records, next, found, err := l.next(ctx, left, size-len(b.records))
+		records, next, found, err := l.next(ctx, until, size-len(b.records))
 		switch {
 		case err != nil && len(b.records) > 0 && (ctx.Err() != nil || errors.Is(err, io.EOF)):
 			return b, nil // what is here is finished
@@ -188,7 +192,7 @@ func (l *lane) collect(ctx context.Context) (b streamBatch, err error) {
 		}
 		l.at = next
 		if len(b.records) > 0 && since.IsZero() {
-			since = l.r.d.Clock.Wall()
+			since = l.r.d.Clock.Now()
 		}
 		if len(b.records) == 0 && l.passed >= manyPassed {
 			if err := l.advance(ctx, l.at); err != nil {
@@ -200,11 +204,11 @@ func (l *lane) collect(ctx context.Context) (b streamBatch, err error) {
 
 // next gives records after the lane's position, and the position after them: those that were read ahead, or what comes. Others' records, and those that filters
 // take out, are read by the thousand. found is false when the batching window or the tumbling window is over before.
-func (l *lane) next(ctx context.Context, left time.Duration, most int) (records []bus.Record, after []byte, found bool, err error) {
+func (l *lane) next(ctx context.Context, until time.Time, most int) (records []bus.Record, after []byte, found bool, err error) {
 	if len(l.ahead) > 0 {
 		return l.ahead, l.end, true, nil
 	}
-	if found, err = l.await(ctx, left); err != nil || !found {
+	if found, err = l.await(ctx, until); err != nil || !found {
 		return nil, nil, found, err
 	}
 	if l.of > 1 || len(l.filters) > 0 || l.m.Config.StartingPositionTimestamp != nil {
@@ -230,17 +234,21 @@ func (l *lane) mine(rec bus.Record) bool {
 	return (l.of == 1 || laneOf(rec.Key, l.of) == l.n) && (from == nil || !rec.Time.Before(*from))
 }
 
-// await waits for records; false when the batching window or the tumbling window is over before.
-func (l *lane) await(ctx context.Context, left time.Duration) (bool, error) {
+// await waits for records; false when the batching window, which ends at a time (zero: there is none), or the tumbling window is over before. A clock that is
+// moved waits there for what follows.
+func (l *lane) await(ctx context.Context, until time.Time) (bool, error) {
 	wait, cancel := context.WithCancel(ctx)
 	defer cancel()
-	if left > 0 {
-		timer := time.AfterFunc(left, cancel)
-		defer timer.Stop()
+	begun := l.begun
+	over := func() {
+		cancel()
+		<-begun
+	}
+	if !until.IsZero() {
+		defer l.r.d.Clock.AfterNow(until, over)()
 	}
 	if l.window != nil {
-		stop := l.r.d.Clock.AfterNow(l.windowEnd(), cancel)
-		defer stop()
+		defer l.r.d.Clock.AfterNow(l.windowEnd(), over)()
 	}
 	err := l.stream.Wait(wait, l.src, l.shard.ID, l.at)
 	if err == nil || wait.Err() == nil || ctx.Err() != nil {

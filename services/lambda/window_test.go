@@ -139,3 +139,26 @@ func TestTumblingWindowTrouble(t *testing.T) {
 	b.add("f")
 	computetest.Eventually(t, "a new window", func() bool { return strings.HasSuffix(b.c.windows(), "\n[f] 15:00-30:00 {}") })
 }
+
+// A batching window ends on the platform's clock, and who moves it finds the batch done.
+func TestStreamWindowOnTheClock(t *testing.T) {
+	b := openStream(t)
+	b.read(func(in *api.CreateEventSourceMappingInput) { in.MaximumBatchingWindowInSeconds = n32(300) })
+	b.add("a", "b")
+	computetest.Eventually(t, "the window is open", func() bool {
+		b.s.mu.Lock()
+		defer b.s.mu.Unlock()
+		return b.s.reads > 0
+	})
+	b.Advance(299 * time.Second)
+	if got := b.c.log(); got != "" {
+		t.Fatal(got)
+	}
+	computetest.Eventually(t, "the batch", func() bool {
+		b.Advance(time.Second) // once, or the window was opened after the first advance
+		return b.c.log() != ""
+	})
+	if got := b.c.log(); got != "a b" {
+		t.Fatal(got)
+	}
+}
