@@ -101,13 +101,13 @@ func (s *Server) serve(h http.Handler) *handover.Listener {
 	protocols.SetUnencryptedHTTP2(true)
 	f := handover.New(&net.TCPAddr{IP: platform.AsSlice(), Port: httpsPort})
 	web := &http.Server{
-		Handler: h, Protocols: protocols, ReadHeaderTimeout: 30 * time.Second, IdleTimeout: 5 * time.Minute, MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(s.o.Log.Handler(), slog.LevelDebug),
+		Handler: s.bounded(h), Protocols: protocols, ReadHeaderTimeout: 30 * time.Second, IdleTimeout: 5 * time.Minute, MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(s.o.Log.Handler(), slog.LevelDebug),
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
 			if t, ok := c.(*tls.Conn); ok {
 				c = t.NetConn()
 			}
 			if g, ok := c.(*guestConn); ok {
-				return cloud.WithSandbox(ctx, g.guest.sandbox())
+				return context.WithValue(cloud.WithSandbox(ctx, g.guest.sandbox()), guestKey{}, g.guest)
 			}
 			return ctx
 		},
@@ -119,6 +119,25 @@ func (s *Server) serve(h http.Handler) *handover.Listener {
 		}
 	}()
 	return f
+}
+
+// maxRequests is how many requests of a sandbox are served at once: as many as it may have connections, of which one of HTTP/2 carries many.
+const maxRequests = 1024
+
+type guestKey struct{}
+
+// bounded refuses what is over.
+func (s *Server) bounded(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if g, ok := r.Context().Value(guestKey{}).(*guest); ok {
+			if !g.requests.Enter() {
+				http.Error(w, "ServiceUnavailable: A function has too many requests under way.", http.StatusServiceUnavailable)
+				return
+			}
+			defer g.requests.Leave()
+		}
+		h.ServeHTTP(w, r)
+	})
 }
 
 // Close ends all connections of sandboxes.
@@ -174,6 +193,8 @@ type guest struct {
 	names *lookups
 	limit *connlimit.Limit
 
+	requests *connlimit.Limit
+
 	mu     sync.Mutex
 	open   map[interface{ Close() error }]struct{}
 	closed bool
@@ -191,6 +212,9 @@ func (s *Server) Attach(sockets []sandbox.Socket, limit *connlimit.Limit) (name 
 
 func (s *Server) attach(sockets []sandbox.Socket, limit *connlimit.Limit) (*guest, error) {
 	g := &guest{s: s, limit: limit, names: &lookups{}, open: map[interface{ Close() error }]struct{}{}}
+	g.requests = connlimit.New(maxRequests, nil, func() {
+		s.o.Log.Warn("a function has as many requests under way as it may; further ones are refused", "function", g.sandbox().Function, "requests", maxRequests)
+	})
 	g.who.Store(&cloud.Sandbox{})
 	for i, k := range sockets {
 		err := g.attach(k)

@@ -193,6 +193,54 @@ func TestHTTP2WithoutTLS(t *testing.T) {
 	}
 }
 
+// One connection of HTTP/2 carries many requests; a sandbox has no more of them at once than it may have connections.
+func TestRequestsAtOnce(t *testing.T) {
+	arrived, release := make(chan struct{}, 2*maxRequests), make(chan struct{})
+	w := open(t, egress.Functions{}, nil)
+	s, err := New(Options{
+		Gateway: http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+			arrived <- struct{}{}
+			<-release
+		}),
+		Clock: w.s.o.Clock, Log: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = s.Close() }()
+	protocols := new(http.Protocols)
+	protocols.SetUnencryptedHTTP2(true)
+	refused := make(chan int, 2*maxRequests)
+	for range (maxRequests + 100) / 100 {
+		tr := &http.Transport{Protocols: protocols, DialContext: func(context.Context, string, string) (net.Conn, error) {
+			ours, theirs := net.Pipe()
+			go s.gateway.Give(&guestConn{theirs, w.g})
+			return ours, nil
+		}}
+		defer tr.CloseIdleConnections()
+		for range 100 {
+			go func() {
+				r, err := (&http.Client{Transport: tr}).Get("http://kinesis.us-east-1.amazonaws.com/")
+				if err != nil {
+					refused <- 0
+					return
+				}
+				r.Body.Close()
+				refused <- r.StatusCode
+			}()
+		}
+	}
+	for range maxRequests {
+		<-arrived
+	}
+	for range (maxRequests+100)/100*100 - maxRequests {
+		if status := <-refused; status != http.StatusServiceUnavailable {
+			t.Errorf("one too many gives %d", status)
+		}
+	}
+	close(release)
+}
+
 // trusting gives what everything inside trusts.
 func trusting(t *testing.T, w *world) *x509.CertPool {
 	roots := x509.NewCertPool()
