@@ -95,11 +95,71 @@ except OSError as x:
     n, held = len(held), None
     result = {"got": n > 1024, "how": "%d open, then: %s" % (n, x)}`)
 	w.harm("thirty thousand connections to the platform", "python-attacker", connections)
+	w.harm("thousands of requests at once on few connections", "node-attacker", requests)
+	w.subscriber()
 	w.harm("five gigabytes of requests that are signed wrongly", "python-attacker", uploads)
 	w.harm("a thousand processes that never rest", "python-attacker", spinners)
 	w.flood()
 	w.leftover()
 }
+
+// requests begins more requests than it may have connections, over HTTP/2, and ends none.
+const requests = `
+const http2 = require('http2'); let open = 0, refused = 0; const sessions = [];
+for (let i = 0; i < 20; i++) {
+  const s = http2.connect('http://sqs.us-east-1.amazonaws.com'); s.on('error', () => {}); sessions.push(s);
+  await new Promise((r) => s.on('remoteSettings', r));
+  for (let n = 0; n < 200; n++) {
+    const q = s.request({ ':method': 'POST', ':path': '/', 'x-amz-target': 'AmazonSQS.ListQueues', 'content-type': 'application/x-amz-json-1.0' });
+    open++;
+    q.on('error', () => {}); q.on('response', (h) => { refused++; open--; });
+    q.write('{');
+  }
+}
+for (let before = -1; before !== refused; ) { before = refused; await new Promise((r) => setTimeout(r, 1000)); }
+for (const s of sessions) s.destroy();
+return { got: open > 1024, how: open + ' are under way, ' + refused + ' were refused' };`
+
+// subscriber is an extension that subscribes to telemetry again and again, at a port that takes no connections, and writes a lot meanwhile.
+func (w *world) subscriber() {
+	w.t.Helper()
+	w.function("subscriber", "python3.11", "main.handler", map[string]string{"main.py": subscriber}, nil)
+	defer w.call(lambda.DeleteFunctionOp, &lambda.DeleteFunctionInput{FunctionName: new("subscriber")}, &lambda.DeleteFunctionOutput{})
+	r := w.invoke("subscriber", map[string]any{})
+	w.recordPayload("subscribing without end, and taking nothing", r.payload)
+	w.neighbour("subscribing without end")
+}
+
+const subscriber = `
+import http.client, json, os, socket
+deaf = socket.socket()
+deaf.bind(("127.0.0.1", 0))
+deaf.listen(0)
+held = []
+for _ in range(4):
+    held.append(socket.socket())
+    held[-1].setblocking(False)
+    held[-1].connect_ex(deaf.getsockname())
+api = http.client.HTTPConnection(os.environ["AWS_LAMBDA_RUNTIME_API"])
+def ask(method, path, body, **headers):
+    api.request(method, path, json.dumps(body), {k.replace("_", "-"): v for k, v in headers.items()})
+    r = api.getresponse()
+    said = r.read().decode()
+    return r.status, r.getheader("Lambda-Extension-Identifier"), said
+me = ask("POST", "/2020-01-01/extension/register", {"events": []}, Lambda_Extension_Name="inner")[1]
+taken, said = 0, ""
+for n in range(2000):
+    print("x" * 100000)
+    status, _, said = ask("PUT", "/2022-07-01/telemetry", {"schemaVersion": "2022-12-13", "types": ["platform", "function"], "buffering": {"maxBytes": 1048576, "maxItems": 1000},
+        "destination": {"protocol": "TCP", "port": deaf.getsockname()[1]}}, Lambda_Extension_Identifier=me)
+    taken += status == 200
+    if status != 200:
+        break
+import threading
+threading.Thread(target=lambda: ask("GET", "/2020-01-01/extension/event/next", None, Lambda_Extension_Identifier=me), daemon=True).start()
+def handler(e, c):
+    return {"got": taken > 100, "how": "%d subscriptions, then: %s" % (taken, said)}
+`
 
 // spinners takes all the processor time that it can get, in sessions of its own.
 const spinners = `
@@ -261,6 +321,7 @@ func TestArchives(t *testing.T) {
 		"a name with backslashes":              {{`..\..\evil.txt`, "x", 0o644}},
 		"a link out of the package":            {{"out", "../../..", fs.ModeSymlink | 0o777}, {"out/evil.txt", "x", 0o644}},
 		"an absolute link":                     {{"out", "/etc", fs.ModeSymlink | 0o777}},
+		"links that lead out together":         {{"p/q", "..", fs.ModeSymlink | 0o777}, {"p/q/out", "../..", fs.ModeSymlink | 0o777}},
 		"a device":                             {{"disk", "", fs.ModeDevice | 0o644}},
 		"300 MB of nothing":                    {{"index.js", strings.Repeat("\x00", 300<<20), 0o644}},
 	} {
