@@ -220,6 +220,17 @@ finally:
 	for _, path := range []string{"/var/task/index.js", "/var/task/new", "/var/runtime/node/main.js", "/usr/bin/new", "/etc/passwd", "/etc/resolv.conf", "/new", "/opt/new", "/dev/new", "/proc/sys/kernel/core_pattern"} {
 		w.try(attempt{"writing to " + path, "node", `require('fs').writeFileSync(e.path, 'x'); return { got: true, how: 'written' }`, map[string]any{"path": path}})
 	}
+	w.try(attempt{"reading what its makers left open", "python", `
+import os
+found = []
+for f in os.listdir("/proc/self/fd"):
+    try:
+        to = os.readlink("/proc/self/fd/" + f)
+    except OSError:
+        continue
+    if int(f) > 3 and to.startswith("/") and to != "/proc/%d/fd" % os.getpid():
+        found.append(to)
+result = {"got": bool(found), "how": " ".join(found) or "the runtime's own are all there are"}`, nil})
 	w.climbing()
 	w.try(attempt{"removing its own code", "node", `require('fs').rmSync('/var/task/index.js'); return { got: true, how: 'removed' }`, nil})
 	w.try(attempt{"becoming root by a set-user-id program", "python", `

@@ -66,6 +66,7 @@ func open(t *testing.T) *world {
 	if err := os.WriteFile(w.secret, []byte("secret"), 0o644); err != nil {
 		t.Fatal(err)
 	}
+	w.inherited()
 	w.service, w.allowed = greeter(t), greeter(t)
 	rule, err := app.ParseEgressRule(w.allowed.Addr().String())
 	if err != nil {
@@ -97,6 +98,16 @@ func open(t *testing.T) *world {
 		w.call(iam.CreateRoleOp, &iam.CreateRoleInput{RoleName: &role, AssumeRolePolicyDocument: &trust}, &iam.CreateRoleOutput{})
 	}
 	return w
+}
+
+// inherited opens the host's file as whoever started this process may have done: what it starts inherits the descriptor.
+func (w *world) inherited() {
+	w.t.Helper()
+	fd, err := syscall.Open(w.secret, syscall.O_RDONLY, 0)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(func() { _ = syscall.Close(fd) })
 }
 
 // greeter is a service of the host that says hello.
