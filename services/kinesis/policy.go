@@ -66,9 +66,9 @@ func (s *service) getResourcePolicy(ctx context.Context, in *api.GetResourcePoli
 
 // setPolicy keeps the policy of a stream or a consumer; "" takes it away.
 func (s *service) setPolicy(ctx context.Context, a cloud.ARN, text string) error {
-	at, consumerName, _ := refOfARN(a)
+	at, full, _ := refOfARN(a)
 	forget := func(tx store.Tx) { tx.AfterCommit(func(store.Stamp) { s.policies.Forget(a) }) }
-	if consumerName == "" {
+	if full == "" {
 		return s.change(ctx, at, func(tx store.Tx, st *stream) error {
 			st.Policy = text
 			forget(tx)
@@ -86,12 +86,12 @@ func (s *service) setPolicy(ctx context.Context, a cloud.ARN, text string) error
 
 // policyText reads the policy of a stream or a consumer; "" when it has none.
 func (s *service) policyText(ctx context.Context, a cloud.ARN) (text string, err error) {
-	at, consumerName, ok := refOfARN(a)
+	at, full, ok := refOfARN(a)
 	if !ok {
 		return "", errNoStream(at)
 	}
 	err = s.view(ctx, func(r store.Reader) error {
-		if consumerName != "" {
+		if full != "" {
 			return s.onConsumer(r, a, func(_ *stream, c *consumer) error { text = c.Policy; return nil })
 		}
 		st, err := s.find(r, at)
