@@ -16,10 +16,10 @@ func (g *Gateway) authorise(ctx context.Context, c cloud.Call, op *cloud.Operati
 	if err != nil {
 		return about, err
 	}
-	for i, a := range needs {
-		if i == 0 {
-			about = a.Resource
-		}
+	if len(needs) > 0 {
+		about = needs[0].Resource
+	}
+	for _, a := range needs {
 		if err := g.Permit(ctx, c, a); err != nil {
 			return about, denied(op, err)
 		}
