@@ -41,6 +41,9 @@ type credentials struct {
 	SecretAccessKey string `json:"secretAccessKey"`
 }
 
+// devKeys are those of every dev.
+var devKeys = credentials{"test", "test"}
+
 type readyFunction struct {
 	Name   string   `json:"name"`
 	ARN    string   `json:"arn"`
@@ -59,7 +62,7 @@ type platform struct {
 // connection is a platform that a command talks to.
 type connection struct {
 	ready
-	keyless bool // no keys were given: Credentials are those of every dev
+	keyless bool // no keys were given: Credentials are devKeys
 	client  *client.Client
 	signer  *sigv4.Signer
 }
@@ -88,7 +91,7 @@ func (p platform) connectAs(agent string) (*connection, error) {
 		c.Credentials = credentials{os.Getenv("AWS_ACCESS_KEY_ID"), os.Getenv("AWS_SECRET_ACCESS_KEY")}
 	}
 	if c.Credentials.AccessKeyID == "" {
-		c.Credentials, c.keyless = credentials{"test", "test"}, true
+		c.Credentials, c.keyless = devKeys, true
 	}
 	return c, c.open(agent)
 }

@@ -139,7 +139,7 @@ func (l *live) openPlatform(ctx context.Context) (err error) {
 	}
 	l.platform, err = app.Open(ctx, app.Options{
 		Data: data, Durability: durability, Listen: l.cmd.Listen, HTTP: l.cmd.HTTP, Dev: true, AllowPrivate: true, Sandbox: sandbox, AllowEgress: rules, AllowPublic: true, Blocked: l.blocked, Enforce: l.cmd.Enforce, Region: l.app.Region, Account: devAccount, Settle: true,
-		Roots: map[string]string{"test": "test"}, Warn: l.warn, Progress: func(s string) { l.out.line("%s", l.out.paint(dim, s)) },
+		Roots: map[string]string{devKeys.AccessKeyID: devKeys.SecretAccessKey}, Warn: l.warn, Progress: func(s string) { l.out.line("%s", l.out.paint(dim, s)) },
 		Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level})),
 	})
 	if err != nil {
@@ -148,7 +148,7 @@ func (l *live) openPlatform(ctx context.Context) (err error) {
 	if ok, lack := l.platform.Sandboxed(); !ok && lack != nil {
 		l.out.line("%s", l.out.paint(dim, "functions run as plain processes, for this machine has no sandbox: "+lack.Error()))
 	}
-	l.conn = &connection{ready: ready{Endpoint: l.platform.Endpoint, Region: l.app.Region, Account: devAccount, Credentials: credentials{"test", "test"}}}
+	l.conn = &connection{ready: ready{Endpoint: l.platform.Endpoint, Region: l.app.Region, Account: devAccount, Credentials: devKeys}}
 	if err := l.conn.open(ownAgent); err != nil {
 		return errors.Join(err, l.platform.Close())
 	}
@@ -260,7 +260,7 @@ func (l *live) drop(ctx context.Context, gen string, released []<-chan struct{})
 func (l *live) describe(o deploy.Outcome) {
 	r := ready{
 		Endpoint: l.platform.Endpoint, HTTP: l.platform.HTTP, Service: l.app.Service, Stage: l.app.Stage, Region: l.app.Region, Account: devAccount,
-		PID: os.Getpid(), Credentials: credentials{"test", "test"}, Functions: map[string]readyFunction{}, APIs: map[string]string{},
+		PID: os.Getpid(), Credentials: devKeys, Functions: map[string]readyFunction{}, APIs: map[string]string{},
 		Outputs: o.Outputs, Resources: o.Resources,
 	}
 	sc := cloud.Scope{Account: devAccount, Region: l.app.Region}

@@ -23,7 +23,7 @@ func dial(t *testing.T) *connection {
 			t.Errorf("closing: %v", err)
 		}
 	})
-	c := &connection{ready: ready{Endpoint: p.Endpoint, Region: "us-east-1", Account: "000000000000", Credentials: credentials{"test", "test"}}}
+	c := &connection{ready: ready{Endpoint: p.Endpoint, Region: "us-east-1", Account: "000000000000", Credentials: devKeys}}
 	if err := c.open(ownAgent); err != nil {
 		t.Fatal(err)
 	}
