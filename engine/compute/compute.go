@@ -92,6 +92,12 @@ func (i *Invocation) Until(deadline time.Time) {
 	}
 }
 
+// What an environment is started for, as telemetry and its variables name it.
+const (
+	OnDemand    = "on-demand"
+	Provisioned = "provisioned-concurrency"
+)
+
 // InstanceID is how telemetry names an environment, by its log stream.
 func InstanceID(function, stream string) string {
 	date, rest, _ := strings.Cut(stream, "[")

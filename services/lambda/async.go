@@ -241,7 +241,7 @@ const maxToTopic = 256 << 10
 // resultRecord is what a destination gets (Lambda Developer Guide, "Capturing records of Lambda asynchronous invocations").
 func (r *lambdaRoom) resultRecord(e ended, dest string) map[string]any {
 	rec := map[string]any{
-		"version": "1.0", "timestamp": r.d.Clock.Now().UTC().Format("2006-01-02T15:04:05.000Z"),
+		"version": "1.0", "timestamp": stampOf(r.d.Clock.Now()),
 		"requestContext": map[string]any{
 			"requestId": e.d.ID, "functionArn": e.p.ref.exact().String(), "condition": e.condition, "approximateInvokeCount": e.count,
 		},

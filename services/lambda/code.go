@@ -100,7 +100,7 @@ func (r *lambdaRoom) fromBucket(ctx context.Context, s source) ([]byte, error) {
 	if s.bucket == nil || s.key == nil {
 		return nil, errParameter("Please provide both S3Bucket and S3Key.")
 	}
-	if err := r.nearBucket(ctx, *s.bucket); err != nil {
+	if err := r.checkBucketRegion(ctx, *s.bucket); err != nil {
 		return nil, err
 	}
 	in := map[string]string{"Bucket": *s.bucket, "Key": *s.key}
@@ -134,8 +134,8 @@ func errGetObject(code, message string) error {
 	return errParameter("Error occurred while GetObject. S3 Error Code: %s. S3 Error Message: %s", code, message)
 }
 
-// nearBucket refuses a bucket of another region than the function's. What else may be wrong with a bucket, reading it will say.
-func (r *lambdaRoom) nearBucket(ctx context.Context, name string) error {
+// checkBucketRegion refuses a bucket of another region than the function's. What else may be wrong with a bucket, reading it will say.
+func (r *lambdaRoom) checkBucketRegion(ctx context.Context, name string) error {
 	d, err := r.d.Directory.Describe(ctx, cloud.ARN{Partition: "aws", Service: "s3", Resource: name})
 	if err != nil {
 		return nil

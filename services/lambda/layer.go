@@ -78,7 +78,7 @@ func readLayer(rd store.Reader, sc cloud.Scope, name string, n int64) (*layer, e
 }
 
 func (r *lambdaRoom) publishLayer(ctx context.Context, in *api.PublishLayerVersionInput) (*api.PublishLayerVersionOutput, error) {
-	sc, name, err := nearLayer(ctx, in.LayerName)
+	sc, name, err := layerInRegion(ctx, in.LayerName)
 	if err != nil {
 		return nil, err
 	}
@@ -148,8 +148,8 @@ func (r *lambdaRoom) layer(ctx context.Context, sc cloud.Scope, name string, n i
 
 func errLayerNotFound() error { return errNotFound("The resource you requested does not exist.") }
 
-// nearLayer is the scope and the name of a layer that an operation names. One of another region is not there.
-func nearLayer(ctx context.Context, text *string) (sc cloud.Scope, name string, err error) {
+// layerInRegion is the scope and the name of a layer that an operation names. One of another region is not there.
+func layerInRegion(ctx context.Context, text *string) (sc cloud.Scope, name string, err error) {
 	if sc, name = layerNamed(ctx, text); sc.Region != cloud.CallFrom(ctx).Scope.Region {
 		err = errLayerNotFound()
 	}
@@ -158,7 +158,7 @@ func nearLayer(ctx context.Context, text *string) (sc cloud.Scope, name string, 
 
 // layerVersion is the scope, the name and the number of a layer's version that an operation names.
 func layerVersion(ctx context.Context, text *string, number *int64) (sc cloud.Scope, name string, n int64, err error) {
-	sc, name, err = nearLayer(ctx, text)
+	sc, name, err = layerInRegion(ctx, text)
 	if n = val(number, 0); n < 1 {
 		err = errParameter("Layer Version Cannot be less than 1")
 	}
@@ -259,7 +259,7 @@ func (r *lambdaRoom) layerList(ctx context.Context, prefix []byte, runtime, arch
 func fits(list []string, want *string) bool { return want == nil || slices.Contains(list, *want) }
 
 func (r *lambdaRoom) listLayerVersions(ctx context.Context, in *api.ListLayerVersionsInput) (*api.ListLayerVersionsOutput, error) {
-	sc, name, err := nearLayer(ctx, in.LayerName)
+	sc, name, err := layerInRegion(ctx, in.LayerName)
 	if err != nil {
 		return nil, err
 	}

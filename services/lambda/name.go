@@ -38,7 +38,7 @@ func parseRef(ctx context.Context, name, qualifier *string) (ref, error) {
 	}
 	f := ref{Scope: cloud.CallFrom(ctx).Scope, name: m[11], qualifier: m[13]}
 	if region := strings.TrimSuffix(m[3], ":"); region != "" && region != f.Region {
-		return ref{}, errFar(region, f.Region)
+		return ref{}, errOtherRegion(region, f.Region)
 	}
 	if account := strings.TrimSuffix(m[9], ":"); account != "" {
 		f.Account = account
@@ -52,7 +52,7 @@ func parseRef(ctx context.Context, name, qualifier *string) (ref, error) {
 	return f, nil
 }
 
-func errFar(region, here string) error {
+func errOtherRegion(region, here string) error {
 	return errNotFound("Functions from '%s' are not reachable in this region ('%s')", region, here)
 }
 

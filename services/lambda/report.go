@@ -55,11 +55,11 @@ func (r *lambdaRoom) record(t cloud.Trace, p *plan, b *build, c call, n concurre
 func (r *lambdaRoom) beforehand(p *plan, b *build) func(compute.Start, []compute.LogLine) {
 	return func(s compute.Start, lines []compute.LogLine) {
 		w := &report{r: r, p: p, b: b, stream: s.LogStream, group: telemetry.LogGroup{Scope: p.ref.Scope, Name: logGroup(&b.Config)}}
-		w.initStart("provisioned-concurrency", s)
+		w.initStart(compute.Provisioned, s)
 		for _, l := range lines {
 			w.line(l)
 		}
-		w.write(w.initDone("provisioned-concurrency", s), false)
+		w.write(w.initDone(compute.Provisioned, s), false)
 	}
 }
 
@@ -68,15 +68,15 @@ func (r *report) initDone(initialization string, s compute.Start) []telemetry.Lo
 	if s.Failed || s.Init == 0 || !r.json() {
 		return nil
 	}
-	level := levelDebug
-	if initialization != "on-demand" {
-		level = levelInfo
+	level := levelInfo
+	if initialization == compute.OnDemand {
+		level = levelDebug
 	}
-	lines := r.system(nil, levelDebug, "initRuntimeDone", "", func() map[string]any {
-		return map[string]any{"initializationType": initialization, "phase": "init", "status": "success"}
-	})
+	record := map[string]any{"initializationType": initialization, "phase": "init", "status": "success"}
+	lines := r.system(nil, levelDebug, "initRuntimeDone", "", func() map[string]any { return record })
 	return r.system(lines, level, "initReport", "", func() map[string]any {
-		return map[string]any{"initializationType": initialization, "phase": "init", "status": "success", "metrics": map[string]any{"durationMs": millis(s.Init)}}
+		record["metrics"] = map[string]any{"durationMs": millis(s.Init)}
+		return record
 	})
 }
 
@@ -98,8 +98,8 @@ func (r *report) started(s compute.Start) {
 	r.stream, r.failed = s.LogStream, s.Failed
 	version := str(r.b.Config.Version)
 	if s.Cold {
-		r.initStart("on-demand", s)
-		r.ready = r.initDone("on-demand", s)
+		r.initStart(compute.OnDemand, s)
+		r.ready = r.initDone(compute.OnDemand, s)
 	}
 	r.start = r.system(r.place[:0:1], levelInfo, "start", "START RequestId: "+r.id+" Version: "+version+"\n", func() map[string]any {
 		return map[string]any{"requestId": r.id, "version": version}
@@ -176,7 +176,7 @@ func (r *report) finished(res compute.Result) {
 	switch res.Kind {
 	case compute.Timeout:
 		_, text, _ := strings.Cut(res.Error, "Error: ")
-		lines = append(lines, event(now, now.UTC().Format("2006-01-02T15:04:05.000Z ")+r.id+" "+text+"\n\n"))
+		lines = append(lines, event(now, stampOf(now)+" "+r.id+" "+text+"\n\n"))
 	case compute.Exit, compute.OutOfMemory, compute.Init:
 		if strings.HasPrefix(res.Error, "RequestId: ") { // the platform's words: what a runtime says of itself it has logged
 			lines = append(lines, event(now, res.Error+"\n"+errorType(res)+"\n"))

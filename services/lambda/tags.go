@@ -39,7 +39,7 @@ func taggable(ctx context.Context, resource string) (tagged, error) {
 	case err != nil || a.Service != service:
 		return tagged{}, errParameter("The resource ARN %s is invalid.", resource)
 	case a.Region != region && kind == "function":
-		return tagged{}, errFar(a.Region, region)
+		return tagged{}, errOtherRegion(a.Region, region)
 	case a.Region != region:
 		return tagged{}, errNotFound("The resource you requested does not exist.")
 	case kind == "function":

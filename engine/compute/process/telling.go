@@ -30,9 +30,9 @@ func (e *environment) initFields() map[string]any {
 // initialization is what its start was for.
 func (e *environment) initialization() string {
 	if e.early {
-		return "provisioned-concurrency"
+		return compute.Provisioned
 	}
-	return "on-demand"
+	return compute.OnDemand
 }
 
 func (e *environment) tellInitStart() {

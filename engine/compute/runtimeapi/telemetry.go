@@ -47,6 +47,9 @@ type event struct {
 	text   string
 }
 
+// stampOf writes a time as events do.
+func stampOf(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
+
 func newHub(s *Server) *hub {
 	h := &hub{s: s, done: make(chan struct{})}
 	h.live.Store(true)
@@ -78,7 +81,7 @@ func (h *hub) platform(kind string, fields map[string]any) {
 // tell tells subscribers of an event, and the function's log: by a text, or, of functions that log JSON, by the event's record.
 func (s *Server) tell(level, kind string, fields map[string]any, text string) {
 	if s.o.JSONLogs {
-		line := map[string]any{"time": s.o.Clock.Now().UTC().Format("2006-01-02T15:04:05.000Z"), "type": "platform." + kind, "record": fields}
+		line := map[string]any{"time": stampOf(s.o.Clock.Now()), "type": "platform." + kind, "record": fields}
 		if b, err := json.Marshal(line); err == nil { // texts
 			text = string(b)
 		}
@@ -287,7 +290,7 @@ func (b *subscription) record(e event) []byte {
 		Time   string `json:"time"`
 		Type   string `json:"type"`
 		Record any    `json:"record"`
-	}{e.at.UTC().Format("2006-01-02T15:04:05.000Z"), e.stream, e.text}
+	}{stampOf(e.at), e.stream, e.text}
 	switch {
 	case e.stream == "platform":
 		out.Type, out.Record = "platform."+e.kind, e.fields
