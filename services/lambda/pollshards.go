@@ -3,6 +3,7 @@ package lambda
 import (
 	"bytes"
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -103,24 +104,8 @@ func (r *shardReaders) forget(ctx context.Context, shards []bus.Shard) error {
 		}
 	}
 	rows := checkpointKey(r.sc, r.m.id())
-	var gone []string
-	err := r.r.d.Store.View(ctx, func(rd store.Reader) error {
-		gone = nil
-		o := store.Prefix(rows)
-		o.KeysOnly = true
-		it := rd.Scan(o)
-		defer func() { _ = it.Close() }()
-		for it.Next() {
-			id, _, err := store.CutStr(it.Key()[len(rows):])
-			if err != nil {
-				return err
-			}
-			if !keep[id] {
-				keep[id], gone = true, append(gone, id)
-			}
-		}
-		return it.Err()
-	})
+	gone, err := shardsKept(ctx, r.r.d.Store, rows)
+	gone = slices.DeleteFunc(gone, func(id string) bool { return keep[id] })
 	if err != nil || len(gone) == 0 {
 		return err
 	}
@@ -132,6 +117,28 @@ func (r *shardReaders) forget(ctx context.Context, shards []bus.Shard) error {
 		}
 		return nil
 	})
+}
+
+// shardsKept gives the shards that a mapping's rows are of, each once.
+func shardsKept(ctx context.Context, s store.Store, rows store.Key) (all []string, err error) {
+	err = s.View(ctx, func(rd store.Reader) error {
+		all = nil
+		o := store.Prefix(rows)
+		o.KeysOnly = true
+		it := rd.Scan(o)
+		defer func() { _ = it.Close() }()
+		for it.Next() {
+			id, _, err := store.CutStr(it.Key()[len(rows):])
+			if err != nil {
+				return err
+			}
+			if len(all) == 0 || all[len(all)-1] != id { // a row for each lane
+				all = append(all, id)
+			}
+		}
+		return it.Err()
+	})
+	return all, err
 }
 
 // overAll waits for the end of shards; false when ctx ends before.

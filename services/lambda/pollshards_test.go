@@ -153,21 +153,7 @@ func TestShardsInOrder(t *testing.T) {
 // progress gives the shards that a mapping's progress is kept of.
 func (b *streamBench) progress(id string) string {
 	b.t.Helper()
-	rows := checkpointKey(servicetest.Scope, id)
-	var all []string
-	err := b.r.d.Store.View(b.ctx, func(rd store.Reader) error {
-		all = nil
-		it := rd.Scan(store.Prefix(rows))
-		defer func() { _ = it.Close() }()
-		for it.Next() {
-			shard, _, err := store.CutStr(it.Key()[len(rows):])
-			if err != nil {
-				return err
-			}
-			all = append(all, shard)
-		}
-		return it.Err()
-	})
+	all, err := shardsKept(b.ctx, b.r.d.Store, checkpointKey(servicetest.Scope, id))
 	if err != nil {
 		b.t.Fatal(err)
 	}
