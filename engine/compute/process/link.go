@@ -42,6 +42,7 @@ type frames struct {
 	extra    time.Duration // what is left of installTime
 	deadline time.Time     // of the socket
 	buf      []byte
+	sent     chan struct{} // closed when a long invocation has been written; nil: it was short
 }
 
 func newFrames(conn net.Conn, out *output, clock cloud.Clock, sdk func(runtimes.SDKRequest)) *frames {
@@ -132,13 +133,41 @@ func (f *frames) send(i *compute.Invocation, arn, trace string, deadline time.Ti
 		_, err := f.conn.Write(f.buf)
 		return err
 	}
-	big := f.buf
-	f.buf = nil
-	go func() { _, _ = f.conn.Write(big) }() // a failure shows at the reading end
+	big, sent := f.buf, make(chan struct{})
+	f.buf, f.sent = nil, sent
+	go func() {
+		defer close(sent)
+		_, _ = f.conn.Write(big) // a failure shows at the reading end
+	}()
 	return nil
 }
 
+// taken tells whether the runtime has taken the whole invocation. Who answers what it has not read would leave one writer after another here.
+func (f *frames) taken() bool {
+	sent := f.sent
+	if f.sent = nil; sent == nil {
+		return true
+	}
+	timer := time.NewTimer(exitGrace)
+	defer timer.Stop()
+	select {
+	case <-sent:
+		return true
+	case <-timer.C:
+		f.until(time.Unix(1, 0))
+		return false
+	}
+}
+
 func (f *frames) invoke(i *compute.Invocation, arn, trace string, deadline time.Time, wait time.Duration) (answer, error) {
+	a, err := f.exchange(i, arn, trace, deadline, wait)
+	if err == nil && !f.taken() {
+		a.fatal = true
+	}
+	return a, err
+}
+
+func (f *frames) exchange(i *compute.Invocation, arn, trace string, deadline time.Time, wait time.Duration) (answer, error) {
 	f.until(f.clock.Wall().Add(wait))
 	if err := f.send(i, arn, trace, deadline); err != nil {
 		return answer{}, f.reason(err)

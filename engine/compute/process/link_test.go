@@ -3,6 +3,7 @@ package process
 import (
 	"errors"
 	"net"
+	"os"
 	"testing"
 	"time"
 
@@ -72,6 +73,19 @@ func TestInstallationsTakeTime(t *testing.T) {
 	}
 	if installs != 2 {
 		t.Errorf("%d installations, the last of them after the deadline", installs)
+	}
+}
+
+// A function that answers what its runtime has not read costs its environment, and leaves no writer behind.
+func TestAnswersToWhatWasNotRead(t *testing.T) {
+	f, runtime := frameLink(t, nil)
+	go func() { _, _ = runtime.Write(runtimes.AppendFrame(nil, runtimes.KindResult, []byte(`"early"`))) }()
+	a, err := f.invoke(&compute.Invocation{Payload: make([]byte, 1<<20)}, "arn", "trace", computetest.Wall().Add(time.Minute), time.Minute)
+	if err != nil || string(a.payload) != `"early"` || !a.fatal {
+		t.Errorf("%+v, %v", a, err)
+	}
+	if _, err := f.conn.Write([]byte("x")); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("a writer is left behind: %v", err)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"sundog/engine/compute"
+	"sundog/engine/compute/computetest"
 )
 
 // A runtime that writes trailers without end is cut off, and its invocation has failed.
@@ -60,6 +61,27 @@ func TestStreamAfterTheEnd(t *testing.T) {
 	if out.String() != "one" {
 		t.Errorf("the invocation's writer got %q", out.String())
 	}
+}
+
+// Who does not read an invocation, and answers it on another connection, keeps nothing of it here.
+func TestInvocationsThatAreNotRead(t *testing.T) {
+	w := start(t, nil)
+	deaf, k := w.dial(), w.dial()
+	deaf.say("GET /2018-06-01/runtime/invocation/next HTTP/1.1\nHost: h\nConnection: close\n\n") // net/http's
+	got := w.invoke(compute.Invocation{RequestID: "one", Payload: make([]byte, 32<<20)}, time.Minute)
+	if _, err := deaf.r.Peek(1); err != nil {
+		t.Fatal(err)
+	}
+	k.say(post("one", "response", sized("1"), "1"))
+	k.hear(202, "OK")
+	if r := <-got; r.err != nil || string(r.Body) != "1" {
+		t.Fatalf("%+v", r)
+	}
+	computetest.Eventually(t, "the connection is given up", func() bool {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		return w.asking == 0
+	})
 }
 
 // What an init writes, and how often it subscribes, is bounded.

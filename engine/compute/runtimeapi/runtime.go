@@ -45,7 +45,7 @@ func (s *Server) seal() {
 
 // Invoke hands an invocation to the runtime and waits for its response: ErrDeadline after the deadline, ErrExited when exited is closed first.
 func (s *Server) Invoke(i compute.Invocation, arn, trace string, deadline time.Time, wait time.Duration, exited <-chan struct{}) (Response, error) {
-	c := &call{inv: i, arn: arn, trace: trace, deadline: deadline, answer: make(chan Response, 1)}
+	c := &call{inv: i, arn: arn, trace: trace, deadline: deadline, answer: make(chan Response, 1), over: make(chan struct{})}
 	c.out.inv = &c.inv
 	until := s.o.Clock.Wall().Add(wait)
 	resting := s.begin(c, exited)
@@ -148,6 +148,7 @@ func (s *Server) forget(c *call) {
 		s.current = nil
 	}
 	s.mu.Unlock()
+	close(c.over)
 	c.out.shut()
 }
 
@@ -189,10 +190,31 @@ func (s *Server) serveNext(w http.ResponseWriter, r *http.Request) {
 		s.state = runtimeRunning
 		s.mu.Unlock()
 		c.header(w.Header().Set)
-		_, _ = w.Write(c.inv.Payload) // a runtime that does not read it answers nothing, and the deadline ends it
+		defer c.whileWaiting(w)()
+		_, _ = w.Write(c.inv.Payload) // a runtime that does not read it need not answer
 	case <-s.done:
 		refuse(w, http.StatusInternalServerError, "Runtime.ExitError", "The environment is shutting down")
 	case <-r.Context().Done():
+	}
+}
+
+// whileWaiting has writes to w fail when the invocation is over: it may have been answered on another connection, and its payload is long. stop ends that.
+func (c *call) whileWaiting(w http.ResponseWriter) (stop func()) {
+	if len(c.inv.Payload) <= small {
+		return func() {}
+	}
+	done, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		select {
+		case <-c.over:
+			_ = http.NewResponseController(w).SetWriteDeadline(time.Unix(1, 0)) // a closed connection is well, too
+		case <-done:
+		}
+	}()
+	return func() {
+		close(done)
+		<-ended // the connection is another request's afterwards
 	}
 }
 

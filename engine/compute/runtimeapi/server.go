@@ -97,8 +97,9 @@ type call struct {
 	deadline time.Time
 	answer   chan Response
 	out      gate
-	via      *conn // where its goroutine reads; the Server's lock guards it, and handed
-	handed   bool  // the runtime has it from there
+	over     chan struct{} // closed when nobody waits for an answer any more
+	via      *conn         // where its goroutine reads; the Server's lock guards it, and handed
+	handed   bool          // the runtime has it from there
 }
 
 // Listen starts the API on a free loopback port. The caller closes it.
