@@ -48,6 +48,7 @@ func (b *Dispatcher) attempt(e *entry) verdict {
 	}
 	span := cloud.NewSpanID(b.o.IDs)
 	o, err := b.hand(e, span)
+	o.Code, o.Reason = brief(o.Code), brief(o.Reason)
 	if err != nil && b.ctx.Err() != nil {
 		return verdict{kind: leave}
 	}

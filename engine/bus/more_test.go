@@ -175,3 +175,19 @@ func TestPanicsAndNonsense(t *testing.T) {
 		}
 	}
 }
+
+// What a target says of its failure, which may be all that a function throws, is kept in part: the store takes no more, and who settles one delivery settles
+// those of others with it.
+func TestLongReasons(t *testing.T) {
+	f := setup(t)
+	left := 1
+	f.answer = func(Delivery) (Outcome, error) {
+		if left--; left >= 0 {
+			return Outcome{Kind: Again, Code: strings.Repeat("c", 3<<20), Reason: strings.Repeat("x", 3<<20)}, nil
+		}
+		return Outcome{}, nil
+	}
+	f.emit(Delivery{ID: "a", Retry: Retry{Max: 5, Base: 2 * time.Second}})
+	f.expect(time.Hour, "a@0s", "a@2s")
+	f.empty()
+}

@@ -184,8 +184,10 @@ func (b *Dispatcher) settled(batch []*settlement) {
 	b.refill()
 }
 
-// maxReason bounds the error text in a dead letter, as Lambda and SNS do.
+// maxReason bounds the error text in a dead letter, as Lambda and SNS do, and what is kept of one until then.
 const maxReason = 1024
+
+func brief(s string) string { return strings.ToValidUTF8(s[:min(len(s), maxReason)], "") }
 
 // bury emits the dead letter of a delivery: its payload, with attributes that say what went wrong, by the names of the service that sent it
 // (Lambda Developer Guide, "Adding a dead-letter queue"; EventBridge User Guide, "Using dead-letter queues"; Scheduler User Guide, the same).
@@ -218,7 +220,7 @@ func deadAttributes(s *settlement) map[string]Attribute {
 			out[k] = Attribute{Type: "String", Value: v}
 		}
 	}
-	reason := strings.ToValidUTF8(s.outcome.Reason[:min(len(s.outcome.Reason), maxReason)], "")
+	reason := brief(s.outcome.Reason)
 	switch s.d.Source.Service {
 	case "sns": // hands messages on as they were
 	case "events", "scheduler":
