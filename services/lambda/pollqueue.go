@@ -133,8 +133,9 @@ func (q *queuePoller) collect(ctx context.Context) (queueBatch, error) {
 			if wait = min(windowStep, end.Sub(q.r.d.Clock.Now())); wait <= 0 {
 				break
 			}
-			if !open {
-				open, stop = true, q.r.d.Clock.AfterNow(end, q.closing(q.begun))
+			if !open { // a clock that is moved waits at the window's end for the batch to begin: before its messages come back to the queue
+				begun := q.begun // of this batch, whatever comes after it
+				open, stop = true, q.r.d.Clock.AfterNow(end, func() { <-begun })
 			}
 		}
 		got, err := q.src.Receive(ctx, q.queue(), asRole(pl), q.want(&b, size), wait)
@@ -151,9 +152,6 @@ func (q *queuePoller) collect(ctx context.Context) (queueBatch, error) {
 
 // windowStep is how long a poll waits while a batching window is open: a clock that is moved forward closes it sooner.
 const windowStep = time.Second
-
-// closing has a clock that is moved wait at the end of a batching window for the batch to begin: before its messages come back to the queue.
-func (q *queuePoller) closing(begun <-chan struct{}) func() { return func() { <-begun } }
 
 // want tells how many messages to ask for: ten at first, and then as many as will probably fit.
 func (q *queuePoller) want(b *queueBatch, size int) int {
