@@ -23,9 +23,6 @@ const (
 	runtimeEnd  = 300 * time.Millisecond
 )
 
-// maxExtensions is Lambda's limit of them.
-const maxExtensions = 10
-
 // companion is an external extension: a program beside the function's.
 type companion struct {
 	name string
@@ -121,8 +118,8 @@ func (e *environment) startExtensions(vars map[string]string, limit time.Duratio
 	for _, k := range ofRuntime {
 		delete(env, k)
 	}
-	if len(names) > maxExtensions {
-		return e.fault(runtimeapi.Fault{Type: "Extension.TooManyExtensions", Message: fmt.Sprintf("Extension limit (%d) reached", maxExtensions)}, e.initID)
+	if len(names) > runtimeapi.MaxExtensions {
+		return e.fault(runtimeapi.TooManyExtensions, e.initID)
 	}
 	e.out.lasting()
 	e.api.Expect(names...)

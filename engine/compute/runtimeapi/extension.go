@@ -2,6 +2,7 @@ package runtimeapi
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"slices"
@@ -11,8 +12,11 @@ import (
 	"sundog/engine/compute"
 )
 
-// maxAgents is how many extensions a function may have.
-const maxAgents = 10
+// MaxExtensions is how many extensions a function may have.
+const MaxExtensions = 10
+
+// TooManyExtensions is the fault of a function that has more.
+var TooManyExtensions = Fault{"Extension.TooManyExtensions", fmt.Sprintf("Extension limit (%d) reached", MaxExtensions)}
 
 // agent is an extension: external ones are processes that the driver started, internal ones live in the runtime's.
 type agent struct {
@@ -226,8 +230,8 @@ func (s *Server) register(w http.ResponseWriter, name string, events []string) (
 	case s.sealed:
 		refuse(w, http.StatusForbidden, "Extension.RegistrationClosed", "Extension registration closed already")
 		return nil, false
-	case i < 0 && len(s.agents) >= maxAgents:
-		refuse(w, http.StatusForbidden, "Extension.TooManyExtensions", "Extension limit (10) reached")
+	case i < 0 && len(s.agents) >= MaxExtensions:
+		refuse(w, http.StatusForbidden, TooManyExtensions.Type, TooManyExtensions.Message)
 		return nil, false
 	case i < 0:
 		s.agents = append(s.agents, &agent{name: name, wake: make(chan struct{}, 1)})
