@@ -184,10 +184,15 @@ func (r *lambdaRoom) finish(ctx context.Context, e ended) error {
 			return err
 		}
 		d, err := r.toDestination(e.p, dest, e.d.ID+"-"+e.condition, body, e.d.Trace)
-		if err != nil {
+		switch {
+		case err != nil:
 			return err
+		case len(body) > maxRecord:
+			r.count(e.p, "DestinationDeliveryFailures", "Count", 1, r.d.Clock.Now())
+			r.d.Log.Warn("the record of an asynchronous invocation is too large for a destination", "function", e.p.ref.arn().String(), "bytes", len(body))
+		default:
+			out = append(out, d)
 		}
-		out = append(out, d)
 	}
 	return r.d.Store.Update(ctx, func(tx store.Tx) error {
 		if err := e.d.Accept(tx); err != nil {
@@ -230,10 +235,13 @@ func (r *lambdaRoom) deadLetter(e ended, target string) (bus.Delivery, error) {
 		ID: e.d.ID + "-dlq", Scope: a.Scope(), Source: e.p.ref.arn(), Target: a, Payload: e.d.Payload, As: asRole(e.p), Trace: e.d.Trace, Retry: bus.Retry{Max: 10},
 		Report: map[string]string{failureMetric: "DeadLetterErrors"},
 		Attributes: map[string]bus.Attribute{
-			"RequestID": {Type: "String", Value: e.d.ID}, "ErrorCode": {Type: "Number", Value: strconv.Itoa(code)}, "ErrorMessage": {Type: "String", Value: text[:min(len(text), 1024)]},
+			"RequestID": {Type: "String", Value: e.d.ID}, "ErrorCode": {Type: "Number", Value: strconv.Itoa(code)}, "ErrorMessage": {Type: "String", Value: strings.ToValidUTF8(text[:min(len(text), 1024)], "")},
 		},
 	}, nil
 }
+
+// maxRecord bounds the record of an invocation: the store keeps no larger deliveries. AWS's destinations take half of it.
+const maxRecord = store.MaxValue - 64<<10
 
 // maxToTopic bounds the payloads that the record of a failure takes to a topic: those that are larger together are left out.
 const maxToTopic = 256 << 10

@@ -71,6 +71,25 @@ func TestUndelivered(t *testing.T) {
 	})
 }
 
+// A result that no destination takes is counted, and the function does not run again for it.
+func TestResultsTooLargeForDestinations(t *testing.T) {
+	b := open(t, (&machine{}).on(func(compute.Version, *compute.Invocation) (compute.Result, error) {
+		return text(`"` + strings.Repeat("x", 3<<20) + `"`)
+	}))
+	b.create("f", "1")
+	to := &api.DestinationConfig{OnSuccess: &api.OnSuccess{Destination: new("arn:aws:sqs:eu-west-1:000000000000:good")}}
+	if _, err := b.r.putEventConfig(b.ctx, &api.PutFunctionEventInvokeConfigInput{FunctionName: new("f"), DestinationConfig: to}); err != nil {
+		t.Fatal(err)
+	}
+	b.async("f", `{}`)
+	computetest.Eventually(t, "the metric", func() bool { return b.rec.sum("DestinationDeliveryFailures") >= 1 })
+	b.Settle()
+	b.Advance(time.Hour)
+	if n := b.rec.sum("Invocations"); n != 1 || len(b.in.all()) != 0 {
+		t.Errorf("%v runs, delivered: %d", n, len(b.in.all()))
+	}
+}
+
 // A topic takes 256 KB: the record of a failure goes there without payloads that are larger.
 func TestLargePayloadsToTopics(t *testing.T) {
 	b := open(t, (&machine{}).on(fails))
