@@ -17,15 +17,22 @@ type verdict struct {
 	allow   bool
 	context any
 	until   time.Time
+	size    int // bytes of what the function said
 }
 
 // verdicts caches them by authoriser, identity and route. The zero value is ready; safe for concurrent use.
 type verdicts struct {
 	mu    sync.Mutex
 	known map[string]verdict
+	size  int // bytes of keys and of what functions said
 }
 
-const maxVerdicts = 10_000
+// The bounds of what is cached: clients choose the keys, functions the verdicts.
+const (
+	maxVerdicts     = 10_000
+	maxVerdictBytes = 16 << 20
+	maxVerdict      = 64 << 10 // bytes of one; longer ones are asked for each time
+)
 
 func (v *verdicts) get(k string, now time.Time) (verdict, bool) {
 	v.mu.Lock()
@@ -37,11 +44,19 @@ func (v *verdicts) get(k string, now time.Time) (verdict, bool) {
 func (v *verdicts) put(k string, d verdict) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if v.known == nil || len(v.known) >= maxVerdicts {
-		v.known = map[string]verdict{}
+	n := len(k) + d.size
+	if n > maxVerdict {
+		return
+	}
+	if v.known == nil || len(v.known) >= maxVerdicts || v.size+n > maxVerdictBytes {
+		v.known, v.size = map[string]verdict{}, 0
 	}
 	v.known[k] = d
+	v.size += n
 }
+
+// maxReason is how much of an authoriser's error is logged.
+const maxReason = 1024
 
 // identitySources reads what the authoriser looks at; false when one is missing, which is a 401 without asking.
 func (x *exchange) identitySources() ([]string, bool) {
@@ -145,9 +160,11 @@ func (r *gatewayRoom) ask(ctx context.Context, x *exchange, sources []string) (v
 		return verdict{}, err
 	}
 	if res.FunctionError != "" {
-		return verdict{}, cloud.Errorf(cloud.Internal, "AuthorizerFailure", "%s", res.Payload)
+		return verdict{}, cloud.Errorf(cloud.Internal, "AuthorizerFailure", "%s", res.Payload[:min(len(res.Payload), maxReason)])
 	}
-	return readVerdict(res.Payload, auth.EnableSimpleResponses != nil && *auth.EnableSimpleResponses, x.arn())
+	v, err := readVerdict(res.Payload, auth.EnableSimpleResponses != nil && *auth.EnableSimpleResponses, x.arn())
+	v.size = len(res.Payload)
+	return v, err
 }
 
 func readVerdict(payload []byte, simple bool, arn string) (verdict, error) {
