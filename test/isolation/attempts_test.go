@@ -17,6 +17,7 @@ import (
 	"sundog/api/lambda"
 	"sundog/api/logs"
 	"sundog/api/sns"
+	"sundog/api/sqs"
 	"sundog/cloud"
 	"sundog/engine/compute/computetest"
 )
@@ -375,10 +376,30 @@ result = {"got": True, "how": "connected"}`, map[string]any{"name": abstract(w.t
 	w.try(attempt{"an admin call at the endpoint", "node", admin, map[string]any{"url": w.p.Endpoint}})
 	w.try(attempt{"an admin call by a cloud's name", "node", admin, map[string]any{"url": "http://sqs.us-east-1.amazonaws.com"}})
 	w.try(attempt{"an unsigned request to the API", "node", `const r = await fetch(e.url + '/2015-03-31/functions'); return { got: r.status < 400, how: String(r.status) }`, map[string]any{"url": w.p.Endpoint}})
+	w.pretending()
 	w.try(attempt{"another cloud's name", "node", `const r = await fetch('https://storage.googleapis.com/'); return { got: r.status !== 501, how: r.status + ' ' + await r.text() }`, nil})
 	w.try(attempt{"TLS for a name that is no cloud's", "node", `
 const tls = require('tls');
 return await new Promise((done) => { const s = tls.connect({ host: '198.18.0.1', port: 443, servername: 'example.com' }, () => done({ got: true, how: 'trusted' })); s.on('error', (x) => done({ got: false, how: x.code || x.message })); })`, nil})
+}
+
+// pretending sends to a queue that takes messages of anybody at one address, which a function can take in its own network.
+func (w *world) pretending() {
+	w.t.Helper()
+	policy := func(address string) map[string]string {
+		return map[string]string{"Policy": `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"sqs:SendMessage","Resource":"*","Condition":{"IpAddress":{"aws:SourceIp":"` + address + `"}}}]}`}
+	}
+	var queue sqs.CreateQueueOutput
+	w.call(sqs.CreateQueueOp, &sqs.CreateQueueInput{QueueName: new("guarded"), Attributes: policy("203.0.113.9/32")}, &queue)
+	send := `
+return await new Promise((done, fail) => {
+  const q = require('http').request({ host: 'sqs.us-east-1.amazonaws.com', path: '/` + account + `/guarded', method: 'POST', localAddress: e.from, headers: { 'content-type': 'application/x-www-form-urlencoded' } },
+    (r) => { let text = ''; r.on('data', (b) => { text += b; }); r.on('end', () => done({ got: r.statusCode < 400, how: r.statusCode + ' ' + text.slice(0, 150) })); });
+  q.on('error', fail); q.end('Action=SendMessage&Version=2012-11-05&MessageBody=x');
+})`
+	w.try(attempt{"pretending to be at an address that a policy lets in", "node", send, map[string]any{"from": "203.0.113.9"}})
+	w.call(sqs.SetQueueAttributesOp, &sqs.SetQueueAttributesInput{QueueUrl: queue.QueueUrl, Attributes: policy("127.0.0.0/8")}, &sqs.SetQueueAttributesOutput{})
+	w.expect(attempt{"being let in by the address that it has", "node", send, map[string]any{"from": "127.0.0.1"}}, "200")
 }
 
 // abstract listens on an abstract socket of the host.
