@@ -108,6 +108,8 @@ func (g *guest) answer(q dnsmessage.Question) ([]netip.Addr, dnsmessage.RCode) {
 	switch {
 	case q.Class != dnsmessage.ClassINET:
 		return nil, dnsmessage.RCodeNotImplemented
+	case !hostName(name):
+		return nil, dnsmessage.RCodeNameError
 	case name == "localhost" || strings.HasSuffix(name, ".localhost"):
 		return only(network, netip.AddrFrom4([4]byte{127, 0, 0, 1}), netip.IPv6Loopback()), dnsmessage.RCodeSuccess
 	case Cloud(name):
@@ -119,6 +121,11 @@ func (g *guest) answer(q dnsmessage.Question) ([]netip.Addr, dnsmessage.RCode) {
 		return nil, dnsmessage.RCodeSuccess // it exists, but not so
 	}
 	return g.lookup(network, name)
+}
+
+// hostName tells whether a name may be a host's. Other bytes, which DNS carries, are not looked up and not reported: people copy what a report tells them to allow.
+func hostName(name string) bool {
+	return strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-_.") == "" && !strings.HasPrefix(name, "-")
 }
 
 // only gives the one address of a family, if there is one.

@@ -115,6 +115,11 @@ func TestNames(t *testing.T) {
 	for range 3 {
 		w.ask(t, "other.example.com", dnsmessage.TypeA)
 	}
+	for _, name := range []string{"x;reboot", "$(reboot).example.com", "a b.example.com", "\x1b[2Jx", "--allow-egress", "x\nallowed: y"} {
+		if got := w.ask(t, name, dnsmessage.TypeA); got != "RCodeNameError" {
+			t.Errorf("%q is %q", name, got)
+		}
+	}
 	if len(w.blocked) != 2 || w.blocked[0].Function != "fn" {
 		t.Errorf("blocked: %+v", w.blocked)
 	}
