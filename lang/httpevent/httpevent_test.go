@@ -43,7 +43,7 @@ func TestPrelude(t *testing.T) {
 	if !done || !ok || r.Status != 201 || string(rest) != "body" || r.Header["Set-Cookie"][0] != "a=b" || r.Header["Content-Type"][0] != "application/octet-stream" {
 		t.Fatalf("%+v %q %v %v", r, rest, done, ok)
 	}
-	for _, bad := range []string{"nonsense" + strings.Repeat("\x00", 8), strings.Repeat("x", httpevent.MaxPrelude+1), `{"statusCode":9}` + strings.Repeat("\x00", 8)} {
+	for _, bad := range []string{"nonsense" + strings.Repeat("\x00", 8), strings.Repeat("x", httpevent.MaxPrelude+1), `{"statusCode":9}` + strings.Repeat("\x00", 8), `{"statusCode":101}` + strings.Repeat("\x00", 8)} {
 		if _, _, done, ok := httpevent.ParsePrelude([]byte(bad)); !done || ok {
 			t.Fatalf("%.20q is no prelude", bad)
 		}
@@ -90,6 +90,17 @@ func TestResponsesOfFunctionURLs(t *testing.T) {
 		r, ok := httpevent.ParseResponse([]byte(payload), httpevent.FormatURL)
 		if got := strings.Join(r.Header["Content-Type"], "") + " " + string(r.Body); !ok || got != want {
 			t.Errorf("%s gives %s, want %s", payload, got, want)
+		}
+	}
+}
+
+// A function's answer is the last one: what only informs, or hands the connection over, is none.
+func TestAnswersThatAreNone(t *testing.T) {
+	for _, status := range []string{"100", "101", "103", "199"} {
+		for _, format := range []string{httpevent.Format1, httpevent.Format2, httpevent.FormatURL} {
+			if r, ok := httpevent.ParseResponse([]byte(`{"statusCode":`+status+`,"headers":{"Upgrade":"x"},"body":"x"}`), format); ok {
+				t.Errorf("%s in %s: %+v", status, format, r)
+			}
 		}
 	}
 }

@@ -70,7 +70,7 @@ func readDocument(payload []byte) (document, bool) {
 
 func (d *document) head(format string) (r Response, ok bool) {
 	status, err := strconv.Atoi(strings.Trim(string(d.StatusCode), `"`))
-	if err != nil || status < 100 || status > 599 {
+	if err != nil || status < 200 || status > 599 { // what informs is no answer, and 101 would hand the connection over
 		return r, false
 	}
 	r = Response{Status: status, Header: map[string][]string{}}
