@@ -3,6 +3,7 @@ package runtimeapi
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -104,4 +105,35 @@ func TestSubscribingWithoutEnd(t *testing.T) {
 		<-w.notices
 	}
 	w.want(w.subscribe("/2022-07-01/telemetry", id, body), 403, "Telemetry.TooManySubscriptions")
+}
+
+// Runtimes post the cause of an error, for X-Ray, in a header of up to 1 MiB.
+func TestErrorsWithLongCauses(t *testing.T) {
+	w := start(t, nil)
+	k := w.dial()
+	for i, length := range []int{100, maxHead, 100 << 10, 1 << 20} {
+		id := fmt.Sprint("id-", i)
+		got := w.invoke(compute.Invocation{RequestID: id}, time.Minute)
+		k.say(nextText)
+		k.hear(200, "")
+		const body = `{"errorMessage":"m","errorType":"T"}`
+		k.say(post(id, "error", "Lambda-Runtime-Function-XRay-Error-Cause: "+strings.Repeat("c", length)+"\n"+sized(body), body))
+		k.hear(202, "OK")
+		if r := <-got; r.err != nil || string(r.Body) != body || !r.Failed {
+			t.Fatalf("%d: %+v", length, r)
+		}
+	}
+	w.invoke(compute.Invocation{RequestID: "last"}, time.Minute)
+	k.say(nextText)
+	k.hear(200, "")
+	go func() { // until the connection is closed
+		for range 64 {
+			if _, err := k.Write([]byte("POST /2018-06-01/runtime/invocation/last/error HTTP/1.1\r\nA: " + strings.Repeat("c", 1<<20))); err != nil {
+				return
+			}
+		}
+	}()
+	if b, err := io.ReadAll(k.r); len(b) > 0 {
+		t.Errorf("%.100s %v", b, err)
+	}
 }

@@ -21,6 +21,9 @@ import (
 // maxHead bounds the head of a request that is served here, and the bodies that extensions send, which are few words.
 const maxHead = 8 << 10
 
+// maxOtherHead bounds those that net/http serves.
+const maxOtherHead = 64 << 10
+
 // conn is a connection to a runtime. One goroutine at a time has it; while it is parked or rests, nobody.
 type conn struct {
 	s   *Server
@@ -384,7 +387,7 @@ func (k *conn) head() (head, error) {
 			return readHead(b[:i+2], i+4), nil
 		}
 		if want = len(b) + 1; want > k.r.Size() {
-			return head{}, nil // too long for us
+			return k.longHead(b)
 		}
 	}
 }

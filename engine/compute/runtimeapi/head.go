@@ -3,6 +3,7 @@ package runtimeapi
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"net"
 	"strconv"
 )
@@ -63,6 +64,40 @@ func readHead(b []byte, size int) head {
 		return head{}
 	}
 	return h
+}
+
+// maxLongHead bounds the head of a posted error: the cause for X-Ray is a header of up to 1 MiB.
+const maxLongHead = 2 << 20
+
+// longHead reads a head that the buffer, which begins with b, does not hold: that of a posted error, line by line, without what nobody asks for. Another one is
+// left to net/http.
+func (k *conn) longHead(b []byte) (head, error) {
+	first, _, _ := bytes.Cut(b, crlf)
+	if !bytes.HasPrefix(first, postPrefix) || !bytes.HasSuffix(first, errorTail) {
+		return head{}, nil
+	}
+	var kept []byte
+	for left := maxLongHead; ; {
+		line, err := k.r.ReadSlice('\n')
+		n := len(line)
+		for err != nil { // a line that is longer than the buffer
+			if !errors.Is(err, bufio.ErrBufferFull) || n > left {
+				return head{}, errChunk
+			}
+			line, err = k.r.ReadSlice('\n')
+			n, line = n+len(line), nil
+		}
+		if left -= n; left < 0 || len(kept)+len(line) > maxHead {
+			return head{}, errChunk
+		}
+		if kept = append(kept, line...); len(line) == len(crlf) {
+			h := readHead(kept[:len(kept)-len(crlf)], 0)
+			if h.kind != hotError {
+				return head{}, errChunk
+			}
+			return h, nil
+		}
+	}
 }
 
 // field takes one header; false when the request is not for us.

@@ -124,7 +124,7 @@ func Serve(ln net.Listener, o Options) *Server {
 		s.o.Notice = func(string, string) {}
 	}
 	s.hub = newHub(s)
-	s.http = &http.Server{Handler: s.routes(), ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: maxHead}
+	s.http = &http.Server{Handler: s.routes(), ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: maxOtherHead}
 	go func() { _ = s.http.Serve(s.others) }() // ends with ErrServerClosed at Close
 	go s.listen()
 	return s
