@@ -276,13 +276,13 @@ func (e *environment) named() {
 	}
 }
 
-// crowded logs, once for each sandbox, that its connections are too many.
-func (d *Driver) crowded(h *host) {
+// crowded logs, once for each sandbox and limit, that its connections are too many.
+func (d *Driver) crowded(h *host, most int) {
 	function := ""
 	if p := h.owner.Load(); p != nil {
 		function = *p
 	}
-	d.o.Log.Warn("a function has as many connections open as it may; further ones are reset", "function", function, "connections", maxFiles)
+	d.o.Log.Warn("a function has as many connections open as it may; further ones are reset", "function", function, "connections", most)
 }
 
 // listener takes the socket that the sandbox's init opened on a TCP port.

@@ -13,6 +13,7 @@ import (
 	"sundog/engine/compute"
 	"sundog/engine/compute/process/sandbox"
 	"sundog/engine/compute/runtimeapi"
+	"sundog/internal/connlimit"
 )
 
 // What Lambda gives the end of an environment: nothing without extensions, some time for internal ones, more for external ones, of which the
@@ -22,6 +23,9 @@ const (
 	externalEnd = 2 * time.Second
 	runtimeEnd  = 300 * time.Millisecond
 )
+
+// maxCallers is how many connections an environment has to its Runtime API.
+const maxCallers = 128
 
 // companion is an external extension: a program beside the function's.
 type companion struct {
@@ -76,7 +80,7 @@ func (e *environment) openAPI(embedded bool) error {
 		if err != nil {
 			return err
 		}
-		e.api = runtimeapi.Serve(e.connections.Listener(l), o)
+		e.api = runtimeapi.Serve(connlimit.New(maxCallers, e.connections, func() { e.d.crowded(e.host, maxCallers) }).Listener(l), o)
 	} else {
 		var err error
 		if e.api, err = runtimeapi.Listen(o); err != nil {

@@ -61,7 +61,7 @@ func (d *Driver) makeHost() (*host, error) {
 	}
 	h := &host{dir: dir, number: n, out: &output{clock: d.o.Clock}}
 	h.group, _ = d.groups.create()
-	h.connections = connlimit.New(maxFiles, d.connections, func() { d.crowded(h) })
+	h.connections = connlimit.New(maxFiles, d.connections, func() { d.crowded(h, maxFiles) })
 	return h, nil
 }
 
