@@ -4,6 +4,7 @@ package compute
 
 import (
 	"context"
+	"encoding/json"
 	"io"
 	"strings"
 	"time"
@@ -49,6 +50,19 @@ const (
 	LevelInfo = "INFO"
 	LevelWarn = "WARN"
 )
+
+// SystemRecord is one of the platform's lines in the log of a function that logs JSON: kind is its name after "platform.". The record is of plain values.
+func SystemRecord(at time.Time, kind string, record map[string]any) string {
+	line, err := json.Marshal(struct {
+		Time   string         `json:"time"`
+		Type   string         `json:"type"`
+		Record map[string]any `json:"record"`
+	}{at.UTC().Format("2006-01-02T15:04:05.000Z"), "platform." + kind, record})
+	if err != nil {
+		return err.Error() // never
+	}
+	return string(line)
+}
 
 // Invocation is one call of a function.
 type Invocation struct {

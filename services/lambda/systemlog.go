@@ -1,7 +1,6 @@
 package lambda
 
 import (
-	"encoding/json"
 	"math"
 	"time"
 
@@ -30,15 +29,7 @@ func (r *report) systemAt(at time.Time, lines []telemetry.LogEvent, level int, k
 	if !r.wants(level) {
 		return lines
 	}
-	line, err := json.Marshal(struct {
-		Time   string         `json:"time"`
-		Type   string         `json:"type"`
-		Record map[string]any `json:"record"`
-	}{stampOf(at), "platform." + kind, record()})
-	if err != nil {
-		return lines // never: the record is of plain values
-	}
-	return append(lines, event(at, string(line)+"\n"))
+	return append(lines, event(at, compute.SystemRecord(at, kind, record())+"\n"))
 }
 
 // wants tells whether the function's log takes the platform's lines of a level.

@@ -1,7 +1,6 @@
 package process
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -235,10 +234,7 @@ func (e *environment) initReport(took time.Duration, phase, status, kind string)
 		if kind != "" {
 			record["errorType"] = kind
 		}
-		b, err := json.Marshal(map[string]any{"time": e.d.o.Clock.Now().UTC().Format("2006-01-02T15:04:05.000Z"), "type": "platform.initReport", "record": record})
-		if err == nil { // texts and numbers
-			return string(b)
-		}
+		return compute.SystemRecord(e.d.o.Clock.Now(), "initReport", record)
 	}
 	line := fmt.Sprintf("INIT_REPORT Init Duration: %.2f ms\tPhase: %s\tStatus: %s", ms, phase, status)
 	if kind != "" {

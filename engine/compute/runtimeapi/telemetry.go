@@ -81,10 +81,7 @@ func (h *hub) platform(kind string, fields map[string]any) {
 // tell tells subscribers of an event, and the function's log: by a text, or, of functions that log JSON, by the event's record.
 func (s *Server) tell(level, kind string, fields map[string]any, text string) {
 	if s.o.JSONLogs {
-		line := map[string]any{"time": stampOf(s.o.Clock.Now()), "type": "platform." + kind, "record": fields}
-		if b, err := json.Marshal(line); err == nil { // texts
-			text = string(b)
-		}
+		text = compute.SystemRecord(s.o.Clock.Now(), kind, fields)
 	}
 	s.o.Notice(level, text)
 	s.hub.platform(kind, fields)

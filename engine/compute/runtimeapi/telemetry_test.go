@@ -65,7 +65,7 @@ func TestTelemetry(t *testing.T) {
 	id := w.register("inner", `[]`)
 	w.want(w.subscribe("/2022-07-01/telemetry", id, fmt.Sprintf(`{"schemaVersion":"2022-12-13","types":["platform","function","extension"],
 		"buffering":{"maxItems":1000,"maxBytes":262144,"timeoutMs":25},"destination":{"protocol":"HTTP","URI":"http://sandbox.localdomain:%s/x"}}`, port)), 200, `"OK"`)
-	if got := <-w.notices; !strings.HasPrefix(got, `INFO {"record":{"name":"inner","state":"Subscribed","types":["platform","function","extension"]},"time":"`) || !strings.HasSuffix(got, `Z","type":"platform.telemetrySubscription"}`) {
+	if got := <-w.notices; !strings.HasPrefix(got, `INFO {"time":"`) || !strings.HasSuffix(got, `Z","type":"platform.telemetrySubscription","record":{"name":"inner","state":"Subscribed","types":["platform","function","extension"]}}`) {
 		t.Fatal(got)
 	}
 	w.InitDone()
