@@ -70,12 +70,19 @@ func (g *Gateway) Permit(ctx context.Context, c cloud.Call, a cloud.Access) erro
 	return cloud.Errorf(cloud.Denied, "AccessDenied", "%s", policy.Message(r, d))
 }
 
+// maxWarned is how many missing permissions are reported: a function can name resources without end.
+const maxWarned = 10_000
+
 // warn reports a missing permission once.
 func (g *Gateway) warn(r policy.Request, a cloud.Access) {
 	m := Missing{Principal: r.Principal, Action: a.Action, Resource: resourceText(a.Resource)}
 	m.Principal.AccessKey, m.Principal.Environment, m.Principal.Session = "", "", ""
 	m.Principal.ID, m.Principal.ARN = "", ""
 	if _, seen := g.warned.LoadOrStore(m, struct{}{}); seen || g.o.Warn == nil {
+		return
+	}
+	if g.warnings.Add(1) > maxWarned {
+		g.warned.Delete(m)
 		return
 	}
 	m.Suggestion = policy.Suggest(r)

@@ -63,6 +63,8 @@ type Gateway struct {
 	warned  sync.Map // Missing without Suggestion -> struct{}
 	second  atomic.Int64
 	sampled atomic.Int64
+
+	warnings atomic.Int64
 }
 
 // New makes a gateway without rooms.
