@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -82,7 +83,7 @@ func EnsureSDK(ctx context.Context, cacheDir string, kind SDK, interpreter strin
 	if err := os.MkdirAll(cacheDir, 0o755); err != nil {
 		return fmt.Errorf("sdk cache: %w", err)
 	}
-	unlock, err := lockFile(filepath.Join(cacheDir, string(kind)+".lock"))
+	unlock, err := lockCache(cacheDir, kind)
 	if err != nil {
 		return err
 	}
@@ -189,6 +190,15 @@ func lastLines(s string, n int) string {
 		lines[i] = l[:min(len(l), 300)]
 	}
 	return strings.Join(lines, "; ")
+}
+
+// lockCache waits for the lock of an SDK. It is beside the cache, if that can be: functions see the cache, and who can open a file can keep it locked.
+func lockCache(cacheDir string, kind SDK) (unlock func(), err error) {
+	unlock, err = lockFile(filepath.Clean(cacheDir) + "-" + string(kind) + ".lock")
+	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
+		return lockFile(filepath.Join(cacheDir, string(kind)+".lock"))
+	}
+	return unlock, err
 }
 
 // lockFile waits for the exclusive lock on a file.

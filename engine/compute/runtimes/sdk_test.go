@@ -1,6 +1,8 @@
 package runtimes
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -16,5 +18,18 @@ func TestInstallIsBounded(t *testing.T) {
 	err = runInstall(t.Context(), time.Minute, SDKNodeV3, t.TempDir(), []string{"sh", "-c", "echo ENOTFOUND; exit 7"})
 	if err == nil || !strings.Contains(err.Error(), "exit status 7") || !strings.HasSuffix(err.Error(), "ENOTFOUND") {
 		t.Fatal(err)
+	}
+}
+
+// Functions see the cache, and whoever can open a file can lock it for good: nothing is locked there.
+func TestNothingIsLockedInTheCache(t *testing.T) {
+	t.Setenv("PATH", "/nowhere")
+	dir := filepath.Join(t.TempDir(), "cache")
+	if err := EnsureSDK(t.Context(), dir, SDKNodeV3, "", nil); err == nil {
+		t.Fatal("it was installed")
+	}
+	left, err := os.ReadDir(dir)
+	if err != nil || len(left) != 0 {
+		t.Errorf("the cache has %v, %v", left, err)
 	}
 }
