@@ -77,15 +77,16 @@ func (c *invokeCommand) Run(ctx context.Context) error {
 	if out.FunctionError == nil {
 		return nil
 	}
-	if log, err := base64.StdEncoding.DecodeString(text(out.LogResult)); err == nil {
+	if log, err := base64.StdEncoding.DecodeString(value(out.LogResult)); err == nil {
 		fmt.Fprint(os.Stderr, string(log))
 	}
 	return errFunction
 }
 
-func text(p *string) string {
-	if p == nil {
-		return ""
+// value is what p points at, or nothing.
+func value[T any](p *T) (v T) {
+	if p != nil {
+		v = *p
 	}
-	return *p
+	return v
 }

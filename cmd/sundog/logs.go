@@ -87,7 +87,7 @@ func (c *connection) logGroup(ctx context.Context, function string) (group strin
 	if out.LoggingConfig == nil {
 		return "/aws/lambda/" + function, nil
 	}
-	return text(out.LoggingConfig.LogGroup), nil
+	return value(out.LoggingConfig.LogGroup), nil
 }
 
 // past calls fn for a group's lines from a moment on, oldest first.
@@ -99,19 +99,12 @@ func (c *connection) past(ctx context.Context, group string, from time.Time, fn 
 			return err
 		}
 		for _, e := range out.Events {
-			fn(line{number(e.Timestamp), strings.TrimRight(text(e.Message), "\n")})
+			fn(line{value(e.Timestamp), strings.TrimRight(value(e.Message), "\n")})
 		}
 		if in.NextToken = out.NextToken; in.NextToken == nil {
 			return nil
 		}
 	}
-}
-
-func number(p *int64) int64 {
-	if p == nil {
-		return 0
-	}
-	return *p
 }
 
 // follow calls fn for a group's lines out of all that the platform records from now on.

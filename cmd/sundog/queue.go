@@ -210,12 +210,12 @@ func (c *connection) followMove(ctx context.Context, out *screen, source *string
 			}
 			out.line("moved %d%s", moved, of)
 		}
-		switch text(t.Status) {
+		switch value(t.Status) {
 		case "COMPLETED":
 			return nil
 		case "RUNNING", "CANCELLING":
 		default:
-			return fmt.Errorf("the move has ended as %s: %s", text(t.Status), text(t.FailureReason))
+			return fmt.Errorf("the move has ended as %s: %s", value(t.Status), value(t.FailureReason))
 		}
 		select {
 		case <-time.After(moveInterval):

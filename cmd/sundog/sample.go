@@ -11,16 +11,13 @@ import (
 	"sundog/project/serverless"
 )
 
-// anyRoute is the key of the route that takes what no other does.
-const anyRoute = "$default"
-
 // routesOf gives the keys of a function's routes in the HTTP API.
 func routesOf(f serverless.Function) (keys []string) {
 	for _, e := range f.Events {
 		if e.Type != "httpApi" {
 			continue
 		}
-		key := anyRoute
+		key := httpevent.DefaultRoute
 		if method, path, ok := strings.Cut(e.Summary, " "); ok && strings.TrimSpace(path) != "*" {
 			if method = strings.ToUpper(method); method == "*" {
 				method = "ANY"
@@ -43,26 +40,28 @@ func sampleRequest(routes []string, path, account string, now time.Time) ([]byte
 		return nil, fmt.Errorf("the path %s does not begin with /", path)
 	}
 	if len(routes) == 0 {
-		routes = []string{anyRoute}
+		routes = []string{httpevent.DefaultRoute}
 	}
-	for _, key := range routes {
-		method, template, keyed := strings.Cut(key, " ")
-		if !keyed { // $default
-			template = "/"
+	for _, text := range routes {
+		key, err := httpevent.ParseRouteKey(text)
+		if err != nil {
+			return nil, err
 		}
-		asked := u.Path
-		if asked == "" {
-			asked = samplePath(template)
-		}
-		vars, fits := pathParameters(template, asked)
-		if keyed && !fits {
-			continue
-		}
-		if !keyed || method == "ANY" {
+		method := key.Method
+		if key.Fallback || method == "ANY" {
 			method = "GET"
 		}
+		asked, escaped := u.Path, u.EscapedPath()
+		if path == "" {
+			asked = samplePath(key)
+			escaped = asked
+		}
+		vars, score := key.Match(method, httpevent.SplitPath(nil, escaped))
+		if score < 0 {
+			continue
+		}
 		r := httpevent.Request{
-			Account: account, API: "sample", RouteKey: key, Stage: "$default", Method: method, Path: asked, RawQuery: u.RawQuery, Host: "localhost", Protocol: "HTTP/1.1",
+			Account: account, API: "sample", RouteKey: text, Stage: "$default", Method: method, Path: asked, RawQuery: u.RawQuery, Host: "localhost", Protocol: "HTTP/1.1",
 			SourceIP: "127.0.0.1", UserAgent: ownAgent, ID: "sample", Time: now, Header: map[string][]string{"Host": {"localhost"}}, PathParameters: vars,
 		}
 		return r.Payload()
@@ -71,7 +70,11 @@ func sampleRequest(routes []string, path, account string, now time.Time) ([]byte
 }
 
 // samplePath gives a path that a route has.
-func samplePath(template string) string {
+func samplePath(key httpevent.RouteKey) string {
+	if key.Fallback {
+		return "/"
+	}
+	_, template, _ := strings.Cut(key.Text, " ")
 	parts := strings.Split(template, "/")
 	for i, p := range parts {
 		if strings.HasPrefix(p, "{") {
@@ -79,25 +82,6 @@ func samplePath(template string) string {
 		}
 	}
 	return strings.Join(parts, "/")
-}
-
-// pathParameters gives what a path has in the places of a route's variables; false when the route does not have the path.
-func pathParameters(template, path string) (map[string]string, bool) {
-	names, parts, vars := strings.Split(template, "/"), strings.Split(path, "/"), map[string]string{}
-	for i, n := range names {
-		name, variable := strings.CutPrefix(n, "{")
-		name = strings.TrimSuffix(name, "}")
-		switch greedy := strings.TrimSuffix(name, "+"); {
-		case i >= len(parts), variable && parts[i] == "", !variable && n != parts[i]:
-			return nil, false
-		case greedy != name:
-			vars[greedy] = strings.Join(parts[i:], "/")
-			return vars, true
-		case variable:
-			vars[name] = parts[i]
-		}
-	}
-	return vars, len(names) == len(parts)
 }
 
 // sampleEvent makes the event that is asked for, as its service would send it.

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"sundog/lang/httpevent"
 	"sundog/project/serverless"
 )
 
@@ -20,7 +21,7 @@ func TestSampleRequest(t *testing.T) {
 	}{
 		{nil, "", "$default GET / map[]"},
 		{nil, "/a/b?c=d", "$default GET /a/b map[] map[c:d]"},
-		{[]string{anyRoute}, "/a", "$default GET /a map[]"},
+		{[]string{httpevent.DefaultRoute}, "/a", "$default GET /a map[]"},
 		{notes, "", "GET /notes/{id} GET /notes/sample map[id:sample]"},
 		{notes, "/notes/7?verbose=1&verbose=2", "GET /notes/{id} GET /notes/7 map[id:7] map[verbose:1,2]"},
 		{notes, "/notes", "POST /notes POST /notes map[]"},
@@ -64,7 +65,7 @@ func TestRoutesOf(t *testing.T) {
 	for _, s := range []string{"get /a", "* /b", "POST   /c", "*", "* *"} {
 		f.Events = append(f.Events, serverless.Event{Type: "httpApi", Summary: s}, serverless.Event{Type: "sqs", Summary: s})
 	}
-	if got := routesOf(f); !slices.Equal(got, []string{"GET /a", "ANY /b", "POST /c", anyRoute, anyRoute}) {
+	if got := routesOf(f); !slices.Equal(got, []string{"GET /a", "ANY /b", "POST /c", httpevent.DefaultRoute, httpevent.DefaultRoute}) {
 		t.Fatal(got)
 	}
 }

@@ -69,7 +69,7 @@ func (x *exchange) identitySources() ([]string, bool) {
 		case strings.HasPrefix(name, "querystring."):
 			v = httpevent.Query(x.rawQuery).Get(strings.TrimPrefix(name, "querystring."))
 		case kind == "context":
-			v = map[string]string{"routeKey": x.route.key.text, "stage": x.stage, "httpMethod": x.method, "path": x.path, "identity.sourceIp": x.ip}[name]
+			v = map[string]string{"routeKey": x.route.key.Text, "stage": x.stage, "httpMethod": x.method, "path": x.path, "identity.sourceIp": x.ip}[name]
 		case kind == "stageVariables":
 			v = x.api.stages[x.stage].StageVariables[name]
 		}
@@ -103,7 +103,7 @@ func (r *gatewayRoom) judge(ctx context.Context, x *exchange) (a answer, ok bool
 	now := r.d.Clock.Now()
 	k := text(auth.AuthorizerId) + "\x00" + x.stage + "\x00" + strings.Join(sources, "\x00")
 	if contains(auth.IdentitySource, "$context.routeKey") || text(auth.AuthorizerPayloadFormatVersion) == "2.0" {
-		k += "\x00" + x.route.key.text
+		k += "\x00" + x.route.key.Text
 	}
 	v, cached := x.api.cache.get(k, now)
 	if !cached {

@@ -33,7 +33,7 @@ type exchange struct {
 // request is the exchange as payload format 2.0 knows it.
 func (x *exchange) request() *httpevent.Request {
 	return &httpevent.Request{
-		Account: x.api.Account, API: x.api.API, RouteKey: x.route.key.text, Stage: x.stage, Method: x.method, Path: x.rawPath, RawQuery: x.rawQuery, Host: x.host,
+		Account: x.api.Account, API: x.api.API, RouteKey: x.route.key.Text, Stage: x.stage, Method: x.method, Path: x.rawPath, RawQuery: x.rawQuery, Host: x.host,
 		Protocol: x.protocol, SourceIP: x.ip, UserAgent: x.agent, ID: x.id, Time: x.time, Header: x.header, Body: x.body, Authorizer: x.identity,
 		PathParameters: x.vars, StageVariables: x.api.stages[x.stage].StageVariables,
 	}
@@ -86,8 +86,8 @@ type contextV1 struct {
 
 // v1 is the event of payload format 1.0.
 func (x *exchange) v1() eventV1 {
-	_, resource, _ := strings.Cut(x.route.key.text, " ")
-	if x.route.key.fallback {
+	_, resource, _ := strings.Cut(x.route.key.Text, " ")
+	if x.route.key.Fallback {
 		resource = "$default"
 	}
 	e := eventV1{
@@ -126,7 +126,7 @@ func (x *exchange) payload() ([]byte, error) {
 // arn is the execute-api ARN of the request, which invocations and authorisers see.
 func (x *exchange) arn() string {
 	path := x.path
-	if x.route.key.fallback {
+	if x.route.key.Fallback {
 		return "arn:aws:execute-api:" + x.api.Region + ":" + x.api.Account + ":" + x.api.API + "/" + x.stage + "/$default"
 	}
 	return "arn:aws:execute-api:" + x.api.Region + ":" + x.api.Account + ":" + x.api.API + "/" + x.stage + "/" + x.method + path

@@ -262,7 +262,7 @@ func (r *gatewayRoom) invoke(ctx context.Context, x *exchange) answer {
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
 		return message(http.StatusServiceUnavailable, "Service Unavailable")
 	case err != nil:
-		r.d.Log.Warn("api gateway could not invoke", "api", x.api.API, "route", x.route.key.text, "function", x.route.function.String(), "error", err)
+		r.d.Log.Warn("api gateway could not invoke", "api", x.api.API, "route", x.route.key.Text, "function", x.route.function.String(), "error", err)
 		if cloud.AsError(err).Kind == cloud.Throttled {
 			return message(http.StatusServiceUnavailable, "Service Unavailable")
 		}
@@ -320,7 +320,7 @@ func (r *gatewayRoom) accessLog(x *exchange, a answer, ms float64) {
 	group := strings.TrimSuffix(strings.TrimPrefix(dest.Resource, "log-group:"), ":*")
 	key := "-"
 	if x.route != nil {
-		key = x.route.key.text
+		key = x.route.key.Text
 	}
 	line := strings.NewReplacer(
 		"$context.requestId", x.id, "$context.identity.sourceIp", x.ip, "$context.requestTimeEpoch", strconv.FormatInt(x.time.UnixMilli(), 10),

@@ -9,6 +9,7 @@ import (
 	"sundog/cloud"
 	"sundog/engine/store"
 	"sundog/engine/telemetry"
+	"sundog/lang/httpevent"
 )
 
 // live is an API compiled for serving.
@@ -25,7 +26,7 @@ type live struct {
 
 type liveRoute struct {
 	api.Route
-	key        routeKey
+	key        httpevent.RouteKey
 	payload    string // "1.0" or "2.0"
 	timeout    int32  // ms
 	function   cloud.ARN
@@ -107,7 +108,7 @@ func (l *live) load(rd store.Reader) error {
 func (l *live) add(rd store.Reader, rt api.Route) error {
 	lr := liveRoute{Route: rt}
 	var err error
-	if lr.key, err = parseRouteKey(text(rt.RouteKey)); err != nil {
+	if lr.key, err = httpevent.ParseRouteKey(text(rt.RouteKey)); err != nil {
 		return err
 	}
 	id, ok := strings.CutPrefix(text(rt.Target), "integrations/")
@@ -144,4 +145,18 @@ func (l *live) add(rd store.Reader, rt api.Route) error {
 	}
 	l.routes, l.iam = append(l.routes, lr), l.iam || text(rt.AuthorizationType) == "AWS_IAM"
 	return nil
+}
+
+// find gives the best route for a request.
+func (a *live) find(method, path string) (*liveRoute, map[string]string) {
+	parts := httpevent.SplitPath(make([]string, 0, 16), path)
+	var best *liveRoute
+	var vars map[string]string
+	top := -1
+	for i := range a.routes {
+		if v, score := a.routes[i].key.Match(method, parts); score > top {
+			best, vars, top = &a.routes[i], v, score
+		}
+	}
+	return best, vars
 }

@@ -7,6 +7,7 @@ import (
 	api "sundog/api/apigatewayv2"
 	"sundog/cloud"
 	"sundog/engine/store"
+	"sundog/lang/httpevent"
 )
 
 // id makes the id of a thing.
@@ -35,7 +36,7 @@ func checkRoute(d document) error {
 	if err := d.into(&v); err != nil {
 		return err
 	}
-	if _, err := parseRouteKey(text(v.RouteKey)); err != nil {
+	if _, err := httpevent.ParseRouteKey(text(v.RouteKey)); err != nil {
 		return err
 	}
 	switch text(v.AuthorizationType) {

@@ -317,8 +317,9 @@ const maxSegments = 5000
 
 // rate counts what came in a second.
 type rate struct {
-	second  int64
-	n, lost int
+	second int64
+	n      int
+	told   bool // there were too many
 }
 
 // affords counts a segment in; false when there are too many, which is logged the first time.
@@ -329,7 +330,8 @@ func (g *guest) affords(r *rate) bool {
 	if r.n++; r.n <= maxSegments {
 		return true
 	}
-	if r.lost++; r.lost == 1 {
+	if !r.told {
+		r.told = true
 		g.s.o.Log.Warn("a function sends more trace segments than are taken; further ones of a second are dropped", "function", g.sandbox().Function, "segments", maxSegments)
 	}
 	return false

@@ -1,15 +1,20 @@
-package apigateway
+package httpevent
 
 import (
 	"net/url"
 	"strings"
+
+	"sundog/cloud"
 )
 
-// routeKey is a route's key, taken apart: "$default", or a method (or ANY) and a path template.
-type routeKey struct {
-	text     string
-	fallback bool // $default
-	method   string
+// DefaultRoute is the key of the route that takes what no other does.
+const DefaultRoute = "$default"
+
+// RouteKey is the key of an HTTP API's route, taken apart: "$default", or a method (or ANY) and a path template.
+type RouteKey struct {
+	Text     string
+	Fallback bool // $default
+	Method   string
 	segments []segment
 }
 
@@ -21,18 +26,23 @@ type segment struct {
 
 var methods = map[string]bool{"ANY": true, "GET": true, "POST": true, "PUT": true, "PATCH": true, "DELETE": true, "HEAD": true, "OPTIONS": true}
 
-func parseRouteKey(s string) (routeKey, error) {
-	k := routeKey{text: s}
-	if s == "$default" {
-		k.fallback = true
+func badKey(message string) error {
+	return cloud.Errorf(cloud.Invalid, "BadRequestException", "%s", message).WithStatus(400)
+}
+
+// ParseRouteKey takes a key apart. The error is API Gateway's.
+func ParseRouteKey(s string) (RouteKey, error) {
+	k := RouteKey{Text: s}
+	if s == DefaultRoute {
+		k.Fallback = true
 		return k, nil
 	}
 	method, path, ok := strings.Cut(s, " ")
 	if !ok || !methods[method] || !strings.HasPrefix(path, "/") {
-		return k, errBad("The provided route key is not formatted properly for HTTP protocol. Format should be \"<HTTP METHOD> /<RESOURCE PATH>\" or \"$default\"")
+		return k, badKey("The provided route key is not formatted properly for HTTP protocol. Format should be \"<HTTP METHOD> /<RESOURCE PATH>\" or \"$default\"")
 	}
-	k.method = method
-	for part := range strings.SplitSeq(strings.TrimPrefix(path, "/"), "/") {
+	k.Method = method
+	for _, part := range SplitPath(nil, path) {
 		g := segment{text: part}
 		if strings.HasPrefix(part, "{") && strings.HasSuffix(part, "}") {
 			g.variable, g.text = true, part[1:len(part)-1]
@@ -41,20 +51,28 @@ func parseRouteKey(s string) (routeKey, error) {
 			}
 		}
 		if len(k.segments) > 0 && k.segments[len(k.segments)-1].greedy {
-			return k, errBad("A greedy path variable must be at the end of the path")
+			return k, badKey("A greedy path variable must be at the end of the path")
 		}
 		k.segments = append(k.segments, g)
 	}
 	return k, nil
 }
 
-// match gives the path variables and how specific the match is; a negative score is none. Order (Developer Guide, "Routes for HTTP APIs"): a
+// SplitPath appends the parts of a path, for Match.
+func SplitPath(parts []string, path string) []string {
+	for part := range strings.SplitSeq(strings.TrimPrefix(path, "/"), "/") {
+		parts = append(parts, part)
+	}
+	return parts
+}
+
+// Match gives the path variables, unescaped, and how specific the match is; a negative score is none. Order (Developer Guide, "Routes for HTTP APIs"): a
 // full match of method and path, then a greedy variable, then $default; literals before variables, a method before ANY.
-func (k *routeKey) match(method string, path []string) (vars map[string]string, score int) {
-	if k.fallback {
+func (k *RouteKey) Match(method string, path []string) (vars map[string]string, score int) {
+	if k.Fallback {
 		return nil, 0
 	}
-	if k.method != "ANY" && k.method != method {
+	if k.Method != "ANY" && k.Method != method {
 		return nil, -1
 	}
 	score = 1
@@ -64,7 +82,7 @@ func (k *routeKey) match(method string, path []string) (vars map[string]string, 
 			if len(path) <= i || path[i] == "" {
 				return nil, -1
 			}
-			return with(vars, g.text, strings.Join(path[i:], "/")), score + methodScore(k.method)
+			return with(vars, g.text, strings.Join(path[i:], "/")), score + methodScore(k.Method)
 		case i >= len(path):
 			return nil, -1
 		case g.variable:
@@ -82,7 +100,7 @@ func (k *routeKey) match(method string, path []string) (vars map[string]string, 
 	if len(path) != len(k.segments) {
 		return nil, -1
 	}
-	return vars, score + 1<<16 + methodScore(k.method)
+	return vars, score + 1<<16 + methodScore(k.Method)
 }
 
 func methodScore(m string) int {
@@ -101,21 +119,4 @@ func with(m map[string]string, k, v string) map[string]string {
 	}
 	m[k] = v
 	return m
-}
-
-// find gives the best route for a request.
-func (a *live) find(method, path string) (*liveRoute, map[string]string) {
-	parts := make([]string, 0, 16)
-	for part := range strings.SplitSeq(strings.TrimPrefix(path, "/"), "/") {
-		parts = append(parts, part)
-	}
-	var best *liveRoute
-	var vars map[string]string
-	top := -1
-	for i := range a.routes {
-		if v, score := a.routes[i].key.match(method, parts); score > top {
-			best, vars, top = &a.routes[i], v, score
-		}
-	}
-	return best, vars
 }
